@@ -1,0 +1,1 @@
+"""Monitoring: rules over metrics, what fires, who is told, who is on call."""

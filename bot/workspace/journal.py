@@ -1,0 +1,127 @@
+"""The workspace's memory: an append-only file with one event a line, as JSON.
+
+Each line is handed to the operating system before the call that caused it answers, so a killed process loses
+nothing that it had confirmed. A torn last line (the machine went down while writing) is cut off at the next
+start; a broken line anywhere else is refused, since everything after it would rest on a gap.
+"""
+
+import json
+from collections.abc import Iterator
+from dataclasses import asdict, fields
+from pathlib import Path
+from types import TracebackType
+from typing import Any, BinaryIO, Final, Self
+
+from bot.workspace import model
+from bot.workspace.model import Event, Json
+
+VALUES: Final = {
+    "user": model.User,
+    "channel": model.Channel,
+    "message": model.Message,
+    "view": model.View,
+    "url": model.ResponseUrl,
+}
+EVENTS: Final = {
+    kind.__name__: kind
+    for kind in (
+        model.UserSaved,
+        model.ChannelSaved,
+        model.MessagePosted,
+        model.MessageChanged,
+        model.MessageDeleted,
+        model.ReadMarked,
+        model.ViewOpened,
+        model.ViewChanged,
+        model.ViewClosed,
+        model.HomePublished,
+        model.ResponseUrlSaved,
+    )
+}
+
+
+class JournalBroken(Exception):
+    """A line in the middle of the journal cannot be read. The message names the file, the line and the way out."""
+
+
+def encode(event: Event) -> bytes:
+    """One line for an event, newline included."""
+    record = {"event": type(event).__name__, **asdict(event)}
+    return json.dumps(record, separators=(",", ":"), ensure_ascii=False).encode("utf-8", "surrogatepass") + b"\n"
+
+
+def decode(line: bytes) -> Event:
+    """The event of one line. Raises ValueError when it is none."""
+    record = json.loads(line.decode("utf-8", "surrogatepass"))
+    if not isinstance(record, dict) or record.get("event") not in EVENTS:
+        raise ValueError("not an event of this journal")
+    kind = EVENTS[record.pop("event")]
+    try:
+        return kind(**{name: _revive(name, value) for name, value in record.items()})
+    except TypeError as error:
+        raise ValueError(str(error)) from error
+
+
+def _revive(name: str, value: Any) -> Any:
+    if name not in VALUES or not isinstance(value, dict):
+        return value
+    return VALUES[name](**_tupled(name, value))
+
+
+def _tupled(name: str, values: Json) -> Json:
+    """JSON has no tuples: turn the lists of tuple fields back."""
+    tuples = {field.name for field in fields(VALUES[name]) if str(field.type).startswith("tuple")}
+    return {key: tuple(value) if key in tuples else value for key, value in values.items()}
+
+
+class Journal:
+    """Appends events to a file and reads them back. Without a path it remembers nothing."""
+
+    def __init__(self, path: Path | None) -> None:
+        self._path = path
+        self._file: BinaryIO | None = None
+
+    def __enter__(self) -> Self:
+        if self._path is not None:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            self._file = self._path.open("a+b", buffering=0)
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+    def replay(self) -> Iterator[Event]:
+        """Every event so far, oldest first. Cuts a torn last line off. Raises JournalBroken."""
+        if self._file is None:
+            return
+        self._file.seek(0)
+        whole = self._file.read()
+        end = whole.rfind(b"\n") + 1
+        self._file.truncate(end)
+        for number, line in enumerate(whole[:end].splitlines(), 1):
+            yield self._decode(number, line)
+
+    def append(self, event: Event) -> None:
+        """Write one event. Raises OSError when the disk refuses; then nothing of the event remains in the file."""
+        if self._file is None:
+            return
+        end = self._file.seek(0, 2)
+        line = encode(event)
+        try:
+            written = self._file.write(line)
+            if written != len(line):
+                raise OSError(f"only {written} of {len(line)} bytes written to {self._path}: is the disk full?")
+        except OSError:
+            self._file.truncate(end)
+            raise
+
+    def _decode(self, number: int, line: bytes) -> Event:
+        try:
+            return decode(line)
+        except ValueError as error:
+            raise JournalBroken(
+                f"{self._path}:{number}: this line is not readable ({error}). "
+                "Restore the file from a copy, or move it away to start with an empty workspace."
+            ) from error

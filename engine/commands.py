@@ -1,0 +1,100 @@
+"""What people and machines may ask of the engine. Imperative, parsed once at the edge, then frozen."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal
+
+from engine.deployments.deployment import DeploymentId
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who asks, in the words of where they ask: `kind` slack with `team` and `user`, token with its name, or system."""
+
+    kind: Literal["slack", "token", "system"]
+    user: str
+    team: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One input from any door. `id` is unique for what was meant: a repeated delivery or click carries the same id."""
+
+    id: str
+    at: datetime
+    source: Literal["chat", "api", "cli", "webhook", "schedule"]
+    actor: Actor
+    command: object
+    context: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """What came of a request. `error` is for people: what happened and what to do next."""
+
+    request_id: str
+    at: datetime
+    ok: bool
+    data: Mapping[str, Any] = field(default_factory=dict)
+    error: str = ""
+    remedy: str = ""
+    kind: str = ""  # the error's class name in the engine's tree
+
+
+@dataclass(frozen=True, slots=True)
+class Deploy:
+    """Bring `version` of `service` to `environment`."""
+
+    service: str
+    version: str
+    environment: str
+    strategy: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RollBack:
+    """Go back. With a deployment id: to what ran before it. Without: to what ran before the stable version."""
+
+    service: str
+    environment: str
+    deployment: DeploymentId | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Approve:
+    """Agree to a deployment as it was planned; `digest` is what the person saw."""
+
+    deployment: DeploymentId
+    digest: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Reject:
+    """Refuse a planned deployment."""
+
+    deployment: DeploymentId
+
+
+@dataclass(frozen=True, slots=True)
+class Abort:
+    """End a deployment in whatever state it is, bringing traffic back."""
+
+    deployment: DeploymentId
+
+
+@dataclass(frozen=True, slots=True)
+class Resume:
+    """Let a paused deployment go on from the step it stands at."""
+
+    deployment: DeploymentId
+
+
+@dataclass(frozen=True, slots=True)
+class Restart:
+    """Start a failed or running component's instances anew, one at a time."""
+
+    service: str
+    environment: str

@@ -1,0 +1,207 @@
+"""A deployment as its events tell it: states, moves and the fold. Pure.
+
+The state says where it is, the outcome how it ended. An illegal move is an error that names both states.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Final, NewType
+
+from engine.catalog import EnvironmentName, ServiceName, StrategySpec, Version
+from engine.errors import IllegalMove
+
+DeploymentId = NewType("DeploymentId", str)
+PersonId = NewType("PersonId", str)
+
+
+class State(StrEnum):
+    """Where a deployment is. PLANNED waits for approval (or starts at once when none is needed)."""
+
+    PLANNED = "planned"
+    RUNNING = "running"
+    PAUSED = "paused"
+    PROMOTING = "promoting"
+    SUCCEEDED = "succeeded"
+    ROLLING_BACK = "rolling_back"
+    ROLLED_BACK = "rolled_back"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+class Outcome(StrEnum):
+    """How it ended."""
+
+    PROMOTED = "promoted"
+    ABORTED = "aborted"  # a person said so
+    GATE_FAILED = "gate_failed"  # a gate said so
+    REJECTED = "rejected"
+    EXPIRED = "expired"  # nobody decided in time
+    BROKEN = "broken"  # it could not be done, or not be undone
+
+
+class Purpose(StrEnum):
+    """Why it was asked for."""
+
+    DEPLOY = "deploy"
+    ROLL_BACK = "roll_back"
+
+
+MOVES: Final[Mapping[State, frozenset[State]]] = {
+    State.PLANNED: frozenset({State.RUNNING, State.CANCELLED, State.FAILED}),
+    State.RUNNING: frozenset({State.PAUSED, State.PROMOTING, State.ROLLING_BACK, State.FAILED}),
+    State.PAUSED: frozenset({State.RUNNING, State.PROMOTING, State.ROLLING_BACK, State.FAILED}),
+    State.PROMOTING: frozenset({State.SUCCEEDED, State.ROLLING_BACK, State.FAILED}),
+    State.ROLLING_BACK: frozenset({State.ROLLED_BACK, State.FAILED}),
+    State.SUCCEEDED: frozenset(),
+    State.ROLLED_BACK: frozenset(),
+    State.FAILED: frozenset(),
+    State.CANCELLED: frozenset(),
+}
+ENDED: Final = frozenset(state for state, after in MOVES.items() if not after)
+
+
+def move(subject: str, old: State, new: State) -> State:
+    """`new`, when the table allows it from `old`. Raises IllegalMove."""
+    if new not in MOVES[old]:
+        raise IllegalMove(subject, old, new)
+    return new
+
+
+class Verdict(StrEnum):
+    """What a gate says. ERROR is a gate that could not be asked; INCONCLUSIVE has too little data. Neither passes."""
+
+    PASS = "pass"  # noqa: S105
+    FAIL = "fail"
+    INCONCLUSIVE = "inconclusive"
+    ERROR = "error"
+
+
+@dataclass(frozen=True, slots=True)
+class Measurement:
+    """One answer of one gate: what was asked, what came, against what, over how many samples, and the verdict."""
+
+    gate: str
+    kind: str
+    query: str
+    value: float | None
+    threshold: str
+    samples: int | None
+    verdict: Verdict
+    at: datetime
+    unit: str = ""
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """Who approved or rejected, and when."""
+
+    person: PersonId
+    approved: bool
+    at: datetime
+    step: int | None = None  # None decides the whole deployment, a number one manual step
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What was agreed to: approvals are bound to `digest` and to this plan.
+
+    `previous` is the stable version at planning time, None for a first deployment.
+    """
+
+    service: ServiceName
+    environment: EnvironmentName
+    version: Version
+    digest: str
+    previous: Version | None
+    instances: int
+    strategy: StrategySpec
+    approvals_needed: int
+    four_eyes: bool
+    expires_at: datetime | None
+
+    @property
+    def first(self) -> bool:
+        """Whether nothing ran before, so that there is no traffic to share."""
+        return self.previous is None
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What the thread of the deployment's message says happened."""
+
+    text: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    """The fold of a deployment's events.
+
+    `step` indexes plan.strategy.steps (-1 before the first); `weight` is what the router read back, in percent to
+    the new version. `stream_version` is the version to append after.
+    """
+
+    id: DeploymentId
+    plan: Plan
+    purpose: Purpose
+    requested_by: PersonId
+    requested_at: datetime
+    state: State = State.PLANNED
+    outcome: Outcome | None = None
+    reason: str = ""
+    decisions: tuple[Decision, ...] = ()
+    started_at: datetime | None = None
+    step: int = -1
+    step_entered_at: datetime | None = None
+    step_extended: bool = False
+    weight: int = 0
+    requests: int = 0
+    lost: int = 0
+    measurements: tuple[Measurement, ...] = ()  # the latest of each gate
+    figures: tuple[tuple[str, str], ...] = ()  # label and rendered number, shown beside the deployment
+    trouble: str = ""  # what is being retried, in the platform's own words
+    trouble_since: datetime | None = None
+    abort_asked_by: PersonId | None = None
+    paused_at: datetime | None = None
+    ended_at: datetime | None = None
+    updated_at: datetime | None = None
+    history: tuple[Step, ...] = ()
+    stream_version: int = 0
+    details: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing more will happen."""
+        return self.state in ENDED
+
+    @property
+    def approvals(self) -> tuple[Decision, ...]:
+        """Those who agreed to the whole deployment."""
+        return tuple(one for one in self.decisions if one.approved and one.step is None)
+
+    @property
+    def approved(self) -> bool:
+        """Whether enough people agreed."""
+        return len({one.person for one in self.approvals}) >= self.plan.approvals_needed
+
+    def step_left(self, now: datetime) -> timedelta:
+        """How much of the present step's dwell is left; zero outside a step."""
+        steps = self.plan.strategy.steps
+        if self.step_entered_at is None or not 0 <= self.step < len(steps):
+            return timedelta(0)
+        dwell = steps[self.step].dwell * (2 if self.step_extended else 1)
+        return max(timedelta(0), self.step_entered_at + dwell - now)
+
+    def moved(self, new: State, **changes: object) -> Deployment:
+        """A copy in the new state. Raises IllegalMove."""
+        return replace(self, state=move(f"Deployment {self.id}", self.state, new), **changes)  # type: ignore[arg-type]
+
+
+def latest(measurements: Sequence[Measurement], new: Measurement) -> tuple[Measurement, ...]:
+    """`measurements` with that of the same gate replaced by `new`."""
+    return (*(one for one in measurements if one.gate != new.gate), new)

@@ -1,0 +1,158 @@
+"""What the engine needs from outside, as small capabilities. Adapters live in infrastructure/ and in the composition root."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import NewType, Protocol
+
+from engine.catalog import EnvironmentName, Placement, ServiceName, Version
+
+InstanceId = NewType("InstanceId", str)
+
+
+class InstanceHealth(StrEnum):
+    """What the last checks of an instance said. STARTING lasts until the first success or the end of its grace."""
+
+    STARTING = "starting"
+    HEALTHY = "healthy"
+    UNHEALTHY = "unhealthy"
+    DEAD = "dead"
+
+
+@dataclass(frozen=True, slots=True)
+class Instance:
+    """One running copy of a version. `address` is `host:port`; `note` is the platform's own word on a failure."""
+
+    id: InstanceId
+    service: ServiceName
+    environment: EnvironmentName
+    version: Version
+    address: str
+    pid: int
+    started_at: datetime
+    health: InstanceHealth
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Artifact:
+    """A version that can be started. `digest` is `sha256:<hex>` of its content; approvals are bound to it."""
+
+    version: Version
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class TrafficReading:
+    """What the router reports of itself, never what it was told.
+
+    `weights` in percent by version, summing to 100 when traffic is routed, empty when nothing is. `ready` are the
+    instances that take new requests. `lost` counts requests no instance answered since the router started.
+    """
+
+    weights: Mapping[Version, int]
+    ready: Collection[InstanceId]
+    requests: int
+    lost: int
+
+
+class ArtifactSource(Protocol):
+    """Knows which versions of a service exist."""
+
+    async def versions(self, place: Placement) -> Sequence[Version]: ...
+
+    async def artifact(self, place: Placement, version: Version) -> Artifact:
+        """Raises NotFound when the version does not exist."""
+        ...
+
+
+class InstanceManager(Protocol):
+    """Starts, watches and stops instances. Every call is safe to repeat after a crash at any point."""
+
+    async def observe(self, place: Placement) -> Sequence[Instance]:
+        """All instances of a placement, adopted ones of an earlier run included, dead ones not yet removed too."""
+        ...
+
+    async def start(self, place: Placement, version: Version, ordinals: Collection[int]) -> None:
+        """Make instances `<service>-<environment>-<version>-<ordinal>` run; those that do are left alone.
+
+        Raises TemporaryFailure or PermanentFailure with the platform's own words.
+        """
+        ...
+
+    async def stop(self, place: Placement, instances: Collection[InstanceId]) -> None:
+        """Ask each to end, wait for its stop timeout, then make it end. Unknown ids are already stopped."""
+        ...
+
+
+class TrafficShifter(Protocol):
+    """Sends a placement's requests to instances. The router takes out unhealthy instances by its own checks too."""
+
+    async def configure(self, place: Placement, instances: Sequence[Instance], weights: Mapping[Version, int]) -> None:
+        """Route to these instances with these percent by version; absent instances drain and are dropped."""
+        ...
+
+    async def read(self, place: Placement) -> TrafficReading:
+        """What the router does now."""
+        ...
+
+    async def drained(self, place: Placement, instances: Collection[InstanceId]) -> bool:
+        """Whether none of these is answering a request any more."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class MetricSample:
+    """One number with its labels, as a query answered it."""
+
+    labels: Mapping[str, str]
+    value: float
+
+
+class MetricQueries(Protocol):
+    """Asks the metrics server. Raises TemporaryFailure when it does not answer, PermanentFailure on a bad query."""
+
+    async def instant(self, query: str, at: datetime) -> Sequence[MetricSample]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class FiringAlert:
+    """An alert that matches a placement, as the alerting package reports it."""
+
+    name: str
+    labels: Mapping[str, str]
+    value: float
+    since: datetime
+
+
+class FiringAlerts(Protocol):
+    """The alerts firing now, by labels."""
+
+    async def firing(self, labels: Mapping[str, str]) -> Sequence[FiringAlert]: ...
+
+
+class ComponentBook(Protocol):
+    """The lifecycle and health of what runs. Every call is safe to repeat."""
+
+    async def stable(self, place: Placement) -> Version | None:
+        """The version that last finished a deployment here; None when nothing ever did."""
+        ...
+
+    async def observe(self, place: Placement) -> Sequence[Instance]:
+        """The manager's instances with health judged by checks no older than the health interval."""
+        ...
+
+    async def begin(self, place: Placement, version: Version, *, deployment: str, at: datetime) -> None:
+        """A deployment takes the component: registered → configuring → deploying, or running → updating."""
+        ...
+
+    async def finish(self, place: Placement, version: Version, *, deployment: str, at: datetime) -> None:
+        """The deployment ended with `version` running: it is stable now."""
+        ...
+
+    async def fail(self, place: Placement, reason: str, *, deployment: str, at: datetime, restored: bool) -> None:
+        """The deployment ended badly. `restored` says the former stable version runs as before."""
+        ...

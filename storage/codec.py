@@ -1,0 +1,71 @@
+"""JSON and times as they are stored: the same text on every database.
+
+Numbers keep their kind and their value, keys their order. What JSON cannot hold (NaN, infinities, a lone
+surrogate, a key that is not a string) is refused when written, since it would come back as something else.
+"""
+
+import json
+import math
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any, Final, TypeAlias
+
+import msgspec
+
+JSON: TypeAlias = dict[str, Any]
+
+# msgspec reads integers beyond 64 bits as floats; such text goes to the exact, slower reader.
+_BIG_INTEGER: Final = re.compile(r"(?<![\d.eE+-])-?\d{19,}(?![\d.eE])")
+
+
+def encode(value: JSON) -> str:
+    """Return `value` as JSON text; ValueError names what cannot be stored."""
+    try:
+        text = msgspec.json.encode(value).decode()
+    except (TypeError, UnicodeEncodeError) as error:
+        raise ValueError(f"cannot be stored as JSON: {error}") from error
+    if "null" in text:
+        _refuse_numbers_without_json(value)
+    return text
+
+
+def decode(text: str) -> JSON:
+    """Return the object that `encode` wrote; ValueError when the text is no JSON object."""
+    read = json.loads if _BIG_INTEGER.search(text) else msgspec.json.decode
+    value = read(text)
+    if not isinstance(value, dict):
+        raise ValueError(f"stored JSON is no object: {text[:80]}")
+    return value
+
+
+def encode_time(at: datetime) -> str:
+    """Return an aware time as RFC 3339 UTC with six digits of microseconds, so text order is time order."""
+    if at.tzinfo is None:
+        raise ValueError(f"{at} has no time zone; storage keeps UTC only")
+    moment = at.astimezone(UTC)
+    return f"{moment.year:04d}-{moment:%m-%dT%H:%M:%S.%f}Z"
+
+
+def decode_time(text: str) -> datetime:
+    """Return the aware UTC time that `encode_time` wrote."""
+    return datetime.fromisoformat(text).astimezone(UTC)
+
+
+def _refuse_numbers_without_json(value: JSON) -> None:
+    """msgspec writes NaN and the infinities as null, which would be silently another value."""
+    for number in _floats(value):
+        if not math.isfinite(number):
+            raise ValueError(f"cannot be stored as JSON: {number}")
+
+
+def _floats(value: object) -> Iterator[float]:
+    match value:
+        case float():
+            yield value
+        case dict():
+            for item in value.values():
+                yield from _floats(item)
+        case list() | tuple() | set() | frozenset():
+            for item in value:
+                yield from _floats(item)
