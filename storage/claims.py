@@ -1,6 +1,6 @@
 """Claims: of many who want to do a thing once, exactly one may.
 
-Used for what arrives more than once (deliveries, clicks) and for what several replicas would do (timer slots).
+For what arrives more than once (deliveries, clicks) and for what several replicas would do (timer slots).
 """
 
 from datetime import datetime, timedelta

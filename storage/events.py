@@ -1,8 +1,8 @@
 """The event log: streams of facts, each with an index card, in one order over all streams.
 
-A stream is one subject (a deployment, an incident). Its events are versioned 1, 2, 3 …; over the whole log each event
-has a position, also 1, 2, 3 … without gaps. A card is what lists need to know of a stream without reading it, written
-in the same transaction as the events.
+A stream is one subject. Its events are versioned 1, 2, 3 …; over the whole log each event has a position, also
+1, 2, 3 … without gaps. A card is what lists need to know of a stream without reading it, written in the same
+transaction as the events.
 """
 
 from collections.abc import AsyncIterator, Sequence
@@ -91,8 +91,8 @@ class EventLog(Protocol):
     ) -> list[Event]:
         """Add events and card in one transaction; `expected` is the stream's version so far (0: new).
 
-        Raises Conflict when the stream is at another version, KeyTaken when another stream holds the open card of that
-        kind and key, ValueError when the data is no JSON; in each case nothing is written.
+        Raises Conflict when the stream is at another version, KeyTaken when another stream holds the open card
+        of that kind and key, ValueError when the data is no JSON; in each case nothing is written.
         """
         ...
 
@@ -111,7 +111,12 @@ class EventLog(Protocol):
         ...
 
     async def cards(
-        self, kind: str, *, key: str | None = None, open: bool | None = None, limit: int = 100  # noqa: A002
+        self,
+        kind: str,
+        *,
+        key: str | None = None,
+        open: bool | None = None,  # noqa: A002 - the card's own field
+        limit: int = 100,
     ) -> list[Card]:
         """Return the cards of a kind, the stream begun last first."""
         ...

@@ -1,7 +1,7 @@
 """Leases: who holds a name, for how long, on the database's own clock.
 
-Replicas' clocks differ; only the database's decides. A holder renews at a third of the time to live, and stops acting
-when `renew` returns None.
+Replicas' clocks differ; only the database's decides. A holder renews at a third of the time to live, and stops
+acting when `renew` returns None.
 """
 
 from dataclasses import dataclass

@@ -1,0 +1,1 @@
+"""Storage on SQL databases: one set of statements, two backends."""
