@@ -5,8 +5,8 @@ about the app that talks to it. Start it with ``python -m bot.workspace`` or, in
 ``async with Workspace(config) as workspace``.
 """
 
-from bot.workspace.client import Notice, WorkspaceClient
-from bot.workspace.config import ChannelSpec, Credentials, Person, WorkspaceConfig, random_config
+from bot.workspace.client import Seen, WorkspaceClient
+from bot.workspace.config import ChannelSpec, Credentials, GroupSpec, Person, WorkspaceConfig, random_config
 from bot.workspace.faults import ApiCall, Faults
 from bot.workspace.manifest import Manifest, load_manifest
 from bot.workspace.server import Workspace
@@ -16,9 +16,10 @@ __all__ = [
     "ChannelSpec",
     "Credentials",
     "Faults",
+    "GroupSpec",
     "Manifest",
-    "Notice",
     "Person",
+    "Seen",
     "Workspace",
     "WorkspaceClient",
     "WorkspaceConfig",

@@ -38,6 +38,16 @@ class ChannelSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class GroupSpec:
+    """A user group there from the start, such as the people on call. `users` are user ids."""
+
+    id: str
+    handle: str
+    name: str
+    users: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Credentials:
     """The keys between app and workspace, as a Slack app has them."""
 
@@ -75,6 +85,7 @@ class WorkspaceConfig:
     team_name: str = "Workspace"
     people: tuple[Person, ...] = PEOPLE
     channels: tuple[ChannelSpec, ...] = CHANNELS
+    groups: tuple[GroupSpec, ...] = ()
     manifest: Manifest = field(default_factory=Manifest)
     host: str = "127.0.0.1"
     port: int = 0
@@ -102,7 +113,7 @@ def random_config(**changes: Any) -> WorkspaceConfig:
 
 
 def load_people(path: Path) -> dict[str, Any]:
-    """Fields of WorkspaceConfig out of a YAML file with `team`, `people` and `channels`.
+    """Fields of WorkspaceConfig out of a YAML file with `team`, `people`, `channels` and `groups`.
 
     Raises ConfigError with file and field, OSError.
     """
@@ -124,6 +135,11 @@ def _parse_people(document: dict[str, Any]) -> dict[str, Any]:
         found["people"] = tuple(_person(entry) for entry in document["people"])
     if "channels" in document:
         found["channels"] = tuple(_channel(entry) for entry in document["channels"])
+    if "groups" in document:
+        found["groups"] = tuple(
+            GroupSpec(str(g["id"]), str(g["handle"]), str(g.get("name") or g["handle"]), tuple(g.get("users") or ()))
+            for g in document["groups"]
+        )
     return found
 
 

@@ -5,6 +5,7 @@ nothing that it had confirmed. A torn last line (the machine went down while wri
 start; a broken line anywhere else is refused, since everything after it would rest on a gap.
 """
 
+import errno
 import json
 from collections.abc import Iterator
 from dataclasses import asdict, fields
@@ -17,6 +18,7 @@ from bot.workspace.model import Event, Json
 
 VALUES: Final = {
     "user": model.User,
+    "group": model.Group,
     "channel": model.Channel,
     "message": model.Message,
     "view": model.View,
@@ -26,6 +28,7 @@ EVENTS: Final = {
     kind.__name__: kind
     for kind in (
         model.UserSaved,
+        model.GroupSaved,
         model.ChannelSaved,
         model.MessagePosted,
         model.MessageChanged,
@@ -87,7 +90,9 @@ class Journal:
             self._file = self._path.open("a+b", buffering=0)
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         if self._file is not None:
             self._file.close()
             self._file = None
@@ -111,11 +116,14 @@ class Journal:
         line = encode(event)
         try:
             written = self._file.write(line)
-            if written != len(line):
-                raise OSError(f"only {written} of {len(line)} bytes written to {self._path}: is the disk full?")
         except OSError:
             self._file.truncate(end)
             raise
+        if written != len(line):
+            self._file.truncate(end)
+            raise OSError(
+                errno.ENOSPC, f"only {written} of {len(line)} bytes written: is the disk full?", str(self._path)
+            )
 
     def _decode(self, number: int, line: bytes) -> Event:
         try:

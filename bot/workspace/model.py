@@ -108,8 +108,23 @@ class ResponseUrl:
 
 
 @dataclass(frozen=True, slots=True)
+class Group:
+    """A user group: `handle` is what people write after @."""
+
+    id: str
+    handle: str
+    name: str
+    users: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class UserSaved:
     user: User
+
+
+@dataclass(frozen=True, slots=True)
+class GroupSaved:
+    group: Group
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +185,7 @@ class ResponseUrlSaved:
 
 Event = (
     UserSaved
+    | GroupSaved
     | ChannelSaved
     | MessagePosted
     | MessageChanged
@@ -192,6 +208,7 @@ class State:
     """
 
     users: dict[str, User] = field(default_factory=dict)
+    groups: dict[str, Group] = field(default_factory=dict)
     channels: dict[str, Channel] = field(default_factory=dict)
     messages: dict[tuple[str, str], Message] = field(default_factory=dict)
     timeline: dict[str, list[str]] = field(default_factory=dict)
@@ -247,10 +264,10 @@ def next_ts(last: str, now: float) -> str:
 def fold(state: State, event: Event) -> None:
     """Bring `state` up to date with one event."""
     match event:
-        case UserSaved(user):
-            state.users[user.id] = user
-        case ChannelSaved(channel):
-            state.channels[channel.id] = channel
+        case UserSaved() | GroupSaved() | ChannelSaved():
+            _fold_team(state, event)
+        case ViewOpened() | ViewChanged() | ViewClosed() | HomePublished():
+            _fold_views(state, event)
         case MessagePosted(message):
             _post(state, message)
         case MessageChanged(message):
@@ -259,14 +276,28 @@ def fold(state: State, event: Event) -> None:
             _delete(state, channel_id, ts)
         case ReadMarked(user_id, channel_id, ts):
             state.reads[user_id, channel_id] = ts
+        case ResponseUrlSaved(url):
+            _keep_url(state, url)
+
+
+def _fold_team(state: State, event: UserSaved | GroupSaved | ChannelSaved) -> None:
+    match event:
+        case UserSaved(user):
+            state.users[user.id] = user
+        case GroupSaved(group):
+            state.groups[group.id] = group
+        case ChannelSaved(channel):
+            state.channels[channel.id] = channel
+
+
+def _fold_views(state: State, event: ViewOpened | ViewChanged | ViewClosed | HomePublished) -> None:
+    match event:
         case ViewOpened(view) | ViewChanged(view):
             state.views[view.id] = view
         case ViewClosed(view_id):
             state.views.pop(view_id, None)
         case HomePublished(view):
             state.homes[view.user] = view
-        case ResponseUrlSaved(url):
-            _keep_url(state, url)
 
 
 def _post(state: State, message: Message) -> None:
