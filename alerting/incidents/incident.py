@@ -1,9 +1,12 @@
-"""An incident as its events tell it: open, acknowledged, resolved. Pure."""
+"""An incident as its events tell it: open, acknowledged, resolved. Pure.
+
+An alert is known by its fingerprint and the time it fires `since`: one that ended and fires anew has a later `since`.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Final, NewType
@@ -27,9 +30,20 @@ MOVES: Final[Mapping[State, frozenset[State]]] = {
 }
 
 
+def move(subject: str, old: State, new: State) -> State:
+    """Return `new` when the table allows it from `old`; ValueError names both."""
+    if new not in MOVES[old]:
+        raise ValueError(f"{subject} cannot go from {old} to {new}")
+    return new
+
+
 @dataclass(frozen=True, slots=True)
 class IncidentAlert:
-    """One alert of the incident, as it was last told. `ended_at` is set once it resolved."""
+    """One alert of the incident, as it was last told.
+
+    `ended_at` is set once it resolved. `seen_at` is when its value was measured, so that an older one
+    never replaces it.
+    """
 
     fingerprint: str
     name: str
@@ -38,6 +52,12 @@ class IncidentAlert:
     value: float
     since: datetime
     ended_at: datetime | None = None
+    seen_at: datetime | None = None
+
+    @property
+    def firing(self) -> bool:
+        """Whether it has not ended."""
+        return self.ended_at is None
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,21 +78,36 @@ class Suspect:
 
 @dataclass(frozen=True, slots=True)
 class PageStep:
-    """One step of the escalation policy, frozen when the incident opened: after `wait` seconds page `people`."""
+    """One step of the escalation policy, frozen when the incident opened.
+
+    `wait` is in seconds since the step before was paged, for the first step since the incident opened. A target is
+    `schedule:NAME` (who is on call), `schedule:NAME/next` (who is on call after them) or `person:ID`.
+    """
 
     wait: float
-    targets: tuple[str, ...]  # "schedule:NAME" or "person:ID"
+    targets: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Somebody was paged. `delivered_at` is set when the chat took it; `error` when it was tried to its end."""
+    """Somebody was paged. `step` and `round` count from 0.
+
+    `delivered_at` is set when the chat took it, `error` when it was tried to its end, `withdrawn` when the incident was
+    acknowledged or resolved before either.
+    """
 
     person: PersonId
     step: int
     at: datetime
+    round: int = 0
     delivered_at: datetime | None = None
     error: str = ""
+    withdrawn: bool = False
+
+    @property
+    def pending(self) -> bool:
+        """Whether it still has to be delivered."""
+        return self.delivered_at is None and not self.error and not self.withdrawn
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +120,13 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Incident:
-    """The fold of an incident's events. `level` is the escalation step last paged (-1 before the first)."""
+    """The fold of an incident's events.
+
+    `round` and `level` name the escalation step last paged (`level` -1 before the first of a round); `last_round` is
+    the round after which the policy is `exhausted`. `next_page_at` is when the next step is due, None when none is.
+    `settled` says what earlier incidents of the same group dealt with, by fingerprint and `since`, so that an alert
+    resolved by hand does not open another while it goes on firing.
+    """
 
     id: IncidentId
     key: str  # group key: at most one open incident for each
@@ -100,9 +141,12 @@ class Incident:
     steps: tuple[PageStep, ...] = ()
     repeat: int = 0
     round: int = 0
+    last_round: int = 0
     level: int = -1
+    exhausted: bool = False
     next_page_at: datetime | None = None
     alerts: tuple[IncidentAlert, ...] = ()
+    settled: Mapping[str, datetime] = field(default_factory=dict)
     suspects: tuple[Suspect, ...] = ()
     pages: tuple[Page, ...] = ()
     on_call: PersonId | None = None
@@ -113,3 +157,34 @@ class Incident:
     history: tuple[Entry, ...] = ()
     stream_version: int = 0
     updated_at: datetime | None = None
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing more will happen."""
+        return self.state is State.RESOLVED
+
+    @property
+    def firing(self) -> tuple[IncidentAlert, ...]:
+        """The alerts that have not ended."""
+        return tuple(alert for alert in self.alerts if alert.firing)
+
+    def alert(self, fingerprint: str) -> IncidentAlert | None:
+        """Return the alert as it was last told."""
+        return next((alert for alert in self.alerts if alert.fingerprint == fingerprint), None)
+
+    def moved(self, new: State, **changes: object) -> Incident:
+        """Return a copy in the new state; ValueError when MOVES has no such move."""
+        return replace(self, state=move(f"Incident {self.id}", self.state, new), **changes)  # type: ignore[arg-type]
+
+
+def stream_of(incident: IncidentId) -> str:
+    """Return the name of the incident's stream of events and of its durable loop."""
+    return f"incident-{incident}"
+
+
+def incident_of(stream: str) -> IncidentId:
+    """Return the incident that `stream_of` named; ValueError for another stream."""
+    kind, _, rest = stream.partition("-")
+    if kind != "incident" or not rest:
+        raise ValueError(f"{stream} is no incident's stream")
+    return IncidentId(rest)

@@ -1,0 +1,1 @@
+"""What is wrong now: incidents, the alerts they gather, the changes that may have caused them."""

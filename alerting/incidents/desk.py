@@ -1,0 +1,223 @@
+"""Takes alerts and people's decisions, and keeps the incidents: the door of alerting's incidents."""
+
+from __future__ import annotations
+
+from collections import OrderedDict, defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from alerting.errors import AlertingError, TemporaryFailure
+from alerting.incidents import decisions
+from alerting.incidents.decisions import Rule
+from alerting.incidents.errors import BrokenPolicy
+from alerting.incidents.incident import Incident, IncidentAlert, IncidentId, PersonId, stream_of
+from alerting.incidents.intake import AlertChange, incident_id, joins, newest, news, opening, opening_alerts
+from alerting.incidents.journal import IncidentJournal
+from alerting.incidents.suspects import WINDOW, Change, RecentChanges
+from alerting.oncall.escalation import EscalationPolicy, check_policies, on_call_now
+from alerting.oncall.ports import Durable
+from alerting.oncall.rotation import Rotation
+from alerting.routing.route import Route, Routing, group_key, route
+from storage.errors import Conflict, KeyTaken, StorageError
+
+_TRIES: Final = 10  # when other replicas open and close the same incidents meanwhile
+_EARLY_ENDS: Final = 10_000  # ends that came before their firing, remembered
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The incident after a person's decision, and what to tell them."""
+
+    incident: Incident
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Recent:
+    """What was changed lately, or why it is not known."""
+
+    changes: Sequence[Change] | None
+    note: str = ""
+
+
+class IncidentDesk:
+    """Opens, joins and resolves incidents. Raises BrokenPolicy when routes, policies and rotations do not fit together.
+
+    Several replicas may each have one: the log decides who opens an incident.
+    """
+
+    def __init__(
+        self,
+        journal: IncidentJournal,
+        routing: Routing,
+        policies: Mapping[str, EscalationPolicy],
+        rotations: Mapping[str, Rotation],
+        changes: RecentChanges,
+        durable: Durable,
+        *,
+        now: Callable[[], datetime],
+    ) -> None:
+        _check_routes(routing, policies)
+        check_policies(policies, rotations)
+        self._journal = journal
+        self._routing = routing
+        self._policies = policies
+        self._rotations = rotations
+        self._changes = changes
+        self._durable = durable
+        self._now = now
+        self._early_ends: OrderedDict[str, datetime] = OrderedDict()
+        self._started: set[IncidentId] = set()
+
+    async def adopt(self) -> None:
+        """See that every open incident has its durable loop; call it at start, for a crash may have come in between."""
+        for incident in (await self._journal.index()).incidents:
+            await self._start(incident)
+
+    async def take(self, changes: Sequence[AlertChange]) -> None:
+        """Let alerts open, join, update and resolve incidents. Safe to repeat, whatever the order.
+
+        Raises TemporaryFailure when others kept overtaking it, StorageUnavailable; take the same changes again then.
+        """
+        left = newest(changes)
+        for _ in range(_TRIES):
+            if not left:
+                return
+            left = await self._pass(left)
+        raise TemporaryFailure(f"{len(left)} alerts could not be taken: other replicas change the same incidents")
+
+    async def acknowledge(self, incident: IncidentId, person: PersonId) -> Answer:
+        """Give the incident to `person`; escalation stops. Raises UnknownIncident, IncidentEnded."""
+        return await self._decide(incident, person, lambda one: decisions.acknowledge(one, person))
+
+    async def unacknowledge(self, incident: IncidentId, person: PersonId) -> Answer:
+        """Give it back; escalation starts anew. Raises UnknownIncident, IncidentEnded."""
+        now = self._now()
+        return await self._decide(incident, person, lambda one: decisions.unacknowledge(one, person, now=now))
+
+    async def resolve(self, incident: IncidentId, person: PersonId) -> Answer:
+        """End it; its alerts open no other until they end and fire anew. Raises UnknownIncident, IncidentEnded."""
+        return await self._decide(incident, person, lambda one: decisions.resolve(one, person))
+
+    async def escalate(self, incident: IncidentId, person: PersonId, level: int | None = None) -> Answer:
+        """Page the next step now; nothing when another than `level` was paged last.
+
+        Raises UnknownIncident, IncidentEnded, NothingToEscalate.
+        """
+        now = self._now()
+        return await self._decide(incident, person, lambda one: decisions.escalate(one, person, level=level, now=now))
+
+    async def _decide(self, incident: IncidentId, person: PersonId, rule: Rule) -> Answer:
+        revision = await self._journal.change(incident, lambda one: rule(one).events, at=self._now(), actor=person)
+        await self._durable.wake(stream_of(incident))
+        return Answer(revision.after, rule(revision.before).text)
+
+    async def _pass(self, changes: Sequence[AlertChange]) -> list[AlertChange]:
+        """Take what can be taken; return the changes whose incident was opened or closed by somebody else meanwhile."""
+        index = await self._journal.index()
+        joining: defaultdict[IncidentId, list[AlertChange]] = defaultdict(list)
+        opening_: defaultdict[str, list[AlertChange]] = defaultdict(list)
+        for change in changes:
+            key = self._key(change.alert)
+            home = index.home(change.alert.fingerprint, key)
+            if not self._ended_early(change):
+                (joining[home] if home else opening_[key]).append(change)
+        joined = [one for home, some in joining.items() if not await self._join(home, some) for one in some]
+        return joined + [one for key, some in opening_.items() if not await self._open(key, some) for one in some]
+
+    def _key(self, alert: IncidentAlert) -> str:
+        return group_key(self._route(alert), alert.labels)
+
+    def _route(self, alert: IncidentAlert) -> Route:
+        return route(alert.labels, self._routing.routes, self._routing.default)
+
+    def _ended_early(self, change: AlertChange) -> bool:
+        """Whether a firing comes after its own end."""
+        ended = self._early_ends.get(change.alert.fingerprint)
+        return not change.ends and ended is not None and change.alert.since <= ended
+
+    async def _join(self, home: IncidentId, changes: Sequence[AlertChange]) -> bool:
+        """Bring changes to an open incident; False when it has ended meanwhile."""
+        incident = await self._journal.load(home)
+        recent = None
+        if any(joins(incident, change) for change in changes):
+            recent = (await self._recent([*incident.alerts, *(change.alert for change in changes)])).changes
+        revision = await self._journal.change(
+            home, lambda one: () if one.ended else news(one, changes, recent), at=self._now()
+        )
+        await self._start(home)
+        if revision.after.ended:
+            await self._end(home)
+        return not revision.before.ended
+
+    async def _open(self, key: str, changes: Sequence[AlertChange]) -> bool:
+        """Open the group's incident when an alert asks for it; False when somebody else was quicker."""
+        previous = await self._journal.latest_for(key)
+        self._remember_ends(changes)
+        alerts = opening_alerts(previous, changes)
+        if not alerts:
+            return True
+        incident = incident_id(key, alerts[0])
+        try:
+            await self._open_with(incident, key, alerts, previous)
+        except (Conflict, KeyTaken):
+            return False
+        await self._start(incident)
+        return True
+
+    async def _open_with(
+        self, incident: IncidentId, key: str, alerts: Sequence[IncidentAlert], previous: Incident | None
+    ) -> None:
+        now = self._now()
+        chosen = self._route(alerts[0])
+        policy = self._policies[chosen.policy] if chosen.policy else None
+        recent = await self._recent(alerts)
+        event = opening(
+            key,
+            chosen,
+            alerts,
+            policy=policy,
+            on_call=on_call_now(policy.steps, self._rotations, now) if policy else None,
+            changes=recent.changes or (),
+            note=recent.note,
+            previous=previous,
+            now=now,
+        )
+        await self._journal.open(incident, event, at=now)
+
+    async def _recent(self, alerts: Iterable[IncidentAlert]) -> _Recent:
+        """Ask what was changed; an incident opens without suspects rather than late."""
+        since = min(alert.since for alert in alerts) - WINDOW
+        try:
+            return _Recent(await self._changes.changes(since))
+        except (AlertingError, StorageError) as error:
+            return _Recent(None, f"Recent changes are not known: {error.reason}.")
+
+    def _remember_ends(self, changes: Iterable[AlertChange]) -> None:
+        """Memory is enough: senders repeat an end for minutes, so after a restart the next one closes the incident."""
+        for alert in (change.alert for change in changes if change.ends):
+            known = self._early_ends.pop(alert.fingerprint, alert.since)
+            self._early_ends[alert.fingerprint] = max(known, alert.since)
+        while len(self._early_ends) > _EARLY_ENDS:
+            self._early_ends.popitem(last=False)
+
+    async def _start(self, incident: IncidentId) -> None:
+        """Once per process and incident; the durable engine leaves a loop that runs alone."""
+        if incident not in self._started:
+            await self._durable.start(stream_of(incident))
+            self._started.add(incident)
+
+    async def _end(self, incident: IncidentId) -> None:
+        await self._durable.wake(stream_of(incident))
+        self._started.discard(incident)
+
+
+def _check_routes(routing: Routing, policies: Mapping[str, EscalationPolicy]) -> None:
+    unknown = sorted(routing.names() - set(policies))
+    if unknown:
+        raise BrokenPolicy(
+            f"Routes name the escalation policy {', '.join(unknown)}, which does not exist",
+            f"Use one of: {', '.join(sorted(policies)) or 'none is defined yet'}",
+        )

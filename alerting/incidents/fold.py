@@ -1,0 +1,215 @@
+"""Folding events into the incident, and telling each in a line. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import datetime
+
+from alerting.incidents.events import (
+    AcknowledgmentWithdrawn,
+    AlertEnded,
+    AlertJoined,
+    AlertUpdated,
+    IncidentAcknowledged,
+    IncidentEscalated,
+    IncidentEvent,
+    IncidentOpened,
+    IncidentResolved,
+    PageDelivered,
+    PageFailed,
+    PersonPaged,
+    PolicyExhausted,
+    StepSkipped,
+)
+from alerting.incidents.incident import Entry, Incident, IncidentAlert, IncidentId, Page, State
+
+
+def opened(incident: IncidentId, event: IncidentOpened, at: datetime) -> Incident:
+    """Return the incident after its first event."""
+    names = ", ".join(sorted({alert.name for alert in event.alerts}))
+    return Incident(
+        id=incident,
+        key=event.key,
+        title=event.title,
+        severity=event.severity,
+        channel=event.channel,
+        service=event.service,
+        environment=event.environment,
+        opened_at=at,
+        policy=event.policy,
+        steps=event.steps,
+        repeat=event.repeat,
+        last_round=event.repeat,
+        next_page_at=event.next_page_at,
+        alerts=event.alerts,
+        settled=event.settled,
+        suspects=event.suspects,
+        on_call=event.on_call,
+        history=tuple(Entry(line, at) for line in (f"Opened: {names} firing.", event.note) if line),
+        stream_version=1,
+        updated_at=at,
+    )
+
+
+def apply(incident: Incident, event: IncidentEvent, at: datetime) -> Incident:
+    """Return the incident after one more event; ValueError when its state has no such move."""
+    line = describe(incident, event)
+    changed = _changed(incident, event, at)
+    return replace(
+        changed,
+        history=(*incident.history, Entry(line, at)) if line else incident.history,
+        stream_version=incident.stream_version + 1,
+        updated_at=at,
+    )
+
+
+def apply_all(incident: Incident, events: Iterable[IncidentEvent], at: datetime) -> Incident:
+    """Return the incident after these events, all of one time."""
+    for event in events:
+        incident = apply(incident, event, at)
+    return incident
+
+
+def _changed(incident: Incident, event: IncidentEvent, at: datetime) -> Incident:  # noqa: C901, PLR0911
+    """One line for each event: this is the table of what they mean."""
+    match event:
+        case AlertJoined(alert, suspects):
+            known = incident.suspects if suspects is None else suspects
+            return replace(incident, alerts=_with(incident, alert), suspects=known)
+        case AlertUpdated(alert) | AlertEnded(alert):
+            return replace(incident, alerts=_with(incident, alert))
+        case IncidentAcknowledged(person):
+            return _acknowledged(incident, event, at)
+        case AcknowledgmentWithdrawn():
+            return _given_back(incident, event)
+        case PersonPaged():
+            return _paged(incident, event, at)
+        case PageDelivered(person, round_, level):
+            return _with_page(incident, person, round_, level, delivered_at=at, error="", withdrawn=False)
+        case PageFailed():
+            return _page_failed(incident, event, at)
+        case StepSkipped(round_, level, _, due):
+            return replace(incident, round=round_, level=level, next_page_at=due)
+        case IncidentEscalated():
+            return _escalated(incident, event, at)
+        case PolicyExhausted():
+            return replace(incident, exhausted=True, next_page_at=None)
+        case IncidentResolved(person):
+            ended = incident.moved(State.RESOLVED, resolved_at=at, resolved_by=person, next_page_at=None)
+            return _without_pending(ended)
+        case IncidentOpened():
+            raise ValueError(f"Incident {incident.id} is opened twice")
+
+
+def _with(incident: Incident, alert: IncidentAlert) -> tuple[IncidentAlert, ...]:
+    """Replace the alert of the same fingerprint where it stands, or add it at the end."""
+    if incident.alert(alert.fingerprint) is None:
+        return (*incident.alerts, alert)
+    return tuple(alert if one.fingerprint == alert.fingerprint else one for one in incident.alerts)
+
+
+def _acknowledged(incident: Incident, event: IncidentAcknowledged, at: datetime) -> Incident:
+    changes = {"acknowledged_by": event.person, "acknowledged_at": at, "next_page_at": None}
+    if incident.state is State.ACKNOWLEDGED:
+        return _without_pending(replace(incident, **changes))  # type: ignore[arg-type]  # names are right above
+    return _without_pending(incident.moved(State.ACKNOWLEDGED, **changes))
+
+
+def _given_back(incident: Incident, event: AcknowledgmentWithdrawn) -> Incident:
+    """A new round, so that everybody can be paged once more."""
+    return incident.moved(
+        State.OPEN,
+        acknowledged_by=None,
+        acknowledged_at=None,
+        round=incident.round + 1,
+        last_round=incident.round + 1 + incident.repeat,
+        level=-1,
+        exhausted=False,
+        next_page_at=event.next_page_at,
+    )
+
+
+def _paged(incident: Incident, event: PersonPaged, at: datetime) -> Incident:
+    page = Page(event.person, event.level, at, event.round)
+    return replace(
+        incident,
+        pages=(*incident.pages, page),
+        round=event.round,
+        level=event.level,
+        next_page_at=event.next_page_at,
+    )
+
+
+def _page_failed(incident: Incident, event: PageFailed, at: datetime) -> Incident:
+    """Only a page of the present step that somebody still waits for brings the next step forward."""
+    failed = _with_page(incident, event.person, event.round, event.level, error=event.error)
+    present = (event.round, event.level) == (incident.round, incident.level)
+    waited_for = any(_is(page, event.person, event.round, event.level) and page.pending for page in incident.pages)
+    if present and waited_for and not incident.ended and not incident.exhausted:
+        return replace(failed, next_page_at=at)
+    return failed
+
+
+def _escalated(incident: Incident, event: IncidentEscalated, at: datetime) -> Incident:
+    if event.round == incident.round:
+        return replace(incident, next_page_at=at)
+    last = max(event.round, incident.last_round)
+    return replace(incident, round=event.round, last_round=last, level=-1, exhausted=False, next_page_at=at)
+
+
+def _with_page(incident: Incident, person: str, round_: int, level: int, **changes: object) -> Incident:
+    pages = tuple(
+        replace(page, **changes) if _is(page, person, round_, level) else page  # type: ignore[arg-type]  # fields of Page
+        for page in incident.pages
+    )
+    return replace(incident, pages=pages)
+
+
+def _is(page: Page, person: str, round_: int, level: int) -> bool:
+    return (page.person, page.round, page.step) == (person, round_, level)
+
+
+def _without_pending(incident: Incident) -> Incident:
+    """Somebody knows of it now: a page that is still on its way is not needed any more."""
+    pages = tuple(replace(page, withdrawn=True) if page.pending else page for page in incident.pages)
+    return replace(incident, pages=pages)
+
+
+def describe(incident: Incident, event: IncidentEvent) -> str:  # noqa: C901, PLR0911, PLR0912
+    """Return the timeline's line for `event` happening to `incident`; empty when it deserves none."""
+    match event:
+        case AlertJoined(alert):
+            again = "fires again" if incident.alert(alert.fingerprint) else "joined"
+            return f"{alert.name} {again}{_where(alert)}."
+        case AlertEnded(alert):
+            return f"{alert.name} ended{_where(alert)}."
+        case IncidentAcknowledged(person) if incident.acknowledged_by is not None:
+            return f"{person} took it over from {incident.acknowledged_by}."
+        case IncidentAcknowledged(person):
+            return f"{person} acknowledged it."
+        case AcknowledgmentWithdrawn(person):
+            return f"{person} gave it back; paging starts again."
+        case PersonPaged(person, _, level):
+            return f"Paging {person} (step {level + 1} of {len(incident.steps)})."
+        case PageDelivered(person):
+            return f"{person} was paged."
+        case PageFailed(person, _, _, error):
+            return f"{person} could not be paged: {error}"
+        case StepSkipped(_, level, reason):
+            return f"Step {level + 1} of {len(incident.steps)} paged nobody: {reason}"
+        case IncidentEscalated(person):
+            return f"{person} escalated it."
+        case PolicyExhausted():
+            return "Everybody in the escalation policy was paged and nobody acknowledged."
+        case IncidentResolved(None):
+            return "Resolved: every alert has ended."
+        case IncidentResolved(person):
+            return f"{person} resolved it."
+        case _:
+            return ""
+
+
+def _where(alert: IncidentAlert) -> str:
+    place = alert.labels.get("instance", "")
+    return f" on {place}" if place else ""

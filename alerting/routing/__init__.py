@@ -1,0 +1,1 @@
+"""Where an alert goes: channel, escalation policy and group."""
