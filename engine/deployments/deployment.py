@@ -40,6 +40,7 @@ class Outcome(StrEnum):
     GATE_FAILED = "gate_failed"  # a gate said so
     REJECTED = "rejected"
     EXPIRED = "expired"  # nobody decided in time
+    SUPERSEDED = "superseded"  # a roll-back took its place before it began
     BROKEN = "broken"  # it could not be done, or not be undone
 
 
@@ -62,6 +63,9 @@ MOVES: Final[Mapping[State, frozenset[State]]] = {
     State.CANCELLED: frozenset(),
 }
 ENDED: Final = frozenset(state for state, after in MOVES.items() if not after)
+
+
+EXTENSION: Final = timedelta(seconds=10)  # the least a step stays longer when its gates have too little data
 
 
 def move(subject: str, old: State, new: State) -> State:
@@ -143,7 +147,8 @@ class Deployment:
     """The fold of a deployment's events.
 
     `step` indexes plan.strategy.steps (-1 before the first); `weight` is what the router read back, in percent to
-    the new version. `stream_version` is the version to append after.
+    the new version. `step_entered_at` is when the router first reported the step's weight: the dwell counts from there.
+    `stream_version` is the version to append after.
     """
 
     id: DeploymentId
@@ -159,15 +164,24 @@ class Deployment:
     step: int = -1
     step_entered_at: datetime | None = None
     step_extended: bool = False
+    step_passed: bool = False
+    waiting_step: int | None = None  # the step a person has to approve before it is entered
     weight: int = 0
-    requests: int = 0
-    lost: int = 0
-    measurements: tuple[Measurement, ...] = ()  # the latest of each gate
+    traffic_at: datetime | None = None  # when the new version first got traffic: its warm-up counts from there
+    requests: int = 0  # through the router since the deployment began
+    lost: int = 0  # of those, how many no instance answered
+    counted: tuple[int, int] = (0, 0)  # the router's own counters of both, as last read
+    measurements: tuple[Measurement, ...] = ()  # the latest of each gate, of this step
+    measured_at: datetime | None = None
+    gate_errors: int = 0  # measurements in a row in which a gate could not be asked
     figures: tuple[tuple[str, str], ...] = ()  # label and rendered number, shown beside the deployment
+    deaths: tuple[str, ...] = ()  # instances of the new version that ended by themselves, each run once
     trouble: str = ""  # what is being retried, in the platform's own words
     trouble_since: datetime | None = None
     abort_asked_by: PersonId | None = None
     paused_at: datetime | None = None
+    promoted_at: datetime | None = None  # when promotion began: from then on the old version may be gone
+    progressed_at: datetime | None = None  # the last thing that came to be: the progress deadline counts from there
     ended_at: datetime | None = None
     updated_at: datetime | None = None
     history: tuple[Step, ...] = ()
@@ -194,8 +208,14 @@ class Deployment:
         steps = self.plan.strategy.steps
         if self.step_entered_at is None or not 0 <= self.step < len(steps):
             return timedelta(0)
-        dwell = steps[self.step].dwell * (2 if self.step_extended else 1)
-        return max(timedelta(0), self.step_entered_at + dwell - now)
+        dwell = steps[self.step].dwell
+        extra = max(dwell, EXTENSION) if self.step_extended else timedelta(0)
+        return max(timedelta(0), self.step_entered_at + dwell + extra - now)
+
+    def approved_step(self, step: int) -> bool:
+        """Whether enough people (at least one) agreed to enter `step`."""
+        people = {one.person for one in self.decisions if one.approved and one.step == step}
+        return len(people) >= max(1, self.plan.approvals_needed)
 
     def moved(self, new: State, **changes: object) -> Deployment:
         """A copy in the new state. Raises IllegalMove."""

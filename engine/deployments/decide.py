@@ -1,0 +1,119 @@
+"""What a person's decision leads to, given the deployment as it is. Pure."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from engine.deployments.deployment import Decision, Deployment, Outcome, PersonId, State
+from engine.deployments.events import (
+    AbortAsked,
+    DeploymentApproved,
+    DeploymentCancelled,
+    DeploymentEvent,
+    DeploymentExpired,
+    DeploymentRejected,
+    DeploymentResumed,
+    RollbackStarted,
+)
+from engine.errors import Denied, NotNow
+
+
+class DeploymentNotNow(NotNow):
+    """The deployment's state does not allow it; `deployment` is that state, for whoever shows the refusal."""
+
+    def __init__(self, reason: str, remedy: str = "", *, deployment: Deployment) -> None:
+        super().__init__(reason, remedy)
+        self.deployment = deployment
+
+
+def approve_events(
+    deployment: Deployment, person: PersonId, seen_digest: str, present_digest: str, *, now: datetime
+) -> tuple[DeploymentEvent, ...]:
+    """Agreeing to the plan, or to the step that waits; nothing when this person has agreed already."""
+    step = deployment.waiting_step if deployment.state is State.PAUSED else None
+    mine = DeploymentApproved(person, step)
+    if any(one.approved and (one.person, one.step) == (person, step) for one in deployment.decisions):
+        return ()
+    if step is None and deployment.state is not State.PLANNED:
+        raise _decided(deployment)
+    if _expired(deployment, now):
+        return (DeploymentExpired(),)
+    if deployment.plan.four_eyes and person == deployment.requested_by:
+        raise Denied("Another person has to approve this: you asked for it.", "Ask a colleague.")
+    if {deployment.plan.digest} != {present_digest, seen_digest or present_digest}:
+        raise _void(deployment)
+    if step is None:
+        return (mine,)
+    agreed = {one.person for one in deployment.decisions if one.approved and one.step == step} | {person}
+    enough = len(agreed) >= max(1, deployment.plan.approvals_needed)
+    return (mine, DeploymentResumed(person)) if enough else (mine,)
+
+
+def reject_events(deployment: Deployment, person: PersonId, *, now: datetime) -> tuple[DeploymentEvent, ...]:
+    """Refusing the plan; refusing a step that waits takes the deployment back."""
+    if deployment.state is State.PAUSED and deployment.waiting_step is not None:
+        return abort_events(deployment, person)
+    if any(not one.approved and one.person == person for one in deployment.decisions):
+        return ()
+    if deployment.state is not State.PLANNED:
+        raise _decided(deployment)
+    return (DeploymentExpired(),) if _expired(deployment, now) else (DeploymentRejected(person),)
+
+
+def abort_events(deployment: Deployment, person: PersonId) -> tuple[DeploymentEvent, ...]:
+    """Ending it from any state; nothing when it is on its way back already."""
+    match deployment.state:
+        case State.PLANNED:
+            reason = f"Aborted by {person} before it began."
+            return (AbortAsked(person), DeploymentCancelled(reason, Outcome.ABORTED, person))
+        case State.RUNNING | State.PAUSED | State.PROMOTING:
+            return (AbortAsked(person), RollbackStarted(f"Aborted by {person}.", Outcome.ABORTED))
+        case State.ROLLING_BACK:
+            return ()
+        case _:
+            raise DeploymentNotNow(_ended(deployment), "Roll it back instead.", deployment=deployment)
+
+
+def resume_events(deployment: Deployment, person: PersonId) -> tuple[DeploymentEvent, ...]:
+    """Going on from the step it stands at; nothing when it is going on already."""
+    match deployment.state:
+        case State.RUNNING | State.PROMOTING:
+            return ()
+        case State.PAUSED if deployment.waiting_step is not None:
+            reason = f"Step {deployment.waiting_step + 1} waits for approval."
+            raise DeploymentNotNow(reason, "Approve it instead.", deployment=deployment)
+        case State.PAUSED:
+            return (DeploymentResumed(person),)
+        case _ if deployment.ended:
+            raise DeploymentNotNow(_ended(deployment), "Deploy again instead.", deployment=deployment)
+        case _:
+            raise DeploymentNotNow(f"It is {deployment.state}, not paused.", deployment=deployment)
+
+
+def _expired(deployment: Deployment, now: datetime) -> bool:
+    expires = deployment.plan.expires_at
+    return deployment.state is State.PLANNED and expires is not None and now >= expires
+
+
+def _void(deployment: Deployment) -> DeploymentNotNow:
+    return DeploymentNotNow(
+        f"{deployment.plan.version} has changed since this was planned; the approval is void.",
+        "Reject this one and ask for it anew.",
+        deployment=deployment,
+    )
+
+
+def _decided(deployment: Deployment) -> DeploymentNotNow:
+    decisions = [one for one in deployment.decisions if one.step is None]
+    said = ", ".join(_said(one) for one in decisions) or _ended(deployment)
+    return DeploymentNotNow(f"This was decided: {said}.", deployment=deployment)
+
+
+def _said(decision: Decision) -> str:
+    verb = "approved" if decision.approved else "rejected"
+    return f"{verb} by {decision.person} at {decision.at:%H:%M:%S} UTC"
+
+
+def _ended(deployment: Deployment) -> str:
+    outcome = f" ({deployment.outcome})" if deployment.outcome else ""
+    return f"The deployment is {deployment.state}{outcome}"

@@ -1,0 +1,244 @@
+"""Where people's wishes for deployments are checked and written down; the drive carries them out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from hashlib import sha256
+from typing import Final, TypeVar
+
+from engine.catalog import Catalog, Placement, Version
+from engine.commands import Abort, Approve, Deploy, Reject, Request, Resume, RollBack
+from engine.deployments.decide import (
+    DeploymentNotNow,
+    abort_events,
+    approve_events,
+    reject_events,
+    resume_events,
+)
+from engine.deployments.deployment import Deployment, DeploymentId, Outcome, PersonId, Plan, Purpose, State
+from engine.deployments.events import DeploymentCancelled, DeploymentEvent, DeploymentExpired, DeploymentPlanned
+from engine.deployments.journal import DeploymentJournal, holder_of, subject_of
+from engine.deployments.plan import make_plan, make_return_plan, nearest, parse_version
+from engine.durable import Durable
+from engine.errors import Invalid, NotFound, NotNow
+from engine.ports import Artifact, ArtifactSource, ComponentBook
+from storage.errors import Conflict, KeyTaken
+
+ATTEMPTS: Final = 8
+CommandT = TypeVar("CommandT")
+Decide = Callable[[Deployment], tuple[DeploymentEvent, ...]]
+
+
+class DeploymentDesk:
+    """One handler for each command. Each raises Refused before anything is written, or gives the deployment as it is.
+
+    A request that was handled already gives the same deployment again.
+    """
+
+    def __init__(
+        self,
+        journal: DeploymentJournal,
+        catalog: Callable[[], Catalog],
+        artifacts: ArtifactSource,
+        components: ComponentBook,
+        durable: Durable,
+        *,
+        now: Callable[[], datetime],
+    ) -> None:
+        self._journal = journal
+        self._catalog = catalog
+        self._artifacts = artifacts
+        self._components = components
+        self._durable = durable
+        self._now = now
+
+    async def resume_all(self) -> None:
+        """Give every deployment in flight its loop again; for the start of a process."""
+        for summary in await self._journal.in_flight():
+            await self._durable.start(subject_of(summary.id))
+
+    async def deploy(self, request: Request, person: PersonId) -> Deployment:
+        """Plan a deployment; it starts at once when nobody has to approve.
+
+        Deploying what is stable while an update is in flight takes that update back.
+        """
+        command = _command(request, Deploy)
+        known = await self._journal.find(_id_for(request))
+        if known is not None:
+            return known
+        place = self._place(command)
+        version = parse_version(command.version)
+        stable = await self._components.stable(place)
+        if version == stable:
+            return await self._return_to_stable(place, version, person)
+        artifact = await self._artifact(place, version)
+        environment = self._catalog().environment(place.environment)
+        plan = make_plan(place, environment, artifact, stable, now=self._now())
+        return await self._open(request, person, plan, Purpose.DEPLOY)
+
+    async def roll_back(self, request: Request, person: PersonId) -> Deployment:
+        """Go back to what ran before. What is in flight is undone; nobody has to approve."""
+        command = _command(request, RollBack)
+        known = await self._journal.find(_id_for(request))
+        if known is not None:
+            return known
+        place = self._catalog().placement(command.service, command.environment)
+        flying = await self._journal.in_flight_at(place.service, place.environment)
+        if flying is not None and (flying.state is not State.PLANNED or command.deployment == flying.id):
+            return await self._aborted(flying.id, person)
+        stable = await self._components.stable(place)
+        target = await self._target(place, command.deployment, stable)
+        artifact = await self._artifact(place, target)
+        if flying is not None:
+            await self._supersede(flying.id, person)
+        return await self._open(request, person, make_return_plan(place, artifact, stable), Purpose.ROLL_BACK)
+
+    async def approve(self, request: Request, person: PersonId) -> Deployment:
+        """Agree to a plan, or to the step that waits. The same person agreeing again changes nothing."""
+        command = _command(request, Approve)
+        deployment = await self._journal.load(command.deployment)
+        place = self._catalog().placement(deployment.plan.service, deployment.plan.environment)
+        present = await self._artifact(place, deployment.plan.version)
+        now = self._now()
+        return await self._decide(
+            command.deployment,
+            lambda found: approve_events(found, person, command.digest, present.digest, now=now),
+            person,
+        )
+
+    async def reject(self, request: Request, person: PersonId) -> Deployment:
+        """Refuse a plan."""
+        command = _command(request, Reject)
+        now = self._now()
+        return await self._decide(command.deployment, lambda found: reject_events(found, person, now=now), person)
+
+    async def abort(self, request: Request, person: PersonId) -> Deployment:
+        """End a deployment in whatever state it is; traffic comes back."""
+        return await self._aborted(_command(request, Abort).deployment, person)
+
+    async def resume(self, request: Request, person: PersonId) -> Deployment:
+        """Let a paused deployment go on."""
+        command = _command(request, Resume)
+        return await self._decide(command.deployment, lambda found: resume_events(found, person), person)
+
+    async def _aborted(self, id: DeploymentId, person: PersonId) -> Deployment:  # noqa: A002
+        return await self._decide(id, lambda found: abort_events(found, person), person)
+
+    async def _supersede(self, id: DeploymentId, person: PersonId) -> Deployment:  # noqa: A002
+        reason = f"A roll-back by {person} took its place."
+        cancelled = DeploymentCancelled(reason, Outcome.SUPERSEDED, person)
+        return await self._decide(id, lambda found: (cancelled,) if found.state is State.PLANNED else (), person)
+
+    async def _decide(self, id: DeploymentId, decide: Decide, person: PersonId) -> Deployment:  # noqa: A002
+        """Load, decide, record and wake the loop; again when the drive wrote in between."""
+        for _ in range(ATTEMPTS):
+            deployment = await self._journal.load(id)
+            events = decide(deployment)
+            try:
+                after = await self._journal.record(deployment, *events, at=self._now(), actor=person)
+            except Conflict:
+                continue
+            await self._durable.wake(subject_of(id))
+            if events and isinstance(events[0], DeploymentExpired):
+                raise DeploymentNotNow("The time to decide is over.", "Ask for it anew.", deployment=after)
+            return after
+        raise NotNow(f"Deployment {id} is changing too fast to decide on.", "Try again.")
+
+    async def _open(self, request: Request, person: PersonId, plan: Plan, purpose: Purpose) -> Deployment:
+        planned = DeploymentPlanned(plan, purpose, person, request.id)
+        id = _id_for(request)  # noqa: A001
+        try:
+            opened = await self._journal.begin(id, planned, at=self._now(), actor=person, correlation=request.id)
+        except KeyTaken as taken:
+            raise await self._occupied(holder_of(taken)) from taken
+        except Conflict:  # the same request, handled at the same time
+            opened = await self._journal.load(id)
+        await self._durable.start(subject_of(id))
+        return opened
+
+    async def _occupied(self, id: DeploymentId) -> DeploymentNotNow:  # noqa: A002
+        other = await self._journal.load(id)
+        plan = other.plan
+        return DeploymentNotNow(
+            f"{other.requested_by} is deploying {plan.service} {plan.version} to {plan.environment} ({other.state}).",
+            "Wait until it has ended, or abort it.",
+            deployment=other,
+        )
+
+    async def _return_to_stable(self, place: Placement, version: Version, person: PersonId) -> Deployment:
+        flying = await self._journal.in_flight_at(place.service, place.environment)
+        if flying is not None and flying.state is not State.PLANNED:
+            return await self._aborted(flying.id, person)
+        raise NotNow(
+            f"{version} of {place.service} runs in {place.environment} already.",
+            "Use `restart` to start its instances anew.",
+        )
+
+    async def _target(
+        self,
+        place: Placement,
+        id: DeploymentId | None,  # noqa: A002
+        stable: Version | None,
+    ) -> Version:
+        """The version to go back to. Raises NotNow when there is none."""
+        if id is not None:
+            previous = (await self._journal.load(id)).plan.previous
+        else:
+            previous = await self._before(place, stable)
+        if previous is None:
+            raise NotNow(f"Nothing ran before {stable or 'now'} in {place.environment}.", "Deploy a version instead.")
+        if previous == stable:
+            raise NotNow(f"{previous} of {place.service} runs in {place.environment} already.", "Nothing to do.")
+        return previous
+
+    async def _before(self, place: Placement, stable: Version | None) -> Version | None:
+        """What the deployment that brought the stable version replaced. Roll-backs only went back to it."""
+        for one in await self._journal.latest(place.service, place.environment, limit=200):
+            if (one.version, one.state, one.purpose) == (stable, State.SUCCEEDED, Purpose.DEPLOY):
+                return one.previous
+        return None
+
+    def _place(self, command: Deploy) -> Placement:
+        catalog = self._catalog()
+        if command.service not in catalog.services:
+            names = [str(name) for name in catalog.services]
+            raise NotFound(
+                f"There is no service {command.service[:80]!r}.",
+                f"Known: {', '.join(names)}.",
+                field="service",
+                suggestion=nearest(command.service, names),
+            )
+        place = catalog.placement(command.service, command.environment)
+        if command.strategy not in {None, place.strategy.name}:
+            raise Invalid(
+                f"{command.service} in {command.environment} has no strategy {command.strategy!r}.",
+                f"It uses {place.strategy.name!r}.",
+                field="strategy",
+                suggestion=place.strategy.name,
+            )
+        return place
+
+    async def _artifact(self, place: Placement, version: Version) -> Artifact:
+        """The version's artifact. Raises NotFound with the versions there are."""
+        try:
+            return await self._artifacts.artifact(place, version)
+        except NotFound as missing:
+            known = [str(one) for one in await self._artifacts.versions(place)]
+            raise NotFound(
+                f"{place.service} has no version {version!r}.",
+                f"Known: {', '.join(known[-10:]) or 'none'}.",
+                field="version",
+                suggestion=nearest(version, known),
+            ) from missing
+
+
+def _id_for(request: Request) -> DeploymentId:
+    """The same id each time a request is delivered; short enough to say."""
+    return DeploymentId(f"d-{sha256(request.id.encode()).hexdigest()[:12]}")
+
+
+def _command(request: Request, kind: type[CommandT]) -> CommandT:
+    if not isinstance(request.command, kind):
+        raise TypeError(f"{type(request.command).__name__} was sent to the handler of {kind.__name__}.")
+    return request.command

@@ -1,0 +1,238 @@
+"""Drives deployments: load, observe, decide, act, record. A turn may be repeated or cut off anywhere."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Final, assert_never
+
+from engine.catalog import Catalog, Placement
+from engine.deployments.action import (
+    Action,
+    Begin,
+    Configure,
+    Effect,
+    Finish,
+    GiveBack,
+    GiveUp,
+    Measure,
+    Observation,
+    Record,
+    StartInstances,
+    StopInstances,
+    Wait,
+)
+from engine.deployments.deployment import Deployment, Outcome, State
+from engine.deployments.events import (
+    DeploymentEvent,
+    DeploymentFailed,
+    DeploymentRolledBack,
+    DeploymentStarted,
+    DeploymentSucceeded,
+    ProgressSeen,
+    RollbackStarted,
+    TroubleCleared,
+    TroubleMet,
+)
+from engine.deployments.gates import Gates
+from engine.deployments.journal import DeploymentJournal, id_of
+from engine.deployments.strategies import next_step
+from engine.deployments.strategies.recipe import GLANCE
+from engine.deployments.words import describe
+from engine.errors import NotFound, PermanentFailure, Refused, TemporaryFailure
+from engine.ports import (
+    ComponentBook,
+    FiringAlerts,
+    Instance,
+    InstanceManager,
+    MetricQueries,
+    TrafficReading,
+    TrafficShifter,
+)
+from storage.errors import Conflict
+
+ACTIONS_A_TURN: Final = 40
+SOONEST: Final = timedelta(milliseconds=500)
+LATEST: Final = timedelta(seconds=10)
+BLIND: Final = Observation((), TrafficReading({}, (), 0, 0))
+
+log = logging.getLogger(__name__)
+
+
+class Drive:
+    """Takes turns for deployments; holds nothing between them, so any process can take the next one."""
+
+    def __init__(
+        self,
+        journal: DeploymentJournal,
+        catalog: Callable[[], Catalog],
+        manager: InstanceManager,
+        shifter: TrafficShifter,
+        components: ComponentBook,
+        metrics: MetricQueries,
+        alerts: FiringAlerts,
+        *,
+        now: Callable[[], datetime],
+    ) -> None:
+        self._journal = journal
+        self._catalog = catalog
+        self._manager = manager
+        self._shifter = shifter
+        self._components = components
+        self._gates = Gates(metrics, alerts)
+        self._now = now
+
+    async def turn(self, subject: str) -> timedelta | None:
+        """Bring the deployment of `subject` as far as it goes now.
+
+        Answers how long to wait before the next turn, None when the deployment has ended. Raises StorageUnavailable
+        when the journal cannot be used; the turn can be taken again.
+        """
+        id = id_of(subject)  # noqa: A001
+        deployment = await self._journal.find(id)
+        if deployment is None:
+            log.warning("There is no deployment %s; its loop ends.", id)
+            return None
+        try:
+            return await self._advance(deployment)
+        except Conflict:
+            return timedelta(0)  # somebody decided meanwhile: take the turn again on what they wrote
+
+    async def _advance(self, deployment: Deployment) -> timedelta | None:
+        before: Action | None = None
+        for _ in range(ACTIONS_A_TURN):
+            if deployment.ended:
+                return None
+            try:
+                place = self._place(deployment)
+                seen = await self._observe(deployment, place)
+                action = next_step(deployment, seen, now=self._now())
+                if isinstance(action, Wait) or action == before:  # asked again: its effect takes time
+                    await self._cleared(deployment)
+                    return action.time if isinstance(action, Wait) else GLANCE
+                before, deployment = action, await self._act(deployment, place, seen, action)
+            except TemporaryFailure as failure:
+                return await self._troubled(deployment, failure)
+            except (PermanentFailure, Refused) as failure:
+                deployment = await self._broken(deployment, str(failure))
+        return GLANCE
+
+    def _place(self, deployment: Deployment) -> Placement:
+        return self._catalog().placement(deployment.plan.service, deployment.plan.environment)
+
+    async def _observe(self, deployment: Deployment, place: Placement) -> Observation:
+        if deployment.state is State.PLANNED:
+            return BLIND  # nothing is decided on it before it begins
+        instances = tuple(await self._components.observe(place))
+        traffic = await self._shifter.read(place)
+        idle = [one for one in instances if one.id not in traffic.ready]
+        drained = [one.id for one in idle if await self._shifter.drained(place, [one.id])]
+        return Observation(instances, traffic, frozenset(drained))
+
+    async def _act(  # noqa: PLR0911  # one return an action
+        self, deployment: Deployment, place: Placement, seen: Observation, action: Action
+    ) -> Deployment:
+        match action:
+            case Measure():
+                return await self._measure(deployment, place, seen)
+            case Record(events):
+                return await self._record(deployment, *events)
+            case Begin():
+                return await self._begin(deployment, place)
+            case Finish():
+                return await self._finish(deployment, place, seen)
+            case GiveBack():
+                return await self._give_back(deployment, place, seen)
+            case GiveUp(reason):
+                return await self._give_up(deployment, place, reason)
+            case _:
+                await self._affect(place, seen, action)
+                return deployment
+
+    async def _affect(self, place: Placement, seen: Observation, action: Effect | Wait) -> None:
+        match action:
+            case StartInstances(version, ordinals):
+                await self._manager.start(place, version, ordinals)
+            case Configure(ids, weights):
+                await self._shifter.configure(place, _chosen(seen, ids), dict(weights))
+            case StopInstances(ids):
+                await self._manager.stop(place, ids)
+            case Wait():
+                return
+            case _:
+                assert_never(action)
+
+    async def _record(self, deployment: Deployment, *events: DeploymentEvent) -> Deployment:
+        return await self._journal.record(deployment, *events, at=self._now())
+
+    async def _begin(self, deployment: Deployment, place: Placement) -> Deployment:
+        plan = deployment.plan
+        counted = await self._shifter.read(place)
+        await self._components.begin(place, plan.version, deployment=deployment.id, at=self._now())
+        return await self._record(deployment, DeploymentStarted(counted.requests, counted.lost))
+
+    async def _measure(self, deployment: Deployment, place: Placement, seen: Observation) -> Deployment:
+        now = self._now()
+        measurements = await self._gates.measure(deployment, seen, now=now)
+        figures = await self._gates.figures(place.figures, deployment, now=now)
+        traffic = seen.traffic
+        return await self._record(deployment, ProgressSeen(measurements, figures, traffic.requests, traffic.lost))
+
+    async def _finish(self, deployment: Deployment, place: Placement, seen: Observation) -> Deployment:
+        version = deployment.plan.version
+        await self._components.finish(place, version, deployment=deployment.id, at=self._now())
+        return await self._record(deployment, _last(deployment, seen), DeploymentSucceeded())
+
+    async def _give_back(self, deployment: Deployment, place: Placement, seen: Observation) -> Deployment:
+        await self._fail_component(deployment, place, deployment.reason, restored=not deployment.plan.first)
+        return await self._record(deployment, _last(deployment, seen), DeploymentRolledBack())
+
+    async def _give_up(self, deployment: Deployment, place: Placement | None, reason: str) -> Deployment:
+        full = f"{deployment.reason} {reason}".strip() if deployment.reason not in reason else reason
+        if place is not None and deployment.started_at is not None:
+            await self._fail_component(deployment, place, full, restored=False)
+        return await self._record(deployment, DeploymentFailed(full))
+
+    async def _fail_component(self, deployment: Deployment, place: Placement, reason: str, *, restored: bool) -> None:
+        await self._components.fail(place, reason, deployment=deployment.id, at=self._now(), restored=restored)
+
+    async def _cleared(self, deployment: Deployment) -> None:
+        if deployment.trouble:
+            await self._record(deployment, TroubleCleared())
+
+    async def _troubled(self, deployment: Deployment, failure: TemporaryFailure) -> timedelta | None:
+        """Keep what does not work in sight and try again, until the deadline says that it is broken."""
+        now, since = self._now(), deployment.trouble_since
+        if since is not None and now - since > deployment.plan.strategy.progress_deadline:
+            deployment = await self._broken(deployment, str(failure))
+            return None if deployment.ended else timedelta(0)
+        if deployment.trouble != str(failure):
+            await self._record(deployment, TroubleMet(str(failure)))
+        return failure.retry_after or min(LATEST, max(SOONEST, now - (since or now)))
+
+    async def _broken(self, deployment: Deployment, reason: str) -> Deployment:
+        """It will not work: go back, or when that is what does not work, say what is there and end."""
+        if deployment.state in {State.RUNNING, State.PAUSED, State.PROMOTING}:
+            return await self._record(deployment, RollbackStarted(reason, Outcome.BROKEN))
+        try:
+            place = self._place(deployment)
+        except NotFound:
+            return await self._give_up(deployment, None, reason)
+        return await self._give_up(deployment, place, f"{reason} {await self._there(deployment, place)}".strip())
+
+    async def _there(self, deployment: Deployment, place: Placement) -> str:
+        if deployment.state is State.PLANNED:
+            return "Nothing was changed."
+        try:
+            return describe(deployment.plan, await self._observe(deployment, place))
+        except (TemporaryFailure, PermanentFailure):
+            return "What runs now could not be seen."
+
+
+def _chosen(seen: Observation, ids: tuple[str, ...]) -> list[Instance]:
+    return [one for one in seen.instances if one.id in ids]
+
+
+def _last(deployment: Deployment, seen: Observation) -> ProgressSeen:
+    return ProgressSeen((), deployment.figures, seen.traffic.requests, seen.traffic.lost)

@@ -1,0 +1,80 @@
+"""When a step is passed, extended, paused or given up, from what its gates said. Pure.
+
+A failing gate gives up at any moment. Passing needs every gate to pass, asked after the dwell and the warm-up are over.
+No data is not a pass: a step with too little stays once more, then waits for a person.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Final
+
+from engine.deployments.action import Record
+from engine.deployments.deployment import Deployment, Measurement, Outcome, State, Verdict
+from engine.deployments.events import DeploymentPaused, RollbackStarted, StepExtended, StepPassed
+
+MEASURE_EVERY: Final = timedelta(seconds=2)
+ERRORS: Final = 5  # so many askings in a row that did not work make the deployment wait for a person
+
+
+def warm(deployment: Deployment, *, now: datetime) -> bool:
+    """Whether the new version has had traffic for longer than the warm-up, which is not judged."""
+    since = deployment.traffic_at
+    return since is not None and now - since >= deployment.plan.strategy.warm_up
+
+
+def measure_due(deployment: Deployment, *, now: datetime) -> bool:
+    """Whether it is time to ask again: every MEASURE_EVERY, and once when the dwell is over."""
+    at = deployment.measured_at
+    if at is None or now - at >= MEASURE_EVERY:
+        return True
+    return _ripe(deployment, now) and not _ripe(deployment, at) and deployment.state is State.RUNNING
+
+
+def judge(deployment: Deployment, *, now: datetime) -> Record | None:
+    """What the gates' answers lead to; None while the step just stays."""
+    failed = _first(deployment, Verdict.FAIL)
+    if failed:
+        return Record((RollbackStarted(_failed(failed), Outcome.GATE_FAILED),))
+    if deployment.state is State.PAUSED or deployment.step_passed:
+        return None
+    erring = _first(deployment, Verdict.ERROR)
+    if erring and deployment.gate_errors >= ERRORS:
+        return Record((DeploymentPaused(f"Gate {erring.gate} could not be asked: {erring.note}"),))
+    if erring or not _ripe(deployment, now):
+        return None
+    unsure = _unsure(deployment)
+    return _undecided(deployment, unsure) if unsure else Record((StepPassed(deployment.step),))
+
+
+def _ripe(deployment: Deployment, at: datetime) -> bool:
+    return deployment.step_left(at) <= timedelta(0) and warm(deployment, now=at)
+
+
+def _first(deployment: Deployment, verdict: Verdict) -> Measurement | None:
+    return next((one for one in deployment.measurements if one.verdict is verdict), None)
+
+
+def _failed(one: Measurement) -> str:
+    value = "no value" if one.value is None else f"{one.value:g}"
+    return (
+        f"Gate {one.gate} failed: {one.note}" if one.note else f"Gate {one.gate} failed: {value}, not {one.threshold}."
+    )
+
+
+def _unsure(deployment: Deployment) -> str:
+    """Why the step cannot be passed yet; empty when every gate passed."""
+    said = {one.gate: one for one in deployment.measurements}
+    for gate in deployment.plan.strategy.gates:
+        found = said.get(gate.name)
+        if found is None:
+            return f"Gate {gate.name} has not been asked."
+        if found.verdict is not Verdict.PASS:
+            return f"Gate {gate.name} is inconclusive: {found.note or 'too little data'}"
+    return ""
+
+
+def _undecided(deployment: Deployment, why: str) -> Record:
+    if deployment.step_extended:
+        return Record((DeploymentPaused(why),))
+    return Record((StepExtended(deployment.step, why),))

@@ -1,0 +1,92 @@
+"""What the thread of a deployment says of each fact: one short line, or nothing. Pure."""
+
+from __future__ import annotations
+
+from typing import assert_never
+
+from engine.deployments.deployment import Deployment, Purpose
+from engine.deployments.events import (
+    AbortAsked,
+    DeploymentApproved,
+    DeploymentCancelled,
+    DeploymentEvent,
+    DeploymentExpired,
+    DeploymentFailed,
+    DeploymentPaused,
+    DeploymentPlanned,
+    DeploymentRejected,
+    DeploymentResumed,
+    DeploymentRolledBack,
+    DeploymentStarted,
+    DeploymentSucceeded,
+    InstanceDied,
+    ProgressSeen,
+    PromotionStarted,
+    RollbackStarted,
+    StepEntered,
+    StepExtended,
+    StepPassed,
+    TroubleCleared,
+    TroubleMet,
+    WeightShifted,
+)
+
+
+def line_of(event: DeploymentEvent, deployment: Deployment) -> str:  # noqa: C901, PLR0911, PLR0912
+    """The line for `event` on `deployment` as it was before it; empty when the thread need not tell it."""
+    version = deployment.plan.version
+    match event:
+        case DeploymentPlanned():
+            return _planned(deployment)
+        case DeploymentApproved(person, None):
+            return f"Approved by {person}."
+        case DeploymentApproved(person, step):
+            return f"Step {(step or 0) + 1} approved by {person}."
+        case DeploymentRejected(person):
+            return f"Rejected by {person}."
+        case DeploymentExpired():
+            return "Expired: nobody decided in time."
+        case DeploymentStarted():
+            return f"Started: bringing up {version}."
+        case StepEntered(step, weight):
+            return f"Step {step + 1} of {len(deployment.plan.strategy.steps)}: aiming at {weight} %."
+        case WeightShifted(weight):
+            return f"The router sends {weight} % to {version}."
+        case InstanceDied(instance, _, note):
+            return f"{instance} ended by itself: {note}" if note else f"{instance} ended by itself."
+        case StepPassed(step):
+            return f"Step {step + 1} passed."
+        case StepExtended(step, reason):
+            return f"Step {step + 1} stays once more: {reason}"
+        case DeploymentPaused(reason, _):
+            return f"Paused: {reason}"
+        case DeploymentResumed(person):
+            return f"Resumed by {person}."
+        case AbortAsked(person):
+            return f"Abort asked by {person}."
+        case PromotionStarted():
+            return f"Promoting {version}: it takes all traffic, then the old instances stop."
+        case RollbackStarted(reason, _):
+            return f"Rolling back: {reason}"
+        case TroubleMet(reason):
+            return f"Trouble, trying again: {reason}" if reason != deployment.trouble else ""
+        case TroubleCleared():
+            return "Works again."
+        case DeploymentSucceeded():
+            return f"Done: {version} runs alone."
+        case DeploymentRolledBack():
+            return f"Rolled back: {deployment.plan.previous or 'nothing'} runs as before."
+        case DeploymentFailed(reason):
+            return f"Failed: {reason}"
+        case DeploymentCancelled(reason, _, _):
+            return f"Cancelled: {reason}"
+        case ProgressSeen():
+            return ""
+        case _:
+            assert_never(event)
+
+
+def _planned(deployment: Deployment) -> str:
+    plan = deployment.plan
+    verb = "roll back to" if deployment.purpose is Purpose.ROLL_BACK else "deploy"
+    return f"{deployment.requested_by} asked to {verb} {plan.version} of {plan.service} in {plan.environment}."

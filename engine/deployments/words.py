@@ -1,0 +1,32 @@
+"""What is there, in words for people. Pure."""
+
+from __future__ import annotations
+
+from engine.catalog import Version
+from engine.deployments.action import Observation
+from engine.deployments.deployment import Plan
+from engine.ports import InstanceHealth
+
+
+def describe(plan: Plan, seen: Observation) -> str:
+    """Exactly what runs and where requests go, one sentence a version."""
+    versions = [one for one in (plan.previous, plan.version) if one is not None]
+    parts = [_running(version, seen) for version in versions]
+    shares = ", ".join(f"{weight} % to {version}" for version, weight in seen.traffic.weights.items() if weight)
+    parts.append(f"The router sends {shares}." if shares else "The router sends requests nowhere.")
+    return " ".join(parts)
+
+
+def notes(seen: Observation, version: Version) -> str:
+    """The platform's own words on the instances of a version that are not well."""
+    ill = (one for one in seen.instances if one.version == version and one.health is not InstanceHealth.HEALTHY)
+    said = {one.note: f"{one.id} is {one.health}: {one.note}" for one in ill if one.note}
+    return " ".join(said.values())
+
+
+def _running(version: Version, seen: Observation) -> str:
+    own = [one for one in seen.instances if one.version == version]
+    if not own:
+        return f"Nothing of {version} runs."
+    counts = {state: sum(one.health is state for one in own) for state in InstanceHealth}
+    return f"{version}: " + ", ".join(f"{count} {state}" for state, count in counts.items() if count) + "."

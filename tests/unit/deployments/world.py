@@ -1,0 +1,360 @@
+"""A small world to deploy in: instances that take time, a router that lags, rules checked at each effect."""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+from engine.catalog import (
+    CanaryStep,
+    Catalog,
+    Environment,
+    EnvironmentName,
+    Figure,
+    GateSpec,
+    HealthCheck,
+    LocalTarget,
+    Placement,
+    Service,
+    ServiceName,
+    StrategySpec,
+    Version,
+)
+from engine.commands import Actor, Request
+from engine.deployments.deployment import Deployment, PersonId
+from engine.deployments.desk import DeploymentDesk
+from engine.deployments.drive import Drive
+from engine.deployments.journal import DeploymentJournal
+from engine.errors import NotFound, PermanentFailure, TemporaryFailure
+from engine.ports import (
+    Artifact,
+    FiringAlert,
+    Instance,
+    InstanceHealth,
+    InstanceId,
+    MetricSample,
+    TrafficReading,
+)
+from storage.events import Card, CardChange, Event, EventLog, NewEvent, Snapshot
+from tests.fakes.durable import FakeDurable, VirtualClock
+from tests.fakes.memory_storage import MemoryDatabase
+
+ANN, BEN, CID = PersonId("ann"), PersonId("ben"), PersonId("cid")
+SECOND = timedelta(seconds=1)
+GATE = GateSpec(
+    name="errors",
+    kind="query",
+    query='sum(rate(errors{service="{service}",version="{version}"}[{window}]))',
+    comparison="<",
+    threshold=0.01,
+    unit="ratio",
+)
+CANARY = StrategySpec(
+    name="careful",
+    kind="canary",
+    steps=(CanaryStep(10, 10 * SECOND), CanaryStep(50, 10 * SECOND), CanaryStep(100, 5 * SECOND)),
+    gates=(GATE,),
+    progress_deadline=timedelta(minutes=2),
+)
+ROLLING = StrategySpec(
+    name="rolling", kind="rolling", max_surge=1, max_unavailable=0, progress_deadline=timedelta(minutes=2)
+)
+
+
+class Killed(Exception):
+    """The process ends here, as by kill -9."""
+
+
+@dataclass(frozen=True, slots=True)
+class Behaviour:
+    """How a version behaves: seconds to be healthy, dying after, a refused start, its error ratio (None: no data)."""
+
+    healthy_after: float = 1.0
+    dies_after: float | None = None
+    refuses: str = ""
+    errors: float | None = 0.0
+
+
+@dataclass(slots=True)
+class Run:
+    instance: Instance
+    dead: bool = False
+
+
+@dataclass(slots=True)
+class World:
+    """All ports of the engine at once. Rules broken at any effect are collected in `broken`."""
+
+    clock: VirtualClock
+    strategy: StrategySpec = CANARY
+    instances: int = 2
+    environment: Environment = field(default_factory=lambda: Environment(EnvironmentName("production"), approvals=1))
+    behaviour: dict[str, Behaviour] = field(default_factory=dict)
+    gates: bool = True
+    runs: dict[InstanceId, Run] = field(default_factory=dict)
+    weights: dict[Version, int] = field(default_factory=dict)
+    routed: tuple[InstanceId, ...] = ()
+    shifted_at: datetime | None = None
+    draining: float = 0.5
+    stable_version: Version | None = None
+    book: list[str] = field(default_factory=list)
+    effects: list[str] = field(default_factory=list)
+    broken: list[str] = field(default_factory=list)
+    alerts: list[FiringAlert] = field(default_factory=list)
+    away: set[str] = field(default_factory=set)  # of manager, router, metrics, alerts
+    requests: int = 0
+    floor: int = 0
+    kill_at: int | None = None  # the effect before (even) or after (odd) which the process dies
+    moments: int = 0
+    pids: int = 100
+
+    # -- what the settings say
+
+    @property
+    def place(self) -> Placement:
+        return Placement(
+            service=ServiceName("shop"),
+            environment=self.environment.name,
+            target=LocalTarget(artifact="/x/{version}", command=("x",), port=80, instances=self.instances),
+            health=HealthCheck(),
+            strategy=self.strategy,
+            figures=(Figure("Errors", 'errors{version="{version}"}', "ratio"),),
+        )
+
+    def catalog(self) -> Catalog:
+        service = Service(ServiceName("shop"), "", "deploys", {self.environment.name: self.place})
+        return Catalog({service.name: service}, {self.environment.name: self.environment})
+
+    # -- dying
+
+    def moment(self) -> None:
+        """A point at which a kill may strike."""
+        self.moments += 1
+        if self.kill_at is not None and self.moments == self.kill_at:
+            raise Killed
+
+    # -- artifacts
+
+    async def versions(self, place: Placement) -> Sequence[Version]:
+        return [Version("v1"), Version("v2"), Version("v3")]
+
+    async def artifact(self, place: Placement, version: Version) -> Artifact:
+        if version not in await self.versions(place):
+            raise NotFound("no such path", field="version")
+        return Artifact(version, f"sha256:{version}")
+
+    # -- instances
+
+    def _of(self, version: str) -> Behaviour:
+        return self.behaviour.get(version, Behaviour())
+
+    def _health(self, run: Run) -> InstanceHealth:
+        age = (self.clock.at - run.instance.started_at).total_seconds()
+        like = self._of(run.instance.version)
+        if run.dead or (like.dies_after is not None and age >= like.dies_after):
+            return InstanceHealth.DEAD
+        return InstanceHealth.HEALTHY if age >= like.healthy_after else InstanceHealth.STARTING
+
+    def seen(self) -> list[Instance]:
+        found = [replace(run.instance, health=self._health(run)) for run in self.runs.values()]
+        return [replace(one, note="exit code 1") if one.health is InstanceHealth.DEAD else one for one in found]
+
+    async def observe(self, place: Placement) -> Sequence[Instance]:
+        self._need("manager")
+        return self.seen()
+
+    async def start(self, place: Placement, version: Version, ordinals: Collection[int]) -> None:
+        self._need("manager")
+        if self._of(version).refuses:
+            raise PermanentFailure(self._of(version).refuses)
+        self.moment()
+        for ordinal in ordinals:
+            self._run(version, ordinal)
+        self.effects.append(f"start {version} {','.join(map(str, ordinals))}")
+        self.moment()
+
+    def _run(self, version: Version, ordinal: int) -> None:
+        name = InstanceId(f"shop-{self.environment.name}-{version}-{ordinal}")
+        run = self.runs.get(name)
+        if run is not None and self._health(run) is not InstanceHealth.DEAD:
+            return
+        self.pids += 1
+        self.runs[name] = Run(
+            Instance(
+                id=name,
+                service=ServiceName("shop"),
+                environment=self.environment.name,
+                version=version,
+                address=f"127.0.0.1:{self.pids}",
+                pid=self.pids,
+                started_at=self.clock.at,
+                health=InstanceHealth.STARTING,
+            )
+        )
+
+    async def stop(self, place: Placement, instances: Collection[InstanceId]) -> None:
+        self._need("manager")
+        self.moment()
+        ready = set(self._ready())
+        for one in instances:
+            if one in ready:
+                self.broken.append(f"stopped {one} while it takes requests")
+            self.runs.pop(one, None)
+        left = len(set(self._ready()))
+        if left < self.floor:
+            self.broken.append(f"{left} serve after stopping {sorted(instances)}, the floor is {self.floor}")
+        self.effects.append(f"stop {','.join(sorted(instances))}")
+        self.moment()
+
+    def kill(self, name: str) -> None:
+        self.runs[InstanceId(name)].dead = True
+
+    def running(self) -> list[str]:
+        return sorted(one.id for one in self.seen() if one.health is not InstanceHealth.DEAD)
+
+    # -- the router
+
+    def _ready(self) -> list[InstanceId]:
+        well = {one.id for one in self.seen() if one.health is InstanceHealth.HEALTHY}
+        return [one for one in self.routed if one in well]
+
+    async def configure(self, place: Placement, instances: Sequence[Instance], weights: Mapping[Version, int]) -> None:
+        self._need("router")
+        self.moment()
+        well = {one.version for one in self.seen() if one.health is InstanceHealth.HEALTHY}
+        for version, weight in weights.items():
+            if weight > self.weights.get(version, 0) and version not in well:
+                self.broken.append(f"{weight} % to {version}, of which nothing is healthy")
+        if dict(weights) != self.weights or {one.id for one in instances} != set(self.routed):
+            self.effects.append("route " + " ".join(f"{version}={weight}" for version, weight in weights.items()))
+            self.shifted_at = self.clock.at
+        self.weights, self.routed = dict(weights), tuple(one.id for one in instances)
+        self.moment()
+
+    async def read(self, place: Placement) -> TrafficReading:
+        self._need("router")
+        self.requests += 10
+        return TrafficReading(dict(self.weights), tuple(self._ready()), self.requests, 0)
+
+    async def drained(self, place: Placement, instances: Collection[InstanceId]) -> bool:
+        self._need("router")
+        if self.shifted_at is None:
+            return True
+        return (self.clock.at - self.shifted_at).total_seconds() >= self.draining
+
+    # -- components
+
+    async def stable(self, place: Placement) -> Version | None:
+        return self.stable_version
+
+    async def begin(self, place: Placement, version: Version, *, deployment: str, at: datetime) -> None:
+        self.moment()
+        self.book.append(f"begin {version}")
+        self.moment()
+
+    async def finish(self, place: Placement, version: Version, *, deployment: str, at: datetime) -> None:
+        self.moment()
+        self.stable_version = version
+        self.book.append(f"finish {version}")
+        self.moment()
+
+    async def fail(self, place: Placement, reason: str, *, deployment: str, at: datetime, restored: bool) -> None:
+        self.moment()
+        self.book.append(f"fail restored={restored}")
+        self.moment()
+
+    # -- metrics and alerts
+
+    async def instant(self, query: str, at: datetime) -> Sequence[MetricSample]:
+        self._need("metrics")
+        version = next((one for one in ("v1", "v2", "v3") if f'version="{one}"' in query), "")
+        value = self._of(version).errors
+        return [] if value is None else [MetricSample({}, value)]
+
+    async def firing(self, labels: Mapping[str, str]) -> Sequence[FiringAlert]:
+        self._need("alerts")
+        return self.alerts
+
+    def _need(self, part: str) -> None:
+        if part in self.away:
+            raise TemporaryFailure(f"The {part} does not answer.")
+
+
+@dataclass(slots=True)
+class MortalLog:
+    """The log, with a moment to die at on both sides of every write."""
+
+    inner: EventLog
+    moment: Callable[[], None]
+
+    async def append(
+        self,
+        stream: str,
+        events: Sequence[NewEvent],
+        *,
+        expected: int,
+        at: datetime,
+        card: CardChange | None = None,
+    ) -> list[Event]:
+        self.moment()
+        written = await self.inner.append(stream, events, expected=expected, at=at, card=card)
+        self.moment()
+        return written
+
+    async def read(self, stream: str, *, after: int = 0) -> list[Event]:
+        return await self.inner.read(stream, after=after)
+
+    async def card(self, stream: str) -> Card | None:
+        return await self.inner.card(stream)
+
+    async def cards(
+        self,
+        kind: str,
+        *,
+        key: str | None = None,
+        open: bool | None = None,
+        limit: int = 100,  # noqa: A002
+    ) -> list[Card]:
+        return await self.inner.cards(kind, key=key, open=open, limit=limit)
+
+    async def snapshot(self, stream: str) -> Snapshot | None:
+        return await self.inner.snapshot(stream)
+
+    async def save_snapshot(self, snapshot: Snapshot) -> None:
+        await self.inner.save_snapshot(snapshot)
+
+
+class Town:
+    """The engine's rooms wired up over a world."""
+
+    def __init__(self, **world: object) -> None:
+        self.clock = VirtualClock()
+        self.world = World(self.clock, **world)  # type: ignore[arg-type]
+        self.log = MemoryDatabase().log
+        self.journal = DeploymentJournal(MortalLog(self.log, self.world.moment))  # type: ignore[arg-type]
+        w = self.world
+        self.drive = Drive(self.journal, w.catalog, w, w, w, w, w, now=self.clock)
+        self.durable = FakeDurable(self.drive.turn, self.clock)
+        self.desk = DeploymentDesk(self.journal, w.catalog, w, w, self.durable, now=self.clock)
+        self.asked = 0
+
+    def ask(self, command: object, request: str = "") -> Request:
+        self.asked += 1
+        actor = Actor("slack", "U1", "T1")
+        return Request(request or f"r{self.asked}", self.clock.at, "chat", actor, command)
+
+    def settle(self, version: str = "v1") -> None:
+        """`version` runs already, alone and well, at the start of the test."""
+        w = self.world
+        w.stable_version = Version(version)
+        for ordinal in range(1, w.instances + 1):
+            w._run(Version(version), ordinal)
+        w.weights = {Version(version): 100}
+        w.routed = tuple(w.runs)
+        self.clock.advance(timedelta(minutes=1))
+        w.floor = w.instances - (self.world.strategy.max_unavailable if w.strategy.kind == "rolling" else 0)
+
+    async def run(self, seconds: float) -> None:
+        await self.durable.run_for(timedelta(seconds=seconds))
+
+    async def at(self, deployment: Deployment) -> Deployment:
+        return await self.journal.load(deployment.id)
