@@ -1,0 +1,78 @@
+"""Where engine and alerting, strangers to each other, meet: metrics, firing alerts and recent changes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Final
+
+import alerting.errors as alerting_errors
+from alerting.incidents.suspects import Change
+from alerting.metrics.port import Metrics, Scalar
+from bot.readings import AlertRow
+from engine.deployments.deployment import Purpose, State
+from engine.deployments.journal import DeploymentJournal, Summary
+from engine.errors import PermanentFailure, TemporaryFailure
+from engine.ports import FiringAlert, MetricSample
+
+QUERY_TIMEOUT: Final = timedelta(seconds=5)
+MOST_CHANGES: Final = 100
+
+
+class EngineMetrics:
+    """Implements the engine's MetricQueries by alerting's metrics source."""
+
+    def __init__(self, source: Metrics) -> None:
+        self._source = source
+
+    async def instant(self, query: str, at: datetime) -> Sequence[MetricSample]:
+        try:
+            answer = await self._source.instant(query, at, QUERY_TIMEOUT)
+        except alerting_errors.TemporaryFailure as failure:
+            raise TemporaryFailure(failure.reason, failure.remedy, retry_after=failure.retry_after) from failure
+        except alerting_errors.AlertingError as failure:
+            raise PermanentFailure(failure.reason, failure.remedy) from failure
+        if isinstance(answer, Scalar):
+            return [MetricSample({}, answer.value)]
+        return [MetricSample(sample.labels, sample.value) for sample in answer.samples]
+
+
+class EngineAlerts:
+    """Implements the engine's FiringAlerts by the rule evaluator."""
+
+    def __init__(self, alerts: Callable[[], Sequence[AlertRow]]) -> None:
+        self._alerts = alerts
+
+    async def firing(self, labels: Mapping[str, str]) -> Sequence[FiringAlert]:
+        return [
+            FiringAlert(row.name, row.labels, row.value, row.since)
+            for row in self._alerts()
+            if row.state == "firing" and all(row.labels.get(name) == value for name, value in labels.items())
+        ]
+
+
+class DeploymentChanges:
+    """Implements alerting's RecentChanges by the engine's journal."""
+
+    def __init__(self, journal: DeploymentJournal) -> None:
+        self._journal = journal
+
+    async def changes(self, since: datetime) -> Sequence[Change]:
+        recent = await self._journal.recent(limit=MOST_CHANGES, since=since)
+        known = {one.id: one for one in (*recent, *await self._journal.in_flight())}
+        return [_change(one) for one in known.values() if one.started_at is not None]
+
+
+def _change(one: Summary) -> Change:
+    undone = one.state in {State.ROLLED_BACK, State.ROLLING_BACK, State.CANCELLED}
+    return Change(
+        deployment=str(one.id),
+        service=str(one.service),
+        environment=str(one.environment),
+        version=str(one.version),
+        previous=str(one.previous or ""),
+        person=str(one.requested_by),
+        at=one.started_at or one.requested_at,
+        in_progress=one.ended_at is None,
+        can_roll_back=not undone and bool(one.previous) and one.purpose is not Purpose.ROLL_BACK,
+    )

@@ -1,0 +1,169 @@
+"""Keeps each subject's one message true: follows the log and rewrites the message from state, never from the event.
+
+A subject is a stream (a deployment, an incident). Its message is posted once and rewritten; new lines of its history go
+to the thread, several at a time; the end is also shown in the channel. What was told is written down after it stands in
+chat, so that a restart tells what is missing and nothing twice.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Final
+
+from bot.chat.ledger import Ledger
+from bot.chat.outbox import Outbox
+from bot.chat.port import ChatRefused, Priority
+from bot.chat.queue import Item, Post, Update
+from bot.views.blocks import Message
+from storage.errors import StorageError
+from storage.events import EventLog
+from storage.records import Records
+
+log = logging.getLogger(__name__)
+
+TOLD: Final = "chat-told"
+RECENT: Final = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """Another message about the subject, already posted under `key`, to be rewritten when the state changes."""
+
+    channel: str
+    key: str
+    message: Message
+
+
+@dataclass(frozen=True, slots=True)
+class Telling:
+    """A subject as it should stand in chat. `version` is the stream version it was drawn from."""
+
+    channel: str
+    message: Message
+    lines: Sequence[str]
+    state: str
+    version: int
+    ended: bool
+    urgent: bool = False
+    copies: Sequence[Copy] = field(default_factory=tuple)
+
+
+Tell = Callable[[str], Awaitable[Telling]]
+
+
+@dataclass(frozen=True, slots=True)
+class Teller:
+    """How subjects of one kind are told: `kind` of their cards, `prefix` of their streams."""
+
+    kind: str
+    prefix: str
+    tell: Tell
+
+
+class Live:
+    """Follows the log for streams with a known prefix."""
+
+    def __init__(
+        self,
+        events: EventLog,
+        records: Records,
+        outbox: Outbox,
+        ledger: Ledger,
+        tellers: Sequence[Teller],
+        *,
+        now: Callable[[], datetime],
+    ) -> None:
+        self._events = events
+        self._records = records
+        self._outbox = outbox
+        self._ledger = ledger
+        self._tellers = tellers
+        self._now = now
+        self._dirty: set[str] = set()
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+
+    async def follow(self) -> None:
+        """Tell what is missing, then what happens, until cancelled."""
+        position = await self._events.last_position()
+        for teller in self._tellers:
+            for card in await self._events.cards(teller.kind, limit=RECENT):
+                self.touch(card.stream)
+        async for event in self._events.follow(after=position):
+            self.touch(event.stream)
+
+    async def close(self) -> None:
+        """Stop telling; what is not told yet is told after the next start."""
+        tasks = list(self._tasks.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def touch(self, stream: str) -> None:
+        """Something changed about this subject."""
+        if self._teller(stream) is None:
+            return
+        self._dirty.add(stream)
+        if stream not in self._tasks:
+            self._tasks[stream] = asyncio.create_task(self._tell(stream), name=f"live {stream}")
+
+    def _teller(self, stream: str) -> Teller | None:
+        return next((teller for teller in self._tellers if stream.startswith(teller.prefix)), None)
+
+    async def _tell(self, stream: str) -> None:
+        try:
+            while stream in self._dirty:
+                self._dirty.discard(stream)
+                await self._tell_once(stream)
+        except (ChatRefused, StorageError) as error:
+            log.error("the message of %s is not up to date: %s", stream, error)  # noqa: TRY400  # no trace is needed
+        finally:
+            self._tasks.pop(stream, None)
+        if stream in self._dirty:
+            self.touch(stream)
+
+    async def _tell_once(self, stream: str) -> None:
+        teller = self._teller(stream)
+        if teller is None:
+            return
+        telling = await teller.tell(stream)
+        told = await self._records.get(TOLD, stream) or {"version": 0, "lines": 0, "state": ""}
+        if told["version"] >= telling.version:
+            return
+        await self._outbox.deliver(telling.channel, await self._item(stream, telling))
+        lines = await self._thread(stream, telling, int(told["lines"]))
+        if told["state"] != telling.state:
+            for copy in telling.copies:
+                await self._rewrite(copy)
+        fresh = {"version": telling.version, "lines": lines, "state": telling.state}
+        await self._records.put(TOLD, stream, fresh, at=self._now())
+
+    async def _item(self, stream: str, telling: Telling) -> Item:
+        priority = Priority.DECISION if telling.urgent or telling.ended else Priority.PROGRESS
+        if await self._ledger.find(stream):
+            return Update(stream, telling.message, priority)
+        return Post(stream, telling.message, Priority.DECISION)
+
+    async def _thread(self, stream: str, telling: Telling, told: int) -> int:
+        if told >= len(telling.lines):
+            return told
+        key = f"{stream}:lines:{told}"
+        post = Post(
+            key,
+            Message("\n".join(telling.lines[told:])),
+            Priority.NOTICE,
+            thread_key=stream,
+            broadcast=telling.ended,
+            payload=(("upto", str(len(telling.lines))),),
+        )
+        await self._outbox.deliver(telling.channel, post)
+        # An earlier attempt may have arrived before a crash, with fewer lines: go on after those.
+        upto = int((await self._ledger.payload(key)).get("upto", len(telling.lines)))
+        return await self._thread(stream, telling, upto)
+
+    async def _rewrite(self, copy: Copy) -> None:
+        if await self._ledger.find(copy.key):
+            await self._outbox.deliver(copy.channel, Update(copy.key, copy.message, Priority.DECISION))

@@ -1,0 +1,172 @@
+"""Sends what is to be said: a queue and a worker for each channel, so that one slow channel never delays another."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Final
+
+from bot.chat.ledger import Ledger
+from bot.chat.port import ChatAway, ChatBusy, ChatFailure, ChatRefused, MessageRef, Platform
+from bot.chat.queue import ChannelQueue, Item, Post, Update, name_of
+from storage.errors import StorageUnavailable
+
+log = logging.getLogger(__name__)
+
+FIRST_PAUSE: Final = timedelta(seconds=1)
+LONGEST_PAUSE: Final = timedelta(seconds=30)
+
+
+@dataclass(slots=True)
+class _Lane:
+    """One channel: its queue, its worker, and who waits for which post."""
+
+    queue: ChannelQueue = field(default_factory=ChannelQueue)
+    changed: asyncio.Event = field(default_factory=asyncio.Event)
+    task: asyncio.Task[None] | None = None
+    waiting: dict[tuple[str, str], list[asyncio.Future[MessageRef]]] = field(default_factory=dict)
+    failures: int = 0
+
+
+class Outbox:
+    """Queues posts and updates by channel name; `deliver` also waits until the post stands."""
+
+    def __init__(self, platform: Platform, ledger: Ledger, *, now: Callable[[], datetime]) -> None:
+        self._platform = platform
+        self._ledger = ledger
+        self._now = now
+        self._lanes: dict[str, _Lane] = {}
+        self._idle = asyncio.Condition()
+        self.sent = 0
+        self.refused = 0
+
+    def send(self, channel: str, item: Item) -> None:
+        """Queue an item for a channel (`#name`, or `@user` for a direct message)."""
+        lane = self._lane(channel)
+        lane.queue.add(item)
+        lane.changed.set()
+
+    async def deliver(self, channel: str, item: Item) -> MessageRef:
+        """Queue an item and wait until it, or a newer state of it, stands in the channel.
+
+        Raises ChatRefused when it never will.
+        """
+        lane = self._lane(channel)
+        future: asyncio.Future[MessageRef] = asyncio.get_running_loop().create_future()
+        lane.waiting.setdefault(name_of(item), []).append(future)
+        self.send(channel, item)
+        return await future
+
+    async def settle(self) -> None:
+        """Wait until nothing is queued or under way."""
+        async with self._idle:
+            await self._idle.wait_for(
+                lambda: not any(lane.queue.waiting or lane.waiting for lane in self._lanes.values())
+            )
+
+    async def close(self) -> None:
+        """Stop all workers. What was not sent is rendered anew from state at the next start."""
+        tasks = [lane.task for lane in self._lanes.values() if lane.task]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def backlog(self) -> int:
+        """How many items wait."""
+        return sum(len(lane.queue.waiting) for lane in self._lanes.values())
+
+    def _lane(self, channel: str) -> _Lane:
+        lane = self._lanes.setdefault(channel, _Lane())
+        if lane.task is None or lane.task.done():
+            lane.task = asyncio.create_task(self._work(channel, lane), name=f"outbox {channel}")
+        return lane
+
+    async def _work(self, channel: str, lane: _Lane) -> None:
+        while True:
+            item = lane.queue.take(self._now())
+            if item is None:
+                await self._rest(lane)
+                continue
+            await self._attempt(channel, lane, item)
+
+    async def _rest(self, lane: _Lane) -> None:
+        async with self._idle:
+            self._idle.notify_all()
+        lane.changed.clear()
+        pause = lane.queue.wait(self._now())
+        try:
+            async with asyncio.timeout(pause.total_seconds() if pause is not None else None):
+                await lane.changed.wait()
+        except TimeoutError:
+            return
+
+    async def _attempt(self, channel: str, lane: _Lane, item: Item) -> None:
+        try:
+            ref = await self._send(channel, item)
+        except ChatBusy as busy:
+            self._later(lane, item, busy.retry_after)
+        except (ChatAway, StorageUnavailable) as away:
+            lane.failures += 1
+            log.warning("chat is away, %s waits: %s", item.key, away)
+            self._later(lane, item, min(FIRST_PAUSE * 2 ** min(lane.failures, 6), LONGEST_PAUSE))
+        except ChatRefused as refused:
+            self._give_up(lane, item, refused)
+        else:
+            self._went(lane, item, ref)
+
+    def _later(self, lane: _Lane, item: Item, pause: timedelta) -> None:
+        lane.queue.hold(self._now() + pause)
+        lane.queue.back(item)
+
+    def _went(self, lane: _Lane, item: Item, ref: MessageRef) -> None:
+        lane.failures = 0
+        self.sent += 1
+        lane.queue.went(item, self._now())
+        for future in lane.waiting.pop(name_of(item), []):
+            if not future.done():
+                future.set_result(ref)
+
+    def _give_up(self, lane: _Lane, item: Item, refused: ChatFailure) -> None:
+        self.refused += 1
+        log.error("chat refused %s: %s", item.key, refused.reason)
+        lane.queue.went(item, self._now())
+        for future in lane.waiting.pop(name_of(item), []):
+            if not future.done():
+                future.set_exception(refused)
+
+    async def _send(self, channel: str, item: Item) -> MessageRef:
+        return await (self._update(item) if isinstance(item, Update) else self._post(channel, item))
+
+    async def _update(self, item: Update) -> MessageRef:
+        ref = await self._ledger.find(item.key)
+        if ref is None:
+            raise ChatRefused(f"There is no message {item.key} to rewrite.")
+        await self._platform.update(ref, item.message)
+        return ref
+
+    async def _post(self, channel: str, item: Post) -> MessageRef:
+        target = await self._target(channel)
+        thread = await self._thread(item)
+        earlier = await self._ledger.begin(item.key, target, thread)
+        if earlier is not None:
+            return earlier
+        payload = {"key": item.key, **dict(item.payload)}
+        ref = await self._platform.post(
+            target, item.message, metadata=payload, thread=thread, broadcast=item.broadcast and bool(thread)
+        )
+        await self._ledger.done(item.key, ref, payload)
+        return ref
+
+    async def _thread(self, item: Post) -> str:
+        if not item.thread_key:
+            return ""
+        parent = await self._ledger.find(item.thread_key)
+        return parent.ts if parent else ""
+
+    async def _target(self, channel: str) -> str:
+        if channel.startswith("@"):
+            return await self._platform.direct(channel[1:])
+        return await self._platform.channel(channel.removeprefix("#"))

@@ -1,0 +1,104 @@
+"""What goes out next in one channel, and when. Pure: time is an argument.
+
+Pace: one post a second in a channel and one update of a message in three seconds (docs.slack.dev, rate limits);
+a newer state of a message replaces one still waiting, so nobody reads the past.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from bot.chat.port import Priority
+from bot.views.blocks import Message
+
+POST_PAUSE: Final = timedelta(seconds=1)
+UPDATE_PAUSE: Final = timedelta(seconds=3)
+LONG_AGO: Final = datetime.min.replace(tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Post:
+    """A new message. `key` names what it is for: a key is posted once, ever. `payload` is kept with it."""
+
+    key: str
+    message: Message
+    priority: Priority
+    thread_key: str = ""
+    broadcast: bool = False
+    payload: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Update:
+    """The newest state of the message posted under `key`."""
+
+    key: str
+    message: Message
+    priority: Priority
+
+
+Item = Post | Update
+
+
+def name_of(item: Item) -> tuple[str, str]:
+    """What a newer state of the same thing replaces."""
+    return type(item).__name__, item.key
+
+
+@dataclass(slots=True)
+class ChannelQueue:
+    """The waiting items of a channel. `take` gives the next one that may go, `wait` says when to ask again."""
+
+    waiting: dict[tuple[str, str], tuple[int, int, Item]] = field(default_factory=dict)
+    quiet_until: datetime | None = None
+    posted_at: datetime | None = None
+    updated_at: dict[str, datetime] = field(default_factory=dict)
+    added: int = 0
+
+    def add(self, item: Item) -> None:
+        """Queue an item; an update of the same message that still waits keeps its place with the newer state."""
+        name = name_of(item)
+        old = self.waiting.get(name)
+        self.added += 1
+        order = old[1] if old else self.added
+        self.waiting[name] = (min(item.priority, old[0]) if old else item.priority, order, item)
+
+    def take(self, now: datetime) -> Item | None:
+        """Remove and return the most urgent item that is due."""
+        due = [(rank, order, name) for name, (rank, order, item) in self.waiting.items() if self._due(item) <= now]
+        if not due:
+            return None
+        return self.waiting.pop(min(due)[2])[2]
+
+    def wait(self, now: datetime) -> timedelta | None:
+        """How long until something is due; None when nothing waits."""
+        if not self.waiting:
+            return None
+        return max(timedelta(0), min(self._due(item) for _, _, item in self.waiting.values()) - now)
+
+    def went(self, item: Item, now: datetime) -> None:
+        """An item was sent."""
+        if isinstance(item, Post):
+            self.posted_at = now
+        self.updated_at[item.key] = now
+        if len(self.updated_at) > 1000:
+            self.updated_at = {key: at for key, at in self.updated_at.items() if now - at < UPDATE_PAUSE}
+
+    def hold(self, until: datetime) -> None:
+        """The platform asked this channel to wait."""
+        self.quiet_until = max(until, self.quiet_until or until)
+
+    def back(self, item: Item) -> None:
+        """An item was not sent after all: it waits again, unless a newer state of it came meanwhile."""
+        if name_of(item) not in self.waiting:
+            self.add(item)
+
+    def _due(self, item: Item) -> datetime:
+        if isinstance(item, Post):
+            free = self.posted_at + POST_PAUSE if self.posted_at else LONG_AGO
+        else:
+            last = self.updated_at.get(item.key)
+            free = last + UPDATE_PAUSE if last else LONG_AGO
+        return max(free, self.quiet_until) if self.quiet_until else free

@@ -1,0 +1,97 @@
+"""How a deployment and an incident stand in chat: loads the state, draws it, says where it belongs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Final
+
+from alerting.incidents.incident import Incident, State, incident_of
+from alerting.incidents.journal import IncidentJournal
+from alerting.oncall.escalator import page_key
+from bot.chat.live import Copy, Teller, Telling
+from bot.views.blocks import Mention, plain
+from bot.views.deployment import render_deployment
+from bot.views.incident import render_incident, render_page
+from engine.catalog import Catalog
+from engine.deployments.deployment import Deployment
+from engine.deployments.deployment import State as DeploymentState
+from engine.deployments.journal import PREFIX, DeploymentJournal, id_of
+from engine.errors import NotFound
+from engine.security.identity import Directory
+
+INCIDENTS: Final = "incident-"
+URGENT: Final = frozenset({DeploymentState.PLANNED, DeploymentState.PAUSED, DeploymentState.ROLLING_BACK})
+
+
+def mention_by(directory: Callable[[], Directory]) -> Mention:
+    """A person's id as `<@U…>`, as their name where chat does not know them."""
+
+    def mention(person: str) -> str:
+        found = directory().by_id(person)
+        if found is None:
+            return "Pilothouse" if person == "system" else plain(person)
+        return f"<@{found.slack[0][1]}>" if found.slack else plain(found.name)
+
+    return mention
+
+
+def deployment_teller(
+    journal: DeploymentJournal,
+    catalog: Callable[[], Catalog],
+    mention: Mention,
+    *,
+    fallback: str,
+    now: Callable[[], datetime],
+) -> Teller:
+    """Deployments, in their service's channel; `fallback` takes those whose service left the settings."""
+
+    async def tell(stream: str) -> Telling:
+        deployment = await journal.load(id_of(stream))
+        return Telling(
+            channel=f"#{_channel(deployment, catalog(), fallback)}",
+            message=render_deployment(deployment, mention=mention, now=now()),
+            lines=[step.text for step in deployment.history],
+            state=deployment.state.value,
+            version=deployment.stream_version,
+            ended=deployment.ended,
+            urgent=deployment.state in URGENT,
+        )
+
+    return Teller("deployment", PREFIX, tell)
+
+
+def _channel(deployment: Deployment, catalog: Catalog, fallback: str) -> str:
+    try:
+        return catalog.service(deployment.plan.service).channel
+    except NotFound:
+        return fallback
+
+
+def incident_teller(journal: IncidentJournal, mention: Mention, directory: Callable[[], Directory]) -> Teller:
+    """Incidents, in their route's channel, with the pages that were sent as copies to keep true."""
+
+    async def tell(stream: str) -> Telling:
+        incident = await journal.load(incident_of(stream))
+        return Telling(
+            channel=f"#{incident.channel}",
+            message=render_incident(incident, mention=mention),
+            lines=[entry.text for entry in incident.history],
+            state=f"{incident.state.value} {incident.acknowledged_by or ''}",
+            version=incident.stream_version,
+            ended=incident.state is State.RESOLVED,
+            urgent=True,
+            copies=_pages(incident, mention, directory()),
+        )
+
+    return Teller("incident", INCIDENTS, tell)
+
+
+def _pages(incident: Incident, mention: Mention, directory: Directory) -> list[Copy]:
+    copies = []
+    for page in incident.pages:
+        person = directory.by_id(page.person)
+        if page.delivered_at and person and person.slack:
+            message = render_page(incident, mention=mention, person=page.person)
+            copies.append(Copy(f"@{person.slack[0][1]}", page_key(incident, page), message))
+    return copies

@@ -1,0 +1,329 @@
+"""The commands people type: grammar, permission and help in one table; reading a line of text. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from rapidfuzz import process
+
+from engine.catalog import Catalog
+from engine.commands import Abort, Approve, Deploy, Reject, Restart, RollBack
+from engine.deployments.deployment import DeploymentId
+from engine.security.permissions import Permission
+
+ROOT: Final = "/ops"
+LONGEST: Final = 500  # characters; no command needs more, and all of it is echoed in answers
+
+
+class Misunderstood(Exception):
+    """The words are no command. `usage` is the correct form, `suggestion` a whole corrected line when there is one."""
+
+    def __init__(self, reason: str, usage: str = "", suggestion: str = "") -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.usage = usage
+        self.suggestion = suggestion
+
+
+@dataclass(frozen=True, slots=True)
+class ShowHelp:
+    """What may this person do here?"""
+
+    verb: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ShowStatus:
+    """How is everything, or one service?"""
+
+    service: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ShowServices:
+    """What can be deployed, with versions?"""
+
+
+@dataclass(frozen=True, slots=True)
+class ShowIncidents:
+    """What is broken?"""
+
+
+@dataclass(frozen=True, slots=True)
+class ShowAlerts:
+    """What fires now?"""
+
+
+@dataclass(frozen=True, slots=True)
+class ShowOnCall:
+    """Who is on call, and until when?"""
+
+
+@dataclass(frozen=True, slots=True)
+class OpenBoard:
+    """A one-time link to the web board."""
+
+
+@dataclass(frozen=True, slots=True)
+class OpenDeployForm:
+    """The deploy modal, with the service chosen when it was named."""
+
+    service: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TakeIncident:
+    """Acknowledge an incident; the newest open one when none is named."""
+
+    incident: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class AbortByName:
+    """Abort what is in flight for a service."""
+
+    service: str
+    environment: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Vocabulary:
+    """The names a line may use."""
+
+    services: Mapping[str, Sequence[str]]
+    environments: Sequence[str]
+    strategies: Sequence[str] = ()
+
+    @classmethod
+    def of(cls, catalog: Catalog) -> Vocabulary:
+        """The names of a catalog."""
+        return cls(
+            services={
+                str(name): [str(place) for place in service.placements] for name, service in catalog.services.items()
+            },
+            environments=[str(name) for name in catalog.environments],
+        )
+
+
+Words = Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Verb:
+    """One command: how it is written, what it does, who may, and how its words are read."""
+
+    name: str
+    usage: str
+    summary: str
+    permission: Permission
+    read: Callable[[Words, Vocabulary], object]
+    aliases: tuple[str, ...] = ()
+
+
+def parse(text: str, vocabulary: Vocabulary) -> object:
+    """What a line such as `deploy shop v2 to production` asks for. Raises Misunderstood with the right form."""
+    if len(text) > LONGEST:
+        raise Misunderstood(f"That is {len(text)} characters long; a command has at most {LONGEST}.", f"{ROOT} help")
+    words = text.split()
+    if not words:
+        return ShowHelp()
+    verb = _verb(words)
+    try:
+        return verb.read(words[1:], vocabulary)
+    except Misunderstood as error:
+        raise Misunderstood(error.reason, error.usage or f"{ROOT} {verb.usage}", error.suggestion) from None
+
+
+def nearest(name: str, known: Sequence[str]) -> str | None:
+    """The known name most like `name`, when one is near enough."""
+    found = process.extractOne(name.lower(), known, score_cutoff=60)
+    return found[0] if found else None
+
+
+def _verb(words: Words) -> Verb:
+    name = words[0].lower()
+    found = BY_NAME.get(name)
+    if found is not None:
+        return found
+    near = nearest(name, list(BY_NAME))
+    suggestion = " ".join([ROOT, near, *words[1:]]) if near else ""
+    raise Misunderstood(f"There is no command `{words[0]}`.", f"{ROOT} help", suggestion)
+
+
+def _service(name: str, vocabulary: Vocabulary, line: Callable[[str], str]) -> str:
+    if name in vocabulary.services:
+        return name
+    near = nearest(name, list(vocabulary.services))
+    known = ", ".join(vocabulary.services) or "none yet"
+    raise Misunderstood(
+        f"There is no service `{name}`. Known: {known}.", suggestion=f"{ROOT} {line(near)}" if near else ""
+    )
+
+
+def _environment(name: str, service: str, vocabulary: Vocabulary, line: Callable[[str], str]) -> str:
+    places = vocabulary.services[service]
+    if name in places:
+        return name
+    near = nearest(name, places)
+    reason = (
+        f"`{service}` does not run in `{name}`."
+        if name in vocabulary.environments
+        else f"There is no environment `{name}`."
+    )
+    raise Misunderstood(f"{reason} It runs in: {', '.join(places)}.", suggestion=f"{ROOT} {line(near)}" if near else "")
+
+
+def _deploy(words: Words, vocabulary: Vocabulary) -> object:
+    match [word for word in words if word.lower() not in {"to", "in", "on"}]:
+        case []:
+            return OpenDeployForm()
+        case [service]:
+            return OpenDeployForm(_service(service, vocabulary, lambda name: f"deploy {name}"))
+        case [service, version, environment]:
+            service = _service(service, vocabulary, lambda name: f"deploy {name} {version} to {environment}")
+            environment = _environment(
+                environment, service, vocabulary, lambda name: f"deploy {service} {version} to {name}"
+            )
+            return Deploy(service, version, environment)
+        case [service, version]:
+            service = _service(service, vocabulary, lambda name: f"deploy {name} {version}")
+            places = vocabulary.services[service]
+            if len(places) == 1:
+                return Deploy(service, version, places[0])
+            raise Misunderstood(
+                f"Say where to: {', '.join(places)}.",
+                suggestion=f"{ROOT} deploy {service} {version} to {places[0]}",
+            )
+    raise Misunderstood("Those are more words than a deployment has.")
+
+
+def _roll_back(words: Words, vocabulary: Vocabulary) -> object:
+    service, environment = _place("rollback", words, vocabulary)
+    return RollBack(service, environment)
+
+
+def _restart(words: Words, vocabulary: Vocabulary) -> object:
+    service, environment = _place("restart", words, vocabulary)
+    return Restart(service, environment)
+
+
+def _place(verb: str, words: Words, vocabulary: Vocabulary) -> tuple[str, str]:
+    match [word for word in words if word.lower() not in {"in", "on", "from"}]:
+        case [service]:
+            service = _service(service, vocabulary, lambda name: f"{verb} {name}")
+            places = vocabulary.services[service]
+            return service, places[0] if len(places) == 1 else ""
+        case [service, environment]:
+            service = _service(service, vocabulary, lambda name: f"{verb} {name} in {environment}")
+            return service, _environment(environment, service, vocabulary, lambda name: f"{verb} {service} in {name}")
+    raise Misunderstood("Name one service.")
+
+
+def _abort(words: Words, vocabulary: Vocabulary) -> object:
+    if len(words) == 1 and words[0] not in vocabulary.services and any(letter.isdigit() for letter in words[0]):
+        return Abort(DeploymentId(words[0]))
+    service, environment = _place("abort", words, vocabulary)
+    return AbortByName(service, environment)
+
+
+def _one(make: Callable[[str], object], what: str) -> Callable[[Words, Vocabulary], object]:
+    def read(words: Words, _: Vocabulary) -> object:
+        if len(words) != 1:
+            raise Misunderstood(f"Name one {what}.")
+        return make(words[0])
+
+    return read
+
+
+def _none(make: Callable[[], object]) -> Callable[[Words, Vocabulary], object]:
+    def read(words: Words, _: Vocabulary) -> object:
+        if words:
+            raise Misunderstood(f"`{words[0]}` is one word too many.")
+        return make()
+
+    return read
+
+
+def _status(words: Words, vocabulary: Vocabulary) -> object:
+    match list(words):
+        case []:
+            return ShowStatus()
+        case [service]:
+            return ShowStatus(_service(service, vocabulary, lambda name: f"status {name}"))
+    raise Misunderstood("Name one service, or none.")
+
+
+def _help(words: Words, _: Vocabulary) -> object:
+    return ShowHelp(words[0].lower() if words else "")
+
+
+def _take(words: Words, _: Vocabulary) -> object:
+    if len(words) > 1:
+        raise Misunderstood("Name one incident, or none for the newest.")
+    return TakeIncident(words[0] if words else "")
+
+
+VERBS: Final[tuple[Verb, ...]] = (
+    Verb("help", "help [COMMAND]", "What you can do here", Permission.VIEW, _help, ("?",)),
+    Verb("status", "status [SERVICE]", "Services, deployments and incidents now", Permission.VIEW, _status),
+    Verb("services", "services", "What can be deployed, and where", Permission.VIEW, _none(ShowServices)),
+    Verb(
+        "deploy",
+        "deploy SERVICE VERSION to ENVIRONMENT",
+        "Deploy a version; alone it opens a form",
+        Permission.DEPLOY,
+        _deploy,
+    ),
+    Verb(
+        "rollback",
+        "rollback SERVICE [in ENVIRONMENT]",
+        "Go back to what ran before",
+        Permission.ROLL_BACK,
+        _roll_back,
+        ("roll-back",),
+    ),
+    Verb(
+        "abort",
+        "abort SERVICE [in ENVIRONMENT] | abort ID",
+        "End a deployment in flight; traffic goes back",
+        Permission.ABORT,
+        _abort,
+        ("cancel",),
+    ),
+    Verb(
+        "approve",
+        "approve ID",
+        "Agree to a deployment",
+        Permission.APPROVE,
+        _one(lambda name: Approve(DeploymentId(name)), "deployment"),
+    ),
+    Verb(
+        "reject",
+        "reject ID",
+        "Refuse a deployment",
+        Permission.APPROVE,
+        _one(lambda name: Reject(DeploymentId(name)), "deployment"),
+    ),
+    Verb(
+        "restart",
+        "restart SERVICE [in ENVIRONMENT]",
+        "Start a service's instances anew, one at a time",
+        Permission.RESTART,
+        _restart,
+    ),
+    Verb("incidents", "incidents", "Open incidents", Permission.VIEW, _none(ShowIncidents)),
+    Verb(
+        "ack",
+        "ack [INCIDENT]",
+        "Take an incident; the newest when none is named",
+        Permission.ACKNOWLEDGE,
+        _take,
+        ("acknowledge",),
+    ),
+    Verb("alerts", "alerts", "What fires now", Permission.VIEW, _none(ShowAlerts)),
+    Verb("oncall", "oncall", "Who is on call, and until when", Permission.VIEW, _none(ShowOnCall), ("on-call",)),
+    Verb("board", "board", "A link to the web board", Permission.VIEW, _none(OpenBoard)),
+)
+BY_NAME: Final[Mapping[str, Verb]] = {name: verb for verb in VERBS for name in (verb.name, *verb.aliases)}

@@ -1,0 +1,1 @@
+"""Slack as a door: commands, clicks, forms and the Home tab."""

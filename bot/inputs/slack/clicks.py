@@ -1,0 +1,54 @@
+"""What each button stands for. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from alerting.commands import Acknowledge, Escalate, ResolveIncident
+from alerting.incidents.incident import IncidentId
+from bot.commands import OpenBoard, ShowStatus
+from bot.inputs.slack.deliveries import Clicked
+from bot.views import deployment, incident
+from bot.views.home import OPEN_BOARD, SHOW_STATUS
+from engine.commands import Abort, Approve, Reject, Resume, RollBack
+from engine.deployments.deployment import DeploymentId
+
+
+def _deployment(value: str) -> DeploymentId:
+    return DeploymentId(value.partition("|")[0])
+
+
+def _digest(value: str) -> str:
+    return value.split("|")[1] if "|" in value else ""
+
+
+def _escalate(value: str) -> Escalate:
+    name, _, level = value.partition("|")
+    return Escalate(IncidentId(name), int(level) if level.lstrip("-").isdigit() else None)
+
+
+COMMANDS: Final[Mapping[str, Callable[[str], object]]] = {
+    deployment.APPROVE: lambda value: Approve(_deployment(value), _digest(value)),
+    deployment.REJECT: lambda value: Reject(_deployment(value)),
+    deployment.ABORT: lambda value: Abort(_deployment(value)),
+    deployment.RESUME: lambda value: Resume(_deployment(value)),
+    deployment.ROLL_BACK: lambda value: RollBack("", "", _deployment(value)),
+    incident.ACKNOWLEDGE: lambda value: Acknowledge(IncidentId(value)),
+    incident.RESOLVE: lambda value: ResolveIncident(IncidentId(value)),
+    incident.ESCALATE: _escalate,
+    incident.ROLL_BACK: lambda value: RollBack("", "", DeploymentId(value.partition("|")[2])),
+    OPEN_BOARD: lambda _: OpenBoard(),
+    SHOW_STATUS: lambda _: ShowStatus(),
+}
+
+
+def command_of(click: Clicked) -> object | None:
+    """The command behind a button; None for buttons that only open an address."""
+    make = COMMANDS.get(click.action)
+    return make(click.value) if make else None
+
+
+def request_id(click: Clicked) -> str:
+    """The same for each click of one person on one button in one state: a double click is one request."""
+    return f"click:{click.message}:{click.action}:{click.value}:{click.actor.user}"

@@ -1,0 +1,118 @@
+"""What Slack sends, as frozen values: a command, a click, a submitted form, an opened Home. Parsed once, here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from engine.commands import Actor
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """Who did something, where, and how to answer them privately. `id` names this one delivery."""
+
+    id: str
+    actor: Actor
+    channel: str
+    response_url: str
+    trigger: str
+
+
+@dataclass(frozen=True, slots=True)
+class Typed(Delivery):
+    """A slash command or a mention: the words after it."""
+
+    root: str = ""
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Clicked(Delivery):
+    """A button: its action id, its value, and the message it stands in."""
+
+    action: str = ""
+    value: str = ""
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Submitted(Delivery):
+    """A form: its callback id, the values by block id, and what it carried along."""
+
+    callback: str = ""
+    values: Mapping[str, str] = ()  # type: ignore[assignment]  # always given
+    carried: str = ""
+
+
+def _actor(body: Mapping[str, Any], user: str) -> Actor:
+    team = body.get("team_id") or (body.get("team") or {}).get("id") or (body.get("user") or {}).get("team_id") or ""
+    return Actor("slack", user=user, team=str(team))
+
+
+def parse_command(body: Mapping[str, Any]) -> Typed:
+    """A slash command's form fields."""
+    return Typed(
+        id=f"command:{body['trigger_id']}",
+        actor=_actor(body, str(body["user_id"])),
+        channel=str(body["channel_id"]),
+        response_url=str(body.get("response_url", "")),
+        trigger=str(body["trigger_id"]),
+        root=str(body["command"]),
+        text=str(body.get("text", "")),
+    )
+
+
+def parse_click(body: Mapping[str, Any]) -> Clicked:
+    """A block_actions payload; its first action."""
+    action = body["actions"][0]
+    chosen = action.get("selected_option") or {}
+    container = body.get("container") or {}
+    message = str(container.get("message_ts", "")) or str(container.get("view_id", ""))
+    return Clicked(
+        id=f"click:{body['trigger_id']}",
+        actor=_actor(body, str(body["user"]["id"])),
+        channel=str((body.get("channel") or {}).get("id", "")),
+        response_url=str(body.get("response_url", "")),
+        trigger=str(body["trigger_id"]),
+        action=str(action["action_id"]),
+        value=str(action.get("value") or chosen.get("value", "")),
+        message=message,
+    )
+
+
+def parse_submission(body: Mapping[str, Any]) -> Submitted:
+    """A view_submission payload: one input a block."""
+    view = body["view"]
+    values = {block: _value(next(iter(inputs.values()))) for block, inputs in view["state"]["values"].items() if inputs}
+    return Submitted(
+        id=f"form:{view['id']}:{view.get('hash', '')}",
+        actor=_actor(body, str(body["user"]["id"])),
+        channel="",
+        response_url="",
+        trigger=str(body.get("trigger_id", "")),
+        callback=str(view["callback_id"]),
+        values=values,
+        carried=str(view.get("private_metadata", "")),
+    )
+
+
+def parse_mention(body: Mapping[str, Any]) -> Typed:
+    """An app_mention event: the words after the mention, for threads, where slash commands do not work."""
+    event = body["event"]
+    text = str(event.get("text", "")).partition(">")[2]
+    return Typed(
+        id=f"event:{body.get('event_id', event['ts'])}",
+        actor=_actor(body, str(event.get("user", ""))),
+        channel=str(event["channel"]),
+        response_url="",
+        trigger="",
+        root="mention",
+        text=text,
+    )
+
+
+def _value(element: Mapping[str, Any]) -> str:
+    chosen = element.get("selected_option") or {}
+    return str(element.get("value") or chosen.get("value") or "")

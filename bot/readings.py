@@ -1,0 +1,185 @@
+"""What is going on, gathered for whoever shows it: chat answers, the Home tab, the board and the API."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from alerting.incidents.incident import Incident
+from alerting.oncall.rotation import Rotation, next_on_call, on_call
+from engine.catalog import Catalog, Placement, Version
+from engine.components.lifecycle import Component
+from engine.deployments.deployment import Deployment, DeploymentId, PersonId, State
+from engine.deployments.journal import Summary
+from engine.ports import ArtifactSource
+
+
+@dataclass(frozen=True, slots=True)
+class AlertRow:
+    """One pending or firing alert of our rules."""
+
+    name: str
+    state: str
+    labels: Mapping[str, str]
+    annotations: Mapping[str, str]
+    value: float
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceRow:
+    """One service in one environment as it is now. `in_flight` is the deployment under way there."""
+
+    service: str
+    environment: str
+    description: str
+    address: str
+    component: Component | None
+    in_flight: Deployment | None
+
+
+@dataclass(frozen=True, slots=True)
+class OnCallRow:
+    """Who has a schedule's shift, until when, and who is next. `person` is None before the schedule starts."""
+
+    schedule: str
+    person: PersonId | None
+    until: datetime | None
+    after: PersonId | None
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """Everything on one page."""
+
+    at: datetime
+    services: Sequence[ServiceRow]
+    deployments: Sequence[Deployment]
+    recent: Sequence[Summary]
+    incidents: Sequence[Incident]
+    alerts: Sequence[AlertRow]
+    on_call: Sequence[OnCallRow]
+
+
+class Deployments(Protocol):
+    """The engine's journal, for reading."""
+
+    async def load(self, id: DeploymentId) -> Deployment: ...  # noqa: A002
+
+    async def in_flight(self) -> Sequence[Summary]: ...
+
+    async def recent(self, *, limit: int) -> Sequence[Summary]: ...
+
+
+class Incidents(Protocol):
+    """Alerting's journal, for reading."""
+
+    async def open_incidents(self) -> Sequence[Incident]: ...
+
+
+class Components(Protocol):
+    """The engine's components, for reading."""
+
+    async def components(self) -> Sequence[Component]: ...
+
+
+class Readings:
+    """Gathers from the journals. Reads only."""
+
+    def __init__(
+        self,
+        catalog: Callable[[], Catalog],
+        components: Components,
+        deployments: Deployments,
+        incidents: Incidents,
+        artifacts: ArtifactSource,
+        alerts: Callable[[], Sequence[AlertRow]],
+        rotations: Callable[[], Mapping[str, Rotation]],
+        *,
+        now: Callable[[], datetime],
+    ) -> None:
+        self._catalog = catalog
+        self._components = components
+        self._deployments = deployments
+        self._incidents = incidents
+        self._artifacts = artifacts
+        self._alerts = alerts
+        self._rotations = rotations
+        self._now = now
+
+    async def overview(self) -> Overview:
+        """All of it."""
+        in_flight = await self.in_flight()
+        return Overview(
+            at=self._now(),
+            services=await self.services(in_flight),
+            deployments=in_flight,
+            recent=await self._deployments.recent(limit=20),
+            incidents=await self._incidents.open_incidents(),
+            alerts=self.alerts(),
+            on_call=self.on_call(),
+        )
+
+    async def in_flight(self) -> list[Deployment]:
+        """Every deployment that has not ended, whole."""
+        return [await self._deployments.load(one.id) for one in await self._deployments.in_flight()]
+
+    async def services(self, in_flight: Sequence[Deployment] | None = None) -> list[ServiceRow]:
+        """Every placement of the settings with its component and the deployment under way."""
+        known = {(one.service, one.environment): one for one in await self._components.components()}
+        under_way = in_flight if in_flight is not None else await self.in_flight()
+        by_place = {(one.plan.service, one.plan.environment): one for one in under_way}
+        rows = []
+        for place in self._catalog().placements():
+            pair = (place.service, place.environment)
+            rows.append(_row(self._catalog(), place, known.get(pair), by_place.get(pair)))
+        return rows
+
+    async def versions(self) -> dict[str, Sequence[Version]]:
+        """The versions that exist of each service."""
+        catalog = self._catalog()
+        first = {name: next(iter(service.placements.values())) for name, service in catalog.services.items()}
+        return {str(name): await self._artifacts.versions(place) for name, place in first.items()}
+
+    async def incidents(self) -> Sequence[Incident]:
+        """The open ones."""
+        return await self._incidents.open_incidents()
+
+    def alerts(self) -> Sequence[AlertRow]:
+        """Pending and firing ones, firing first, then the oldest first."""
+        return sorted(self._alerts(), key=lambda row: (row.state != "firing", row.since, row.name))
+
+    def on_call(self) -> list[OnCallRow]:
+        """Each schedule now."""
+        return [_shift(name, rotation, self._now()) for name, rotation in self._rotations().items()]
+
+    async def waiting_for(self, person: PersonId, may_approve: Callable[[str], bool]) -> list[Deployment]:
+        """Deployments that this person could decide now."""
+        return [one for one in await self.in_flight() if _waits(one, person, may_approve)]
+
+
+def _waits(deployment: Deployment, person: PersonId, may_approve: Callable[[str], bool]) -> bool:
+    own = deployment.plan.four_eyes and deployment.requested_by == person
+    decided = any(one.person == person for one in deployment.approvals)
+    open_ = deployment.state is State.PLANNED and not deployment.approved
+    return open_ and not own and not decided and may_approve(str(deployment.plan.environment))
+
+
+def _row(catalog: Catalog, place: Placement, component: Component | None, deployment: Deployment | None) -> ServiceRow:
+    return ServiceRow(
+        service=str(place.service),
+        environment=str(place.environment),
+        description=catalog.service(place.service).description,
+        address=f"http://127.0.0.1:{place.target.port}",
+        component=component,
+        in_flight=deployment,
+    )
+
+
+def _shift(name: str, rotation: Rotation, now: datetime) -> OnCallRow:
+    shift = on_call(rotation, now)
+    after = next_on_call(rotation, now)
+    person = PersonId(str(shift.person)) if shift else None
+    return OnCallRow(name, person, shift.until if shift else None, PersonId(str(after)) if after else None)

@@ -1,0 +1,139 @@
+"""What the shape alone can't say: names that must exist elsewhere in the file, values that contradict each other.
+
+Pure.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from rapidfuzz import process
+
+from bot.settings.model import File, GatePart, StrategyPart
+from bot.settings.positions import Field
+
+Fault = tuple[Field, str]
+
+
+def find_faults(file: File) -> list[Fault]:
+    """Every fault as (field, message), in the order of the sections."""
+    return [
+        *_people(file),
+        *_strategies(file),
+        *_services(file),
+        *_routes(file),
+        *_policies(file),
+        *_schedules(file),
+    ]
+
+
+def unknown(what: str, name: str, known: object) -> str:
+    """`There is no strategy 'carful'. Did you mean 'careful'?`, or the list of what there is."""
+    names = [str(one) for one in known]  # type: ignore[attr-defined]
+    near = process.extractOne(name, names, score_cutoff=60)
+    hint = f"Did you mean {near[0]!r}?" if near else f"Known: {', '.join(names) or 'none yet'}."
+    return f"there is no {what} {name!r}. {hint}"
+
+
+def _people(file: File) -> Iterator[Fault]:
+    environments = {*file.environments, "*"}
+    slack = Counter(person.slack for person in file.people.values())
+    for name, person in file.people.items():
+        field: Field = ("people", name)
+        if slack[person.slack] > 1:
+            yield (
+                (*field, "slack"),
+                f"{person.slack} is given to two people; each needs an identity of their own",
+            )
+        yield from _zone((*field, "timezone"), person.timezone)
+        for environment in person.roles:
+            if environment not in environments:
+                yield (*field, "roles", environment), unknown("environment", environment, environments)
+
+
+def _zone(field: Field, name: str) -> Iterator[Fault]:
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        yield field, f"there is no time zone {name!r}; write one such as Europe/Paris or UTC"
+
+
+def _strategies(file: File) -> Iterator[Fault]:
+    for name, strategy in file.strategies.items():
+        yield from _steps(("strategies", name), strategy)
+        for index, gate in enumerate(strategy.gates):
+            yield from _gate(("strategies", name, "gates", index), gate)
+        twice = [gate for gate, count in Counter(gate.name for gate in strategy.gates).items() if count > 1]
+        if twice:
+            yield ("strategies", name, "gates"), f"two gates are called {twice[0]!r}; give each its own name"
+
+
+def _steps(field: Field, strategy: StrategyPart) -> Iterator[Fault]:
+    weights = [step.weight for step in strategy.steps]
+    if strategy.kind == "canary" and not weights:
+        yield field, "a canary needs steps, such as {weight: 10, dwell: 1m} up to weight 100"
+    elif strategy.kind == "canary" and (weights != sorted(set(weights)) or weights[-1] != 100):
+        yield (*field, "steps"), f"the weights have to rise and end at 100, not {weights}"
+    if strategy.kind == "rolling" and weights:
+        yield (*field, "steps"), "a rolling strategy has no steps; leave them out, or use kind: canary"
+    if strategy.max_surge + strategy.max_unavailable == 0:
+        yield (
+            (*field, "max_surge"),
+            "max_surge and max_unavailable can't both be 0: nothing could be replaced",
+        )
+
+
+def _gate(field: Field, gate: GatePart) -> Iterator[Fault]:
+    if gate.kind == "query" and not gate.query:
+        yield field, "a query gate needs `query`, a PromQL expression that gives one number"
+    if gate.kind == "query" and (gate.below is None) == (gate.above is None):
+        yield field, "a query gate needs exactly one of `below` and `above`"
+    if gate.at_least and not gate.samples:
+        yield (*field, "at_least"), "needs `samples`, the PromQL expression that counts the samples"
+
+
+def _services(file: File) -> Iterator[Fault]:
+    ports = Counter(place.port for service in file.services.values() for place in service.environments.values())
+    for name, service in file.services.items():
+        if "{version}" not in service.local.artifact:
+            yield (
+                ("services", name, "local", "artifact"),
+                "has to hold {version}, such as releases/{version}/app.py",
+            )
+        for environment, place in service.environments.items():
+            field: Field = ("services", name, "environments", environment)
+            if environment not in file.environments:
+                yield field, unknown("environment", environment, file.environments)
+            if place.strategy not in file.strategies:
+                yield (*field, "strategy"), unknown("strategy", place.strategy, file.strategies)
+            if ports[place.port] > 1 or place.port == file.http.port:
+                yield (
+                    (*field, "port"),
+                    f"port {place.port} is taken by another part of this file; choose another",
+                )
+
+
+def _routes(file: File) -> Iterator[Fault]:
+    for index, route in enumerate(file.routes):
+        if route.policy and route.policy not in file.policies:
+            yield ("routes", index, "policy"), unknown("policy", route.policy, file.policies)
+
+
+def _policies(file: File) -> Iterator[Fault]:
+    for name, policy in file.policies.items():
+        for index, step in enumerate(policy.steps):
+            for number, target in enumerate(step.page):
+                kind, _, who = target.partition(":")
+                known = file.schedules if kind == "schedule" else file.people
+                if who.removesuffix("/next") not in known:
+                    yield ("policies", name, "steps", index, "page", number), unknown(kind, who, known)
+
+
+def _schedules(file: File) -> Iterator[Fault]:
+    for name, schedule in file.schedules.items():
+        yield from _zone(("schedules", name, "timezone"), schedule.timezone)
+        for index, person in enumerate(schedule.people):
+            if person not in file.people:
+                yield ("schedules", name, "people", index), unknown("person", person, file.people)

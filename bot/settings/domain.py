@@ -1,0 +1,186 @@
+"""The settings file in the words of the rooms: the engine's catalog and people, alerting's routes and schedules."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from alerting.incidents.incident import PageStep
+from alerting.incidents.incident import PersonId as AlertingPersonId
+from alerting.oncall.escalation import EscalationPolicy
+from alerting.oncall.rotation import Rotation
+from alerting.routing.route import Route
+from bot.settings.model import EnvironmentPart, File, GatePart, PlacementPart, ServicePart, StrategyPart
+from bot.settings.read import Settings
+from engine.catalog import (
+    CanaryStep,
+    Catalog,
+    Environment,
+    EnvironmentName,
+    Figure,
+    GateSpec,
+    HealthCheck,
+    LocalTarget,
+    Placement,
+    Service,
+    ServiceName,
+    StrategySpec,
+)
+from engine.deployments.deployment import PersonId
+from engine.security.identity import Person, SlackId, SlackTeam, SlackUser
+from engine.security.permissions import Role
+
+
+def to_catalog(settings: Settings) -> Catalog:
+    """Services and environments; paths made absolute from the settings file's folder."""
+    strategies = {name: _strategy(name, part) for name, part in settings.file.strategies.items()}
+    return Catalog(
+        services={
+            ServiceName(name): _service(settings, ServiceName(name), part, strategies)
+            for name, part in settings.file.services.items()
+        },
+        environments={
+            EnvironmentName(name): _environment(EnvironmentName(name), part)
+            for name, part in settings.file.environments.items()
+        },
+    )
+
+
+def _environment(name: EnvironmentName, part: EnvironmentPart) -> Environment:
+    return Environment(name, part.approvals, part.four_eyes, part.approval_expires)
+
+
+def _strategy(name: str, part: StrategyPart) -> StrategySpec:
+    return StrategySpec(
+        name=name,
+        kind=part.kind,
+        steps=tuple(CanaryStep(step.weight, step.dwell, step.approval) for step in part.steps),
+        gates=tuple(map(_gate, part.gates)),
+        max_surge=part.max_surge,
+        max_unavailable=part.max_unavailable,
+        warm_up=part.warm_up,
+        progress_deadline=part.progress_deadline,
+    )
+
+
+def _gate(part: GatePart) -> GateSpec:
+    above = part.above is not None
+    return GateSpec(
+        name=part.name,
+        kind=part.kind,
+        query=part.query,
+        comparison=">" if above else "<",
+        threshold=(part.above if part.above is not None else part.below) or 0.0,
+        unit=part.unit,
+        rule=part.rule,
+        samples_query=part.samples,
+        minimum_samples=part.at_least,
+    )
+
+
+def _service(
+    settings: Settings, name: ServiceName, part: ServicePart, strategies: Mapping[str, StrategySpec]
+) -> Service:
+    return Service(
+        name=name,
+        description=part.description,
+        channel=part.channel or settings.file.channels.deploys,
+        placements={
+            EnvironmentName(environment): _placement(
+                settings, name, EnvironmentName(environment), part, place, strategies
+            )
+            for environment, place in part.environments.items()
+        },
+    )
+
+
+def _placement(
+    settings: Settings,
+    service: ServiceName,
+    environment: EnvironmentName,
+    part: ServicePart,
+    place: PlacementPart,
+    strategies: Mapping[str, StrategySpec],
+) -> Placement:
+    return Placement(
+        service=service,
+        environment=environment,
+        target=_target(settings, part, place),
+        health=HealthCheck(**dict(part.health)),
+        strategy=strategies[place.strategy],
+        figures=tuple(Figure(figure.name, figure.query, figure.unit) for figure in part.figures),
+    )
+
+
+def _target(settings: Settings, part: ServicePart, place: PlacementPart) -> LocalTarget:
+    here = str(settings.base)
+    return LocalTarget(
+        artifact=str(settings.resolve(part.local.artifact)),
+        command=tuple(word.replace("{here}", here) for word in part.local.command),
+        port=place.port,
+        instances=place.instances,
+        environment=dict(part.local.environment),
+        stop_timeout=part.local.stop_timeout,
+        balancing=part.local.balancing,
+    )
+
+
+def to_people(file: File) -> tuple[Person, ...]:
+    """Everyone who may use Pilothouse."""
+    return tuple(
+        Person(
+            id=PersonId(name),
+            name=part.name,
+            slack=(slack_id(part.slack),),
+            email=part.email,
+            timezone=part.timezone,
+            roles={environment: Role(role) for environment, role in part.roles.items()},
+        )
+        for name, part in file.people.items()
+    )
+
+
+def slack_id(identity: str) -> SlackId:
+    """`T0/U0` as team and user."""
+    team, _, user = identity.partition("/")
+    return SlackTeam(team), SlackUser(user)
+
+
+def to_routes(file: File) -> tuple[Route, ...]:
+    """Where alerts go, first match first; a last route catches the rest."""
+    routes = [
+        Route(
+            matchers=dict(part.match),
+            channel=part.channel or file.channels.incidents,
+            policy=part.policy or None,
+            group_by=tuple(part.group_by),
+        )
+        for part in file.routes
+    ]
+    return (*routes, Route(matchers={}, channel=file.channels.incidents, policy=None, group_by=("alertname",)))
+
+
+def to_policies(file: File) -> dict[str, EscalationPolicy]:
+    """How pages climb."""
+    return {
+        name: EscalationPolicy(
+            name=name,
+            steps=tuple(PageStep(step.after.total_seconds(), tuple(step.page)) for step in part.steps),
+            repeat=part.repeat,
+        )
+        for name, part in file.policies.items()
+    }
+
+
+def to_rotations(file: File) -> dict[str, Rotation]:
+    """Who is on call when."""
+    return {
+        name: Rotation(
+            name=name,
+            people=tuple(AlertingPersonId(person) for person in part.people),
+            starts_at=part.starts,
+            length=part.every,
+            handoff=part.handoff,
+            timezone=part.timezone,
+        )
+        for name, part in file.schedules.items()
+    }

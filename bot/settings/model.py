@@ -1,0 +1,202 @@
+"""The shape of pilothouse.yaml. Every field says what it is for; an unknown field is a fault."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from bot.settings.durations import Duration, Number, PositiveDuration
+
+Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,39}$")]
+Port = Annotated[int, Field(ge=1, le=65535)]
+
+
+class Part(BaseModel):
+    """Base of every section: frozen, nothing unknown."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True)
+
+
+class Http(Part):
+    """Where the board, the API and HTTP events are served."""
+
+    host: str = "127.0.0.1"
+    port: int = Field(default=8080, ge=0, le=65535)
+    public_url: str = ""
+
+
+class Channels(Part):
+    """Channel names without #: where things are told when nothing more special is set."""
+
+    deploys: str = "deploys"
+    incidents: str = "incidents"
+    welcome: str = ""
+
+
+class Pool(Part):
+    """Database connections."""
+
+    min_connections: int = Field(default=1, ge=0)
+    max_connections: int = Field(default=10, ge=1)
+    acquire_timeout: PositiveDuration = Field(default="5s", validate_default=True)
+    idle_timeout: PositiveDuration = Field(default="5m", validate_default=True)
+
+
+class PersonPart(Part):
+    """Someone who may use Pilothouse: chat identity `slack` as TEAM/USER, and a role for each environment or *."""
+
+    name: str = Field(min_length=1, max_length=80)
+    slack: str = Field(pattern=r"^[A-Z0-9]+/[A-Z0-9]+$")
+    email: str = ""
+    timezone: str = "UTC"
+    roles: dict[str, Literal["viewer", "deployer", "approver", "admin"]] = Field(default_factory=dict)
+
+
+class EnvironmentPart(Part):
+    """Where services run, and how many others must agree before one changes there."""
+
+    approvals: int = Field(default=0, ge=0, le=10)
+    four_eyes: bool = True
+    approval_expires: PositiveDuration = Field(default="1h", validate_default=True)
+
+
+class StepPart(Part):
+    """A canary step: `weight` percent to the new version for `dwell`; `approval` waits for a person first."""
+
+    weight: int = Field(ge=1, le=100)
+    dwell: Duration
+    approval: bool = False
+
+
+class GatePart(Part):
+    """A condition each step must meet: no firing rule, a query below or above a number, or healthy instances."""
+
+    name: str = Field(min_length=1, max_length=60)
+    kind: Literal["rule", "query", "health"]
+    query: str = ""
+    below: Number | None = None
+    above: Number | None = None
+    unit: Literal["", "ratio", "seconds"] = ""
+    rule: str = ""
+    samples: str = ""
+    at_least: int = Field(default=0, ge=0)
+
+
+class StrategyPart(Part):
+    """How a version replaces another."""
+
+    kind: Literal["canary", "rolling"]
+    steps: list[StepPart] = Field(default_factory=list)
+    gates: list[GatePart] = Field(default_factory=list)
+    max_surge: int = Field(default=1, ge=0)
+    max_unavailable: int = Field(default=0, ge=0)
+    warm_up: Duration = Field(default="0s", validate_default=True)
+    progress_deadline: PositiveDuration = Field(default="10m", validate_default=True)
+
+
+class HealthPart(Part):
+    """How an instance proves that it is well."""
+
+    path: str = Field(default="/healthz", pattern=r"^/")
+    interval: PositiveDuration = Field(default="2s", validate_default=True)
+    timeout: PositiveDuration = Field(default="1s", validate_default=True)
+    healthy_after: int = Field(default=1, ge=1)
+    unhealthy_after: int = Field(default=2, ge=1)
+    grace: PositiveDuration = Field(default="10s", validate_default=True)
+
+
+class LocalPart(Part):
+    """Processes on this machine. `artifact` holds {version}.
+
+    `command` may use {python} {here} {artifact} {version} {port} {instance}; {here} is the folder of the settings file.
+    """
+
+    artifact: str = Field(min_length=1)
+    command: list[str] = Field(min_length=1)
+    environment: dict[str, str] = Field(default_factory=dict)
+    stop_timeout: PositiveDuration = Field(default="10s", validate_default=True)
+    balancing: Literal["round-robin", "weighted"] = "round-robin"
+
+
+class PlacementPart(Part):
+    """A service in one environment: the port its proxy listens on, how many instances, which strategy."""
+
+    port: Port
+    instances: int = Field(default=2, ge=1, le=100)
+    strategy: str
+
+
+class FigurePart(Part):
+    """A number to show beside a deployment."""
+
+    name: str = Field(min_length=1, max_length=60)
+    query: str = Field(min_length=1)
+    unit: Literal["", "ratio", "seconds"] = ""
+
+
+class ServicePart(Part):
+    """A thing people deploy."""
+
+    description: str = Field(default="", max_length=200)
+    channel: str = ""
+    local: LocalPart
+    health: HealthPart = Field(default_factory=HealthPart)
+    environments: dict[Name, PlacementPart] = Field(min_length=1)
+    figures: list[FigurePart] = Field(default_factory=list)
+
+
+class RoutePart(Part):
+    """Which alerts go where: `match` are labels that must be equal; the first route that matches is taken."""
+
+    match: dict[str, str] = Field(default_factory=dict)
+    channel: str = ""
+    policy: str = ""
+    group_by: list[str] = Field(default_factory=lambda: ["alertname", "service", "environment"])
+
+
+class PageStepPart(Part):
+    """After `after`, page these: schedule:NAME, schedule:NAME/next or person:ID."""
+
+    after: Duration
+    page: list[Annotated[str, Field(pattern=r"^(schedule:[a-z0-9-]+(/next)?|person:[a-z0-9-]+)$")]] = Field(
+        min_length=1
+    )
+
+
+class PolicyPart(Part):
+    """How a page climbs until somebody takes it."""
+
+    steps: list[PageStepPart] = Field(min_length=1)
+    repeat: int = Field(default=0, ge=0, le=5)
+
+
+class SchedulePart(Part):
+    """Who is on call: people in turn, from `starts`, changing daily or weekly at `handoff` in `timezone`."""
+
+    people: list[str] = Field(min_length=1)
+    every: Literal["daily", "weekly"] = "weekly"
+    handoff: str = Field(default="09:00", pattern=r"^([01]\d|2[0-3]):[0-5]\d$")
+    timezone: str = "UTC"
+    starts: datetime
+
+
+class File(Part):
+    """The whole of pilothouse.yaml."""
+
+    data: Path = Path(".pilothouse")
+    http: Http = Field(default_factory=Http)
+    prometheus: str = "http://127.0.0.1:9090"
+    channels: Channels = Field(default_factory=Channels)
+    tour: bool = False
+    pool: Pool = Field(default_factory=Pool)
+    people: dict[Name, PersonPart] = Field(default_factory=dict)
+    environments: dict[Name, EnvironmentPart] = Field(min_length=1)
+    strategies: dict[Name, StrategyPart] = Field(min_length=1)
+    services: dict[Name, ServicePart] = Field(default_factory=dict)
+    rules: list[str] = Field(default_factory=list)
+    routes: list[RoutePart] = Field(default_factory=list)
+    policies: dict[Name, PolicyPart] = Field(default_factory=dict)
+    schedules: dict[Name, SchedulePart] = Field(default_factory=dict)

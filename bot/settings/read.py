@@ -1,0 +1,181 @@
+"""Reads pilothouse.yaml and the environment by pydantic-settings. Secrets stand in the environment only."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field as Setting
+from pydantic import ValidationError
+from pydantic.fields import FieldInfo
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from bot.settings.checks import find_faults, unknown
+from bot.settings.model import File
+from bot.settings.positions import Field, line_of, read_positions
+from bot.settings.problems import SettingsProblem, SettingsWrong
+
+
+class Environment(BaseSettings):
+    """The variables we read. Secrets live here and never in the file."""
+
+    model_config = SettingsConfigDict(extra="ignore", frozen=True)
+
+    slack_bot_token: str = ""
+    slack_app_token: str = ""
+    slack_signing_secret: str = ""
+    slack_api_url: str = "https://slack.com/api/"
+    database_url: str = ""
+    prometheus_url: str = ""
+    pilothouse_host: str = ""
+    pilothouse_port: int | None = Setting(default=None, ge=0, le=65535)
+    pilothouse_data: str = ""
+    pilothouse_log: str = "info"
+
+
+class _Mapping(PydanticBaseSettingsSource):
+    """The file's mapping as a source of settings."""
+
+    def __init__(self, settings: type[BaseSettings], values: Mapping[str, Any]) -> None:
+        super().__init__(settings)
+        self._values = values
+
+    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:  # noqa: ARG002
+        return self._values.get(field_name), field_name, False
+
+    def __call__(self) -> dict[str, Any]:
+        return dict(self._values)
+
+
+class _FileSettings(File, BaseSettings):  # type: ignore[misc]  # both configure pydantic, File wins
+    """pilothouse.yaml alone: no variable of the environment may slip into a field of the file."""
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return (_Mapping(settings_cls, init_settings()),)
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything that is set. Relative paths of the file start from `base`, its folder."""
+
+    file: File
+    environment: Environment
+    path: Path
+    base: Path
+
+    @property
+    def data(self) -> Path:
+        """The folder for everything we write."""
+        return self.resolve(self.environment.pilothouse_data or self.file.data)
+
+    @property
+    def database_url(self) -> str:
+        """DATABASE_URL, or a SQLite file in the data folder."""
+        return self.environment.database_url or f"sqlite:///{self.data / 'pilothouse.sqlite'}"
+
+    @property
+    def prometheus_url(self) -> str:
+        """Where metrics are asked, without a slash at its end."""
+        return (self.environment.prometheus_url or self.file.prometheus).rstrip("/")
+
+    @property
+    def host(self) -> str:
+        """The address to listen on."""
+        return self.environment.pilothouse_host or self.file.http.host
+
+    @property
+    def port(self) -> int:
+        """The port to listen on."""
+        port = self.environment.pilothouse_port
+        return self.file.http.port if port is None else port
+
+    def resolve(self, path: str | Path) -> Path:
+        """`path` as it is meant in the file."""
+        return (self.base / Path(path).expanduser()).resolve()
+
+
+def load_settings(path: Path) -> Settings:
+    """Settings from the file at `path` and the environment. Raises SettingsWrong with every problem found."""
+    values, lines = read_positions(path)
+    file = _validated(path, values, lines)
+    faults = find_faults(file)
+    if faults:
+        raise SettingsWrong([_problem(path, lines, field, message) for field, message in faults])
+    return Settings(file, _environment(), path, path.resolve().parent)
+
+
+def _validated(path: Path, values: dict[str, Any], lines: dict[Field, int]) -> File:
+    try:
+        return _FileSettings(**values)
+    except ValidationError as error:
+        problems = [_problem(path, lines, _location(one["loc"]), _message(dict(one))) for one in error.errors()]
+        raise SettingsWrong(sorted(problems, key=lambda one: one.line)) from None
+
+
+def _location(location: tuple[int | str, ...]) -> Field:
+    return tuple(part for part in location if part != "[key]")
+
+
+def _message(error: dict[str, Any]) -> str:
+    match error["type"]:
+        case "extra_forbidden":
+            known = _fields_at(_location(error["loc"])[:-1])
+            return unknown("setting", str(error["loc"][-1]), known) if known else "there is no such setting; remove it"
+        case "missing":
+            return "is missing; it has no default"
+        case "value_error":
+            return str(error["ctx"]["error"])
+        case _:
+            message: str = error["msg"]
+            given = error.get("input")
+            shown = f", not {given!r}" if isinstance(given, str | int | float) else ""
+            return message[0].lower() + message[1:] + shown
+
+
+def _fields_at(field: Field) -> list[str]:
+    """The names that may stand inside `field`; empty where any name may."""
+    schema: dict[str, Any] = File.model_json_schema()
+    node = schema
+    for part in field:
+        node = _enter(schema, node, part)
+    return list(_follow(schema, node).get("properties", ()))
+
+
+def _enter(schema: dict[str, Any], node: dict[str, Any], part: str | int) -> dict[str, Any]:
+    node = _follow(schema, node)
+    if isinstance(part, int):
+        inside: Any = node.get("items", {})
+    else:
+        inside = node.get("properties", {}).get(part)
+        if inside is None:
+            inside = node.get("additionalProperties") or next(iter(node.get("patternProperties", {}).values()), {})
+    return inside if isinstance(inside, dict) else {}
+
+
+def _follow(schema: dict[str, Any], node: dict[str, Any]) -> dict[str, Any]:
+    while "$ref" in node:
+        node = schema["$defs"][node["$ref"].rsplit("/", 1)[-1]]
+    return node
+
+
+def _problem(path: Path, lines: dict[Field, int], field: Field, message: str) -> SettingsProblem:
+    return SettingsProblem(str(path), line_of(field, lines), ".".join(map(str, field)), message)
+
+
+def _environment() -> Environment:
+    try:
+        return Environment()
+    except ValidationError as error:
+        raise SettingsWrong(
+            [SettingsProblem("environment", 0, str(one["loc"][0]).upper(), one["msg"]) for one in error.errors()]
+        ) from None

@@ -1,0 +1,1 @@
+"""State in, Block Kit out. Pure: no I/O and no clock of their own."""

@@ -1,0 +1,160 @@
+"""The few Block Kit shapes we use, kept within Slack's limits, with everything from outside escaped.
+
+Limits: docs.slack.dev, reference/block-kit/blocks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+Block = dict[str, Any]
+Mention = Callable[[str], str]
+"""Turns a person's id into `<@U…>`, or into their escaped name when they have no chat identity."""
+
+MOST_BLOCKS: Final = 50
+SECTION_TEXT: Final = 3000
+FIELD_TEXT: Final = 2000
+HEADER_TEXT: Final = 150
+BUTTON_TEXT: Final = 75
+ALL_TEXT: Final = 12000
+MOST_FIELDS: Final = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """What to say: `text` for notifications and screen readers, `blocks` for the eye."""
+
+    text: str
+    blocks: Sequence[Block] = field(default_factory=tuple)
+
+
+def escape(text: str) -> str:
+    """`text` from outside, with the three characters Slack gives a meaning made plain."""
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def plain(text: str) -> str:
+    """Outside text for mrkdwn: escaped, and with the marks of emphasis kept from working."""
+    quiet = escape(text)
+    for mark in "*_~`":
+        quiet = quiet.replace(mark, mark + "\u200b")
+    return quiet
+
+
+def code(text: str) -> str:
+    """Outside text in code style, on one line."""
+    return "`" + escape(" ".join(text.split())).replace("`", "'") + "`"
+
+
+def cut(text: str, most: int) -> str:
+    """`text`, shortened with … to at most `most` characters."""
+    return text if len(text) <= most else text[: most - 1] + "…"
+
+
+def when(at: datetime) -> str:
+    """A moment that everyone reads in their own zone."""
+    fallback = at.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")
+    return f"<!date^{int(at.timestamp())}^{{date_short_pretty}} {{time}}|{fallback}>"
+
+
+def span(duration: timedelta) -> str:
+    """A duration as 2m 14s."""
+    seconds = max(0, round(duration.total_seconds()))
+    days, seconds = divmod(seconds, 86400)
+    hours, seconds = divmod(seconds, 3600)
+    minutes, seconds = divmod(seconds, 60)
+    parts = [f"{days}d" if days else "", f"{hours}h" if hours else "", f"{minutes}m" if minutes else ""]
+    if not days and not hours and (seconds or not minutes):
+        parts.append(f"{seconds}s")
+    return " ".join(part for part in parts if part)
+
+
+def header(text: str) -> Block:
+    """The first line of a message."""
+    return {"type": "header", "text": {"type": "plain_text", "text": cut(text, HEADER_TEXT), "emoji": True}}
+
+
+def section(text: str, *, accessory: Block | None = None) -> Block:
+    """A paragraph of mrkdwn."""
+    block: Block = {"type": "section", "text": {"type": "mrkdwn", "text": cut(text, SECTION_TEXT)}}
+    return {**block, "accessory": accessory} if accessory else block
+
+
+def fields(pairs: Mapping[str, str]) -> Block:
+    """Label and value pairs in two columns, ten at most."""
+    texts = [f"*{label}*\n{value}" for label, value in list(pairs.items())[:MOST_FIELDS]]
+    return {"type": "section", "fields": [{"type": "mrkdwn", "text": cut(text, FIELD_TEXT)} for text in texts]}
+
+
+def context(*texts: str) -> Block:
+    """Small print, ten pieces at most."""
+    return {"type": "context", "elements": [{"type": "mrkdwn", "text": cut(text, FIELD_TEXT)} for text in texts[:10]]}
+
+
+def divider() -> Block:
+    """A line across."""
+    return {"type": "divider"}
+
+
+def actions(block_id: str, *elements: Block) -> Block:
+    """A row of buttons."""
+    return {"type": "actions", "block_id": block_id, "elements": list(elements)}
+
+
+def button(text: str, action_id: str, value: str, *, style: str = "", confirm: Block | None = None) -> Block:
+    """A button with a specific verb. `style` primary once a message, danger only with `confirm`."""
+    made: Block = {
+        "type": "button",
+        "text": {"type": "plain_text", "text": cut(text, BUTTON_TEXT), "emoji": True},
+        "action_id": action_id,
+        "value": value,
+    }
+    return {**made, **({"style": style} if style else {}), **({"confirm": confirm} if confirm else {})}
+
+
+def link(text: str, action_id: str, url: str) -> Block:
+    """A button that opens an address of ours."""
+    return {
+        "type": "button",
+        "text": {"type": "plain_text", "text": cut(text, BUTTON_TEXT)},
+        "action_id": action_id,
+        "url": url,
+    }
+
+
+def confirm(title: str, text: str, yes: str) -> Block:
+    """The question before a destructive button acts."""
+    return {
+        "title": {"type": "plain_text", "text": cut(title, 100)},
+        "text": {"type": "mrkdwn", "text": cut(text, 300)},
+        "confirm": {"type": "plain_text", "text": cut(yes, 30)},
+        "deny": {"type": "plain_text", "text": "Not now"},
+        "style": "danger",
+    }
+
+
+def fitted(blocks: Sequence[Block]) -> list[Block]:
+    """`blocks` within Slack's limits on number and on all text together; what is left out is said."""
+    kept: list[Block] = []
+    length = 0
+    for block in blocks:
+        length += _length(block)
+        if len(kept) == MOST_BLOCKS - 1 or length > ALL_TEXT - 200:
+            left = len(blocks) - len(kept)
+            return [*kept, context(f"{left} more not shown here; the board has them all.")]
+        kept.append(block)
+    return kept
+
+
+def _length(value: object) -> int:
+    match value:
+        case str():
+            return len(value)
+        case dict():
+            return sum(map(_length, value.values()))
+        case list() | tuple():
+            return sum(map(_length, value))
+    return 0

@@ -1,0 +1,226 @@
+"""The one message of a deployment, drawn whole from its state each time."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Final
+
+from bot.views.blocks import (
+    Block,
+    Mention,
+    Message,
+    actions,
+    button,
+    code,
+    confirm,
+    context,
+    escape,
+    fields,
+    fitted,
+    header,
+    plain,
+    section,
+    span,
+    when,
+)
+from bot.views.numbers import bar, measured
+from engine.deployments.deployment import Deployment, Outcome, Purpose, State, Verdict
+
+APPROVE: Final = "deployment.approve"
+REJECT: Final = "deployment.reject"
+ABORT: Final = "deployment.abort"
+RESUME: Final = "deployment.resume"
+ROLL_BACK: Final = "deployment.roll_back"
+
+STATES: Final = {
+    State.PLANNED: "⏳ Waiting for approval",
+    State.RUNNING: "🔵 In progress",
+    State.PAUSED: "⏸ Paused",
+    State.PROMOTING: "🔵 Promoting",
+    State.SUCCEEDED: "✅ Succeeded",
+    State.ROLLING_BACK: "🟠 Going back",
+    State.ROLLED_BACK: "↩️ Rolled back",
+    State.FAILED: "❌ Failed",
+    State.CANCELLED: "⚪ Cancelled",
+}
+OUTCOMES: Final = {
+    Outcome.REJECTED: "rejected",
+    Outcome.EXPIRED: "nobody decided in time",
+    Outcome.ABORTED: "aborted",
+    Outcome.GATE_FAILED: "a gate failed",
+    Outcome.BROKEN: "it could not be done",
+    Outcome.SUPERSEDED: "something newer took its place",
+}
+
+
+def title(deployment: Deployment) -> str:
+    """`Deploy shop v2 to production`, the action and its scope."""
+    plan = deployment.plan
+    if deployment.purpose is Purpose.ROLL_BACK:
+        return f"Roll back {plan.service} to {plan.version} in {plan.environment}"
+    return f"Deploy {plan.service} {plan.version} to {plan.environment}"
+
+
+def state_line(deployment: Deployment) -> str:
+    """The state in a word, with its outcome where that says more."""
+    word = STATES[deployment.state]
+    if deployment.state is State.PLANNED and deployment.approved:
+        word = "🔵 Starting"
+    outcome = OUTCOMES.get(deployment.outcome) if deployment.outcome else None
+    return f"{word} · {outcome}" if outcome else word
+
+
+def render_deployment(deployment: Deployment, *, mention: Mention, now: datetime) -> Message:
+    """The message: what, state, progress, gates, who decided, and the buttons that make sense now."""
+    blocks = [
+        header(title(deployment)),
+        section(_summary(deployment, mention)),
+        fields(_plan(deployment)),
+        *_progress(deployment, now),
+        *_gates(deployment),
+        *_trouble(deployment),
+        *_decisions(deployment, mention),
+        *_buttons(deployment),
+        context(_footer(deployment)),
+    ]
+    return Message(f"{title(deployment)}: {state_line(deployment)}", fitted(blocks))
+
+
+def _summary(deployment: Deployment, mention: Mention) -> str:
+    line = (
+        f"*{state_line(deployment)}* · asked for by {mention(deployment.requested_by)} {when(deployment.requested_at)}"
+    )
+    return f"{line}\n{plain(deployment.reason)}" if deployment.reason else line
+
+
+def _plan(deployment: Deployment) -> dict[str, str]:
+    plan = deployment.plan
+    old = code(plan.previous) if plan.previous else "nothing"
+    gates = ", ".join(plain(gate.name) for gate in plan.strategy.gates) or "none"
+    return {
+        "Version": f"{old} → {code(plan.version)}",
+        "Plan": _strategy(deployment),
+        "Gates": gates,
+        "Instances": str(plan.instances),
+        **{plain(name): plain(value) for name, value in deployment.figures},
+    }
+
+
+def _strategy(deployment: Deployment) -> str:
+    spec = deployment.plan.strategy
+    if deployment.plan.first:
+        return f"{spec.name}: first deployment, all traffic at once when healthy"
+    weights = " → ".join(str(step.weight) for step in spec.steps)
+    return f"{spec.name}: {weights} %" if weights else f"{spec.name}: {spec.kind}, {spec.max_surge} more at a time"
+
+
+def _progress(deployment: Deployment, now: datetime) -> list[Block]:
+    if deployment.state is State.PLANNED or deployment.started_at is None:
+        return []
+    parts = [f"{bar(deployment.weight)} *{deployment.weight} %* of traffic on {code(deployment.plan.version)}"]
+    steps = deployment.plan.strategy.steps
+    left = deployment.step_left(now)
+    if deployment.state is State.RUNNING and steps and deployment.step >= 0:
+        parts.append(f"step {deployment.step + 1} of {len(steps)}")
+        parts.append(f"{span(left)} left" if left else "checking the gates")
+    if deployment.ended_at:
+        parts.append(f"took {span(deployment.ended_at - deployment.started_at)}")
+    return [
+        section(" · ".join(parts)),
+        context(f"{deployment.lost:,} of {deployment.requests:,} requests lost in the proxy"),
+    ]
+
+
+def _gates(deployment: Deployment) -> list[Block]:
+    if not deployment.measurements:
+        return []
+    lines = [measured(one) for one in deployment.measurements]
+    failed = [one for one in deployment.measurements if one.verdict in {Verdict.FAIL, Verdict.ERROR} and one.query]
+    queries = [f"{plain(one.gate)} asked {code(one.query)}" for one in failed]
+    return [section("\n".join([*lines, *queries]))]
+
+
+def _trouble(deployment: Deployment) -> list[Block]:
+    if not deployment.trouble or deployment.ended:
+        return []
+    since = f" since {when(deployment.trouble_since)}" if deployment.trouble_since else ""
+    return [section(f"⚠️ Trying again{since}: {plain(deployment.trouble)}")]
+
+
+def _decisions(deployment: Deployment, mention: Mention) -> list[Block]:
+    lines = [
+        f"{'Approved' if one.approved else 'Rejected'} by {mention(one.person)} · {when(one.at)}"
+        for one in deployment.decisions
+    ]
+    if deployment.abort_asked_by:
+        lines.append(f"Abort asked for by {mention(deployment.abort_asked_by)}")
+    if deployment.state is State.PLANNED and not deployment.approved:
+        lines.append(_needed(deployment))
+    return [context(*lines)] if lines else []
+
+
+def _needed(deployment: Deployment) -> str:
+    plan = deployment.plan
+    who = "someone other than who asked" if plan.four_eyes else "anyone who may approve"
+    expiry = f" · expires {when(plan.expires_at)}" if plan.expires_at else ""
+    return f"{len(deployment.approvals)} of {plan.approvals_needed} approvals, by {who}{expiry}"
+
+
+def _buttons(deployment: Deployment) -> list[Block]:
+    made = _elements(deployment)
+    return [actions(f"deployment:{deployment.id}", *made)] if made else []
+
+
+def _elements(deployment: Deployment) -> list[Block]:
+    plan, value = deployment.plan, button_value(deployment)
+    end = button("Abort", ABORT, value, style="danger", confirm=_abort_question(deployment))
+    match deployment.state:
+        case State.PLANNED if not deployment.approved:
+            return [
+                button(f"Approve {plan.version}", APPROVE, value, style="primary"),
+                button("Reject", REJECT, value),
+                end,
+            ]
+        case State.PAUSED if deployment.waiting_step is not None:
+            return [button(f"Approve step {deployment.waiting_step + 1}", APPROVE, value, style="primary"), end]
+        case State.PAUSED:
+            return [button("Resume", RESUME, value, style="primary"), end]
+        case State.PLANNED | State.RUNNING | State.PROMOTING:
+            return [] if deployment.abort_asked_by else [end]
+        case State.SUCCEEDED if plan.previous and plan.previous != plan.version:
+            return [
+                button(
+                    f"Roll back to {plan.previous}",
+                    ROLL_BACK,
+                    value,
+                    style="danger",
+                    confirm=_back_question(deployment),
+                )
+            ]
+    return []
+
+
+def button_value(deployment: Deployment) -> str:
+    """What a button carries: which deployment, as which digest, in which pause. The rest is loaded at the click."""
+    paused = f"|{deployment.paused_at.timestamp():.0f}" if deployment.paused_at else ""
+    return f"{deployment.id}|{deployment.plan.digest}{paused}"
+
+
+def _abort_question(deployment: Deployment) -> Block:
+    plan = deployment.plan
+    back = f" All traffic goes back to {escape(plan.previous)}." if plan.previous else ""
+    return confirm(
+        f"Abort {plan.service} {plan.version}?", f"The deployment to {plan.environment} ends.{back}", "Abort"
+    )
+
+
+def _back_question(deployment: Deployment) -> Block:
+    plan = deployment.plan
+    change = f"from {escape(plan.version)} to {escape(plan.previous or '')}"
+    text = f"{escape(plan.service)} in {escape(plan.environment)} goes {change}."
+    return confirm(f"Roll back {plan.service}?", text, "Roll back")
+
+
+def _footer(deployment: Deployment) -> str:
+    digest = deployment.plan.digest.removeprefix("sha256:")[:12]
+    return f"{deployment.id} · digest {digest}"

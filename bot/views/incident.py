@@ -1,0 +1,152 @@
+"""The one message of an incident, drawn whole from its state each time."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from alerting.incidents.incident import Incident, IncidentAlert, State, Suspect
+from bot.views.blocks import (
+    Block,
+    Mention,
+    Message,
+    actions,
+    button,
+    code,
+    confirm,
+    context,
+    escape,
+    fields,
+    fitted,
+    header,
+    plain,
+    section,
+    when,
+)
+from bot.views.numbers import number
+
+ACKNOWLEDGE: Final = "incident.acknowledge"
+RESOLVE: Final = "incident.resolve"
+ESCALATE: Final = "incident.escalate"
+ROLL_BACK: Final = "incident.roll_back"
+
+STATES: Final = {State.OPEN: "🔴 Open", State.ACKNOWLEDGED: "🟡 Acknowledged", State.RESOLVED: "✅ Resolved"}
+MOST_ALERTS: Final = 8
+QUIET_LABELS: Final = frozenset({"alertname", "severity"})
+
+
+def render_incident(incident: Incident, *, mention: Mention) -> Message:
+    """What, since when, who has it, which alerts with labels and values, the suspects, the buttons."""
+    blocks = [
+        header(f"{STATES[incident.state].split()[0]} {incident.title}"),
+        section(_summary(incident, mention)),
+        *_alerts(incident),
+        *_suspects(incident, mention),
+        *_pages(incident, mention),
+        *_buttons(incident),
+        context(f"{incident.id} · severity {plain(incident.severity or 'none')}"),
+    ]
+    return Message(f"{STATES[incident.state]}: {escape(incident.title)}", fitted(blocks))
+
+
+def _summary(incident: Incident, mention: Mention) -> str:
+    parts = [f"*{STATES[incident.state]}* since {when(incident.opened_at)}"]
+    if incident.resolved_at:
+        how = f"by {mention(incident.resolved_by)}" if incident.resolved_by else "by itself"
+        parts.append(f"resolved {how} {when(incident.resolved_at)}")
+    if incident.acknowledged_by and incident.acknowledged_at:
+        parts.append(f"taken by {mention(incident.acknowledged_by)} {when(incident.acknowledged_at)}")
+    elif incident.state is State.OPEN and incident.on_call:
+        parts.append(f"on call: {mention(incident.on_call)}")
+    return " · ".join(parts)
+
+
+def _alerts(incident: Incident) -> list[Block]:
+    shown = [_alert(alert) for alert in incident.alerts[:MOST_ALERTS]]
+    left = len(incident.alerts) - MOST_ALERTS
+    return [*shown, context(f"{left} more alerts in this incident")] if left > 0 else shown
+
+
+def _alert(alert: IncidentAlert) -> Block:
+    labels = "  ".join(
+        f"{code(f'{name}={value}')}" for name, value in sorted(alert.labels.items()) if name not in QUIET_LABELS
+    )
+    summary = plain(alert.annotations.get("summary", alert.name))
+    end = f" · ended {when(alert.ended_at)}" if alert.ended_at else ""
+    lines = [
+        f"*{plain(alert.name)}* · value {number(alert.value, '')} · since {when(alert.since)}{end}",
+        summary,
+        labels,
+    ]
+    return section("\n".join(line for line in lines if line))
+
+
+def _suspects(incident: Incident, mention: Mention) -> list[Block]:
+    if not incident.suspects:
+        return []
+    return [section("*What changed before it*"), *(_suspect(one, incident, mention) for one in incident.suspects[:3])]
+
+
+def _suspect(one: Suspect, incident: Incident, mention: Mention) -> Block:
+    change = f"{code(one.previous)} → {code(one.version)}" if one.previous else code(one.version)
+    what = f"{one.rank}. {plain(one.service)} in {plain(one.environment)} {change}"
+    text = f"{what} by {mention(one.person)} {when(one.at)}\n{plain(one.why)}"
+    if not one.can_roll_back or incident.state is State.RESOLVED:
+        return section(text)
+    question = confirm(
+        f"Roll back {one.service}?", f"{escape(one.service)} goes back to {escape(one.previous)}.", "Roll back"
+    )
+    value = f"{incident.id}|{one.deployment}"
+    return section(text, accessory=button("Roll back", ROLL_BACK, value, style="danger", confirm=question))
+
+
+def _pages(incident: Incident, mention: Mention) -> list[Block]:
+    if not incident.pages:
+        return []
+    lines = []
+    for page in incident.pages[-5:]:
+        state = f"delivered {when(page.delivered_at)}" if page.delivered_at else page.error or "being delivered"
+        lines.append(f"Paged {mention(page.person)} {when(page.at)} · {plain(state) if page.error else state}")
+    if incident.state is State.OPEN and incident.next_page_at:
+        lines.append(f"Next page {when(incident.next_page_at)} unless somebody takes it")
+    return [context(*lines)]
+
+
+def _buttons(incident: Incident) -> list[Block]:
+    value = str(incident.id)
+    resolve = button(
+        "Resolve",
+        RESOLVE,
+        value,
+        confirm=confirm("Resolve by hand?", "It stays closed until the alert fires anew.", "Resolve"),
+    )
+    match incident.state:
+        case State.OPEN:
+            made = [
+                button("Acknowledge", ACKNOWLEDGE, value, style="primary"),
+                button("Escalate now", ESCALATE, f"{value}|{incident.level}"),
+                resolve,
+            ]
+        case State.ACKNOWLEDGED:
+            made = [
+                button("Take over", ACKNOWLEDGE, value),
+                button("Escalate now", ESCALATE, f"{value}|{incident.level}"),
+                resolve,
+            ]
+        case _:
+            return []
+    return [actions(f"incident:{incident.id}", *made)]
+
+
+def render_page(incident: Incident, *, mention: Mention, person: str, link: str = "") -> Message:
+    """The direct message that pages a person: why, and the button that takes it."""
+    text = f"{mention(person)} you are paged: {escape(incident.title)}"
+    detail = f"{STATES[incident.state]} since {when(incident.opened_at)}"
+    about = {"Service": plain(incident.service or "none named"), "Severity": plain(incident.severity or "none")}
+    blocks: list[Block] = [header(f"📟 {incident.title}"), section(f"{text}\n{detail}"), fields(about)]
+    if link:
+        blocks.append(context(f"<{link}|The incident's message>"))
+    if incident.state is State.OPEN:
+        blocks.append(
+            actions(f"page:{incident.id}", button("Acknowledge", ACKNOWLEDGE, str(incident.id), style="primary"))
+        )
+    return Message(text, fitted(blocks))

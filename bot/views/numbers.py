@@ -1,0 +1,40 @@
+"""Numbers as people read them: ratios with their counts, seconds, bars. Pure."""
+
+from __future__ import annotations
+
+import math
+
+from engine.deployments.deployment import Measurement, Verdict
+
+FULL, EMPTY = "▰", "▱"
+MARKS = {Verdict.PASS: "✓", Verdict.FAIL: "✗", Verdict.INCONCLUSIVE: "…", Verdict.ERROR: "!"}
+
+
+def number(value: float | None, unit: str) -> str:
+    """`0.8 %`, `250 ms`, `1.2 s`, `1,234`; `no data` for nothing."""
+    if value is None or math.isnan(value):
+        return "no data"
+    if unit == "ratio":
+        return f"{value * 100:.3g} %"
+    if unit == "seconds":
+        return f"{value:.3g} s" if value >= 1 else f"{value * 1000:.3g} ms"
+    return f"{value:,.6g}" if value < 1e6 else f"{value:,.0f}"
+
+
+def bar(percent: int, *, width: int = 10) -> str:
+    """Ten squares, filled from the left; never full before 100 and never empty after 0."""
+    filled = min(width, percent * width // 100)
+    if percent > 0 and filled == 0:
+        filled = 1
+    return FULL * filled + EMPTY * (width - filled)
+
+
+def measured(one: Measurement) -> str:
+    """`✓ error ratio 0.8 % · n=250 · must be < 5 %`; the word stands beside the mark, never the mark alone."""
+    parts = [f"{MARKS[one.verdict]} {one.verdict.value}", f"*{one.gate}*"]
+    if one.kind == "query":
+        parts.append(number(one.value, one.unit))
+    parts += [f"n={one.samples:,}"] if one.samples is not None else []
+    parts += [f"needs {one.threshold}"] if one.threshold else []
+    parts += [one.note] if one.note else []
+    return " · ".join(parts)

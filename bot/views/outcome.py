@@ -1,0 +1,60 @@
+"""The private answer to a command that went through. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from bot import commands
+from bot.views.answers import render_done
+from bot.views.blocks import Mention, Message, actions, code, link, plain, section
+from bot.views.status import render_alerts, render_incidents, render_on_call, render_services, render_status
+from engine.commands import Abort, Approve, Deploy, Reject, Response, Restart, Resume, RollBack
+
+
+def render_outcome(command: object, response: Response, *, mention: Mention) -> Message:  # noqa: PLR0911  # a table
+    """What the one who asked sees; the change itself is told in the channel."""
+    data = response.data
+    match command:
+        case commands.ShowStatus(service):
+            return render_status(data["overview"], service=service, mention=mention)
+        case commands.ShowServices():
+            return render_services(data["services"], data["versions"])
+        case commands.ShowIncidents():
+            return render_incidents(data["incidents"], mention=mention)
+        case commands.ShowAlerts():
+            return render_alerts(data["alerts"])
+        case commands.ShowOnCall():
+            return render_on_call(data["on_call"], mention=mention)
+        case commands.OpenBoard():
+            return _board(str(data["url"]))
+        case _:
+            return render_done(_deed(command, data), warning=str(data.get("warning", "")))
+
+
+def _board(url: str) -> Message:
+    text = "The board, signed in as you. The link works once, for five minutes."
+    return Message(text, [section(text), actions("board", link("Open the board", "link.board", url))])
+
+
+def _deed(command: object, data: Mapping[str, Any]) -> str:  # noqa: PLR0911  # a table
+    service, environment = plain(str(data.get("service", ""))), plain(str(data.get("environment", "")))
+    what = f"{service} {code(str(data.get('version', '')))} in {environment}"
+    match command:
+        case Deploy() if data.get("state") == "planned":
+            return f"Planned {what}. Somebody else has to approve it in the channel."
+        case Deploy():
+            return f"Started {what}; its message in the channel shows how it goes."
+        case Approve():
+            return f"Approved {what}."
+        case Reject():
+            return f"Rejected {what}."
+        case Abort() | commands.AbortByName():
+            return f"Aborting {what}; traffic goes back first."
+        case Resume():
+            return f"Resumed {what}."
+        case RollBack():
+            return f"Going back: {what}; its message in the channel shows how it goes."
+        case Restart():
+            return f"Restarting {service} in {environment}, one instance at a time."
+    return plain(str(data.get("text", "Done.")))

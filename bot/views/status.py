@@ -1,0 +1,118 @@
+"""Short private answers about how things are: services, incidents, alerts, who is on call. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final, TypeVar
+
+from alerting.incidents.incident import Incident, State
+from bot.readings import AlertRow, OnCallRow, Overview, ServiceRow
+from bot.views.blocks import Block, Mention, Message, code, context, divider, escape, fitted, plain, section, when
+from bot.views.deployment import state_line, title
+from bot.views.numbers import bar, number
+from engine.deployments.deployment import Deployment
+
+Row = TypeVar("Row")
+
+STATE_MARKS: Final = {"running": "🟢", "failed": "🔴", "updating": "🔵", "deploying": "🔵", "scaling": "🔵"}
+INCIDENT_MARKS: Final = {State.OPEN: "🔴 open", State.ACKNOWLEDGED: "🟡 acknowledged", State.RESOLVED: "✅ resolved"}
+
+
+def render_status(overview: Overview, *, service: str | None, mention: Mention) -> Message:
+    """Services, what is under way, open incidents and who is on call."""
+    rows = [row for row in overview.services if service is None or row.service == service]
+    flights = [one for one in overview.deployments if service is None or one.plan.service == service]
+    incidents = [one for one in overview.incidents if service is None or one.service == service]
+    blocks = [
+        section("*Services*\n" + "\n".join(map(service_line, rows))),
+        section("*In flight*\n" + _lines(flights, flight_line, "Nothing is being deployed.")),
+        section("*Incidents*\n" + _lines(incidents, lambda one: incident_line(one, mention), "Nothing is broken.")),
+        section(
+            "*On call*\n" + _lines(overview.on_call, lambda row: on_call_line(row, mention), "No schedule is set.")
+        ),
+    ]
+    return Message(f"{len(rows)} services, {len(flights)} in flight, {len(incidents)} open incidents", fitted(blocks))
+
+
+def render_services(rows: Sequence[ServiceRow], versions: Mapping[str, Sequence[str]]) -> Message:
+    """What can be deployed, where, and which versions exist."""
+    blocks: list[Block] = []
+    for name in dict.fromkeys(row.service for row in rows):
+        places = [row for row in rows if row.service == name]
+        lines = [f"*{plain(name)}* · {plain(places[0].description)}" if places[0].description else f"*{plain(name)}*"]
+        lines += [service_line(row) for row in places]
+        known = ", ".join(code(version) for version in versions.get(name, ())) or "none found"
+        blocks += [section("\n".join(lines)), context(f"Versions: {known}"), divider()]
+    if not blocks:
+        return Message("No services yet", [section("No services yet. Add one under `services` in pilothouse.yaml.")])
+    return Message("Services", fitted(blocks))
+
+
+def render_incidents(incidents: Sequence[Incident], *, mention: Mention) -> Message:
+    """The open incidents."""
+    return _list("Open incidents", incidents, lambda one: incident_line(one, mention), "Nothing is broken.")
+
+
+def render_alerts(rows: Sequence[AlertRow]) -> Message:
+    """What is pending or firing."""
+    return _list("Alerts", rows, alert_line, "No alert is pending or firing.")
+
+
+def render_on_call(rows: Sequence[OnCallRow], *, mention: Mention) -> Message:
+    """Who has which shift."""
+    nobody = "No schedule is set. Add one under `schedules` in pilothouse.yaml."
+    return _list("On call", rows, lambda row: on_call_line(row, mention), nobody)
+
+
+def service_line(row: ServiceRow) -> str:
+    """`🟢 running · shop in production · v2 · 2 of 2 healthy`."""
+    component = row.component
+    state = component.state.value if component else "registered"
+    version = code(component.version) if component and component.version else "nothing deployed yet"
+    health = component.health if component else "not running"
+    mark = STATE_MARKS.get(state, "⚪")
+    line = f"{mark} {state} · {plain(row.service)} in {plain(row.environment)} · {version} · {health}"
+    return f"{line} · {flight_progress(row.in_flight)}" if row.in_flight else line
+
+
+def flight_progress(deployment: Deployment) -> str:
+    """`v3 at 10 %`."""
+    return f"{code(deployment.plan.version)} at {deployment.weight} %"
+
+
+def flight_line(deployment: Deployment) -> str:
+    """A deployment in one line, with its id for commands."""
+    return f"{state_line(deployment)} · {escape(title(deployment))} · {bar(deployment.weight)} · {code(deployment.id)}"
+
+
+def incident_line(incident: Incident, mention: Mention) -> str:
+    """An incident in one line, with its id for commands."""
+    taken = f" by {mention(incident.acknowledged_by)}" if incident.acknowledged_by else ""
+    state = f"{INCIDENT_MARKS[incident.state]}{taken}"
+    return f"{state} · {plain(incident.title)} · since {when(incident.opened_at)} · {code(incident.id)}"
+
+
+def alert_line(row: AlertRow) -> str:
+    """An alert in one line."""
+    labels = " ".join(code(f"{name}={value}") for name, value in sorted(row.labels.items()) if name != "alertname")
+    mark = "🔴 firing" if row.state == "firing" else "🟡 pending"
+    return f"{mark} · *{plain(row.name)}* {number(row.value, '')} · since {when(row.since)}\n{labels}"
+
+
+def on_call_line(row: OnCallRow, mention: Mention) -> str:
+    """A schedule's shift in one line."""
+    if row.person is None:
+        return f"*{plain(row.schedule)}*: nobody yet, the schedule has not started"
+    until = f" until {when(row.until)}" if row.until else ""
+    after = f", then {mention(row.after)}" if row.after else ""
+    return f"*{plain(row.schedule)}*: {mention(row.person)}{until}{after}"
+
+
+def _list(name: str, rows: Sequence[Row], line: Callable[[Row], str], empty: str) -> Message:
+    if not rows:
+        return Message(empty, [section(empty)])
+    return Message(f"{name}: {len(rows)}", fitted([section(line(row)) for row in rows]))
+
+
+def _lines(rows: Sequence[Row], line: Callable[[Row], str], empty: str) -> str:
+    return "\n".join(map(line, rows)) if rows else empty
