@@ -13,7 +13,8 @@ from typing import Any, Final, TypeAlias
 import msgspec
 
 JSON: TypeAlias = dict[str, Any]
-JSON_OBJECT: Final[type[JSON]] = dict[str, Any]
+
+_object: Final = msgspec.json.Decoder(dict[str, Any])
 
 
 def encode(value: JSON) -> str:
@@ -29,7 +30,7 @@ def encode(value: JSON) -> str:
 
 def decode(text: str) -> JSON:
     """Return the object that `encode` wrote; ValueError when the text is no JSON object."""
-    return msgspec.json.decode(text, type=JSON_OBJECT)
+    return _object.decode(text)
 
 
 def encode_time(at: datetime) -> str:

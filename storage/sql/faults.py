@@ -10,7 +10,7 @@ from storage.errors import StorageUnavailable
 
 Explain: TypeAlias = Callable[[BaseException], Exception | None]
 
-POOL_REMEDY: Final = "Raise the pool's max_connections, or look for what holds connections so long"
+POOL_REMEDY: Final = "Check that the database answers; if it does, raise the pool's max_connections"
 
 
 @contextmanager

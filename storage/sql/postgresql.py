@@ -27,6 +27,7 @@ from storage.sql.opened import SqlDatabase, sql_database
 POLL: Final = timedelta(seconds=1)
 CHANNEL: Final = "storage_events"
 RECONNECT: Final = timedelta(seconds=2)
+GIVE_UP: Final = timedelta(seconds=5)
 CONNECT_WITHIN: Final = 5  # seconds
 
 SERIALISE: Final = sa.text("SELECT pg_advisory_xact_lock(hashtext('storage'), hashtext(:name))")
@@ -35,14 +36,20 @@ NOW: Final = sa.text("SELECT clock_timestamp()")
 
 # https://www.postgresql.org/docs/current/errcodes-appendix.html
 REMEDIES: Final = {
-    "28P01": "Correct the user and password in DATABASE_URL",
-    "28000": "Let this user in by pg_hba.conf, or name another user in DATABASE_URL",
-    "3D000": "Create the database (createdb), or name another in DATABASE_URL",
     "42501": "Grant this user the right to create and write tables in its schema",
     "25006": "Point DATABASE_URL at the primary; this server only reads",
     "53100": "Free some space on the server's disk",
     "53200": "Give the server more memory",
     "53300": "Raise the server's max_connections, or lower the pool's",
+}
+# A refused connection has no code, only words.
+REFUSALS: Final = {
+    "password authentication failed": "Correct the user and password in DATABASE_URL",
+    "no password supplied": "Add the password to DATABASE_URL",
+    "pg_hba.conf": "Let this user in by pg_hba.conf, or name another user in DATABASE_URL",
+    "does not exist": "Create what is missing (createuser, createdb), or name another in DATABASE_URL",
+    "too many clients": "Raise the server's max_connections, or lower the pool's",
+    "not permit": "Let this user in, or wait until the database takes connections again",
 }
 UNREACHABLE: Final = "Check that the server runs and that DATABASE_URL names its host and port"
 
@@ -147,7 +154,9 @@ def explain(cause: BaseException, url: str) -> Exception | None:
         case psycopg.Error(sqlstate=str(code)) if code in REMEDIES:
             return StorageUnavailable(f"{_place(url)}: {_line(cause)}", REMEDIES[code])
         case psycopg.OperationalError():
-            return StorageUnavailable(f"{_place(url)}: {_line(cause)}", UNREACHABLE)
+            said = _line(cause)
+            known = (remedy for words, remedy in REFUSALS.items() if words in said)
+            return StorageUnavailable(f"{_place(url)}: {said}", next(known, UNREACHABLE))
         case _:
             return None
 
@@ -179,18 +188,36 @@ def _pool(url: str, settings: PoolSettings) -> Pool:
         max_size=settings.max_connections,
         timeout=settings.acquire_timeout.total_seconds(),
         max_idle=settings.idle_timeout.total_seconds(),
+        # Its attempts grow apart while they fail; begun anew at the next need, they find the server sooner.
+        reconnect_timeout=GIVE_UP.total_seconds(),
         check=AsyncConnectionPool.check_connection,
         close_returns=True,
         open=False,
     )
 
 
+async def _connect(url: str) -> psycopg.AsyncConnection[Any]:
+    """Connect, and hang up properly when cancelled meanwhile.
+
+    A half-made connection would hold up the server, which waits a minute for it before it drops a database.
+    """
+    opening = asyncio.ensure_future(
+        psycopg.AsyncConnection.connect(url, autocommit=True, connect_timeout=CONNECT_WITHIN)
+    )
+    try:
+        return await asyncio.shield(opening)
+    except asyncio.CancelledError:
+        await asyncio.wait([opening])
+        if opening.exception() is None:
+            await opening.result().close()
+        raise
+
+
 async def _listen(url: str, bell: Bell) -> None:
     """Ring for what other processes append. While it cannot connect, followers' polls stand in."""
     while True:
         try:
-            opening = psycopg.AsyncConnection.connect(url, autocommit=True, connect_timeout=CONNECT_WITHIN)
-            async with await opening as connection:
+            async with await _connect(url) as connection:
                 await connection.execute(f"LISTEN {CHANNEL}")
                 bell.ring()
                 async for _ in connection.notifies():

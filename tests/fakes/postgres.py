@@ -58,10 +58,10 @@ class PostgresServer:
         """Return the URL of a database on this server."""
         return f"postgresql://{user}:{password}@127.0.0.1:{self.port}/{database}"
 
-    def new_database(self) -> str:
-        """Create an empty database and return its URL."""
+    def new_database(self, template: str = "template1") -> str:
+        """Create a database, empty unless copied from another, and return its URL."""
         name = f"test_{next(_numbers)}_{secrets.token_hex(3)}"
-        self.run(f'CREATE DATABASE "{name}"')
+        self.run(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
         return self.url_of(name)
 
     def drop_database(self, url: str) -> None:

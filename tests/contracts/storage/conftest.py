@@ -1,5 +1,7 @@
 """One suite, three databases: `database` is each of them, `url` each of the real ones."""
 
+import asyncio
+import shutil
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -39,15 +41,47 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     return address
 
 
+@pytest.fixture(scope="session")
+def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A new SQLite file with its tables: copying it is quicker than migrating again."""
+    path = tmp_path_factory.mktemp("migrated") / "storage.db"
+    asyncio.run(make(f"sqlite:///{path}"))
+    return path
+
+
+@pytest.fixture(scope="session")
+def migrated_postgres() -> str:
+    """The name of a PostgreSQL database with its tables, to be copied."""
+    if reason := postgres.missing():
+        pytest.skip(reason)
+    url = postgres.shared_server().new_database()
+    asyncio.run(make(url))
+    return url.rpartition("/")[2]
+
+
+async def make(url: str) -> None:
+    await (await open_database(url)).close()
+
+
 @pytest.fixture(params=["memory", "sqlite", "postgresql"])
-async def database(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Database]:
-    """An open, empty database of each kind."""
+def database_of(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The address of a database of each kind, its tables made."""
     match request.param:
         case "memory":
-            opened: Database = MemoryDatabase()
+            yield "memory"
         case "sqlite":
-            opened = await open_database(f"sqlite:///{tmp_path}/storage.db")
+            shutil.copy(request.getfixturevalue("migrated_file"), tmp_path / "storage.db")
+            yield f"sqlite:///{tmp_path}/storage.db"
         case _:
-            opened = await open_database(request.getfixturevalue("postgres_url"))
+            template = request.getfixturevalue("migrated_postgres")
+            url = postgres.shared_server().new_database(template)
+            yield url
+            postgres.shared_server().drop_database(url)
+
+
+@pytest.fixture
+async def database(database_of: str) -> AsyncIterator[Database]:
+    """An open, empty database of each kind."""
+    opened = MemoryDatabase() if database_of == "memory" else await open_database(database_of)
     yield opened
     await opened.close()

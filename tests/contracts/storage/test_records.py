@@ -1,0 +1,53 @@
+"""What every store of records promises."""
+
+import asyncio
+from datetime import datetime
+
+import pytest
+
+from storage.database import Database
+
+
+async def test_values_are_kept_by_collection(database: Database, now: datetime) -> None:
+    await database.records.put("alerts", "b", {"n": 2}, at=now)
+    await database.records.put("alerts", "a", {"n": 1}, at=now)
+    await database.records.put("people", "a", {"n": 9}, at=now)
+    assert await database.records.get("alerts", "a") == {"n": 1}
+    assert await database.records.get("alerts", "c") is None
+    assert list((await database.records.all("alerts")).items()) == [("a", {"n": 1}), ("b", {"n": 2})]
+    assert await database.records.all("none") == {}
+
+
+async def test_last_value_stands(database: Database, now: datetime) -> None:
+    await database.records.put("alerts", "a", {"n": 1}, at=now)
+    await database.records.put("alerts", "a", {"m": 2}, at=now)
+    assert await database.records.get("alerts", "a") == {"m": 2}
+    await database.records.delete("alerts", "a")
+    await database.records.delete("alerts", "a")
+    assert await database.records.get("alerts", "a") is None
+
+
+async def test_many_at_once_and_what_goes(database: Database, now: datetime) -> None:
+    await database.records.put_many("alerts", {f"{n}": {"n": n} for n in range(2000)}, at=now)
+    await database.records.put_many("alerts", {"0": {"n": "new"}}, at=now, delete=[f"{n}" for n in range(1999)])
+    assert await database.records.all("alerts") == {"0": {"n": "new"}, "1999": {"n": 1999}}
+    await database.records.put_many("alerts", {}, at=now)
+
+
+async def test_many_are_written_whole_or_not(database: Database, now: datetime) -> None:
+    await database.records.put("alerts", "a", {"n": 1}, at=now)
+    with pytest.raises(ValueError, match="cannot be stored"):
+        await database.records.put_many("alerts", {"b": {}, "c": {"n": float("inf")}}, at=now, delete=["a"])
+    assert await database.records.all("alerts") == {"a": {"n": 1}}
+
+
+async def test_writers_of_the_same_keys_do_not_block_one_another(database: Database, now: datetime) -> None:
+    keys = [f"{n}" for n in range(50)]
+
+    async def write(nth: int) -> None:
+        order = keys if nth % 2 else keys[::-1]
+        await database.records.put_many("alerts", {key: {"by": nth} for key in order}, at=now)
+
+    async with asyncio.timeout(20):
+        await asyncio.gather(*(write(nth) for nth in range(8)))
+    assert len({value["by"] for value in (await database.records.all("alerts")).values()}) == 1
