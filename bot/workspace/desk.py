@@ -1,5 +1,6 @@
 """The one place where the workspace changes: every event is journaled, folded, and told to pages and app."""
 
+import logging
 import secrets
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -40,6 +41,8 @@ from bot.workspace.model import (
 from bot.workspace.notices import app_events, notices
 from bot.workspace.rates import Meter
 from bot.workspace.render import with_ids
+
+log = logging.getLogger(__name__)
 
 
 def new_id(prefix: str) -> str:
@@ -85,10 +88,14 @@ class Desk:
             self._keep(event)
 
     def record(self, event: Event) -> None:
-        """Make one event a fact. Raises OSError when the journal cannot be written; then nothing has changed."""
+        """Make one event a fact. Raises Refused(fatal_error) if the journal cannot be written; then nothing changed."""
         told = list(app_events(self.state, event, self.config))
         before = self._before(event)
-        self._keep(event)
+        try:
+            self._keep(event)
+        except OSError as error:
+            log.exception("The workspace's journal cannot be written; the change was refused")
+            raise Refused("fatal_error", status=500) from error
         for notice in notices(self.state, before, event, self.config):
             self.hub.publish(notice)
         for body in told:

@@ -102,7 +102,8 @@ class HttpEvents:
             log.info("The app at %s cannot be reached: %s", self._url, problem)
             self._seen(here=False)
             return Answer("dispatch_failed", ms=_ms(start))
-        self._seen(here=True)
+        if not error:
+            self._seen(here=True)
         return Answer(error, answer, _ms(start))
 
     def _headers(self, kind: str, body: bytes, parcel: Parcel) -> dict[str, str]:

@@ -36,11 +36,10 @@ def post_ephemeral(desk: Desk, arguments: Arguments) -> Json:
 
 def update(desk: Desk, arguments: Arguments) -> Json:
     message = _own(desk, arguments, "cant_update_message")
-    content = {**_content(arguments), "text": arguments.text("text")}
-    if arguments.values.get("metadata") is None:
+    content = _content(arguments)
+    if content["metadata"] is None:
+        # Metadata stays unless it is replaced; everything else that is left out goes.
         del content["metadata"]
-    if content["blocks"] is None and not content["text"] and content["attachments"] is None:
-        raise Refused("no_text")
     changed = desk.change(message, content)
     shown = message_json(desk.state, changed)
     return {"channel": message.channel, "ts": message.ts, "text": changed.text, "message": shown}
@@ -110,6 +109,10 @@ def _content(arguments: Arguments) -> Json:
         "attachments": arguments.structure("attachments", broken="invalid_attachments"),
         "metadata": arguments.structure("metadata", broken="invalid_metadata_format"),
     }
+    if markdown := arguments.text("markdown_text"):
+        if content["text"] or content["blocks"]:
+            raise Refused("markdown_text_conflict")
+        content |= {"text": markdown, "blocks": [{"type": "markdown", "text": markdown}]}
     if refusal := check_message(content):
         raise Refused.of(refusal)
     return content

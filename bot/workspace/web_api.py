@@ -4,7 +4,6 @@ Every answer is HTTP 200 with `ok`, as in Slack, save for 429 and the faults. A 
 workspace does not answers `unknown_method`, so a gap shows itself.
 """
 
-import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -18,8 +17,6 @@ from bot.workspace.desk import Desk
 from bot.workspace.errors import Refused
 from bot.workspace.faults import ApiCall, Planned
 from bot.workspace.model import Json
-
-log = logging.getLogger(__name__)
 
 Method = Callable[[Desk, Arguments], Json]
 
@@ -121,9 +118,6 @@ class WebApi:
             return Reply({"ok": True, **self._call(request, method, arguments)})
         except Refused as refused:
             return _refusal(refused)
-        except OSError:
-            log.exception("The workspace's journal cannot be written")
-            return Reply({"ok": False, "error": "fatal_error"}, 500)
 
     def _call(self, request: web.Request, method: str, arguments: Arguments) -> Json:
         handler = self._methods.get(method)

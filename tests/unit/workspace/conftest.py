@@ -88,13 +88,13 @@ def connect(workspace: Workspace) -> Callable[[AsyncApp], AbstractAsyncContextMa
 
     @asynccontextmanager
     async def connecting(app: AsyncApp) -> AsyncIterator[AsyncSocketModeHandler]:
-        handler = AsyncSocketModeHandler(app, workspace.config.credentials.app_token)
-        await handler.connect_async()
+        handler = AsyncSocketModeHandler(app, workspace.config.credentials.app_token, ping_interval=0.3)
+        await handler.connect_async()  # type: ignore[no-untyped-call]  # bolt has no types here
         await workspace.app_connected()
         try:
             yield handler
         finally:
-            await handler.close_async()
+            await handler.close_async()  # type: ignore[no-untyped-call]  # bolt has no types here
 
     return connecting
 

@@ -139,8 +139,8 @@ async def test_response_url_replaces_answers_and_is_used_up(
     async def approve(ack: Any, respond: Any) -> None:
         await ack()
         codes.append((await respond(text="thanks", replace_original=True)).status_code)
-        for number in range(5):
-            codes.append((await respond(text=f"answer {number}")).status_code)
+        answers = [await respond(text=f"answer {number}") for number in range(5)]
+        codes.extend(answer.status_code for answer in answers)
         done.set()
 
     ada = await workspace.client("ada")
