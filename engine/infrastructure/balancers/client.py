@@ -158,6 +158,8 @@ class Client(asyncio.Protocol):
 
     def on_headers_complete(self) -> None:
         self._in_head = False
+        if self._fault is not None:  # what stands behind a broken request is not looked at
+            return
         parser = self._parser
         try:
             head = forward_request(
@@ -169,7 +171,7 @@ class Client(asyncio.Protocol):
                 keep_alive=parser.should_keep_alive(),
             )
         except BadMessage as bad:
-            self._fault = self._fault or bad
+            self._fault = bad
             return
         if parser.should_upgrade() and head.framing is not Framing.NONE:
             # The parser takes such a body for the new protocol, or for the next request.

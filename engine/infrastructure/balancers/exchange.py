@@ -169,6 +169,10 @@ class Exchange:
 
     def expire(self) -> None:
         """The instance took too long."""
+        if self.client.leaving:  # it closed its side and did not wait: nobody misses the answer
+            self.abandon()
+            self.client.abort()
+            return
         started = bool(self._status)
         self._drop_upstream()
         if started:
@@ -212,8 +216,12 @@ class Exchange:
 
     def _drop_upstream(self) -> None:
         upstream, self.upstream = self.upstream, None
-        if upstream is not None:
-            upstream.exchange = None
+        if upstream is None:
+            return
+        upstream.exchange = None
+        if upstream.tunnel is not None:
+            upstream.transport.close()  # the caller's last words still go through
+        else:
             upstream.transport.abort()
 
     def _close(self) -> None:

@@ -50,6 +50,7 @@ class ProxyServer:
         self._limits = limits
         self._tasks = Tasks()
         self._sites: dict[_Key, Site] = {}
+        self._deaf: dict[_Key, Failed] = {}
         self._changed = asyncio.Event()
         self._saving = asyncio.Lock()
         self._metrics: asyncio.Server | None = None
@@ -60,11 +61,17 @@ class ProxyServer:
         memory = await asyncio.to_thread(self._load)
         self._metrics, self._metrics_port = await serve_metrics(self._page, memory.metrics_port)
         for route in memory.routes:
-            site = self._new_site(route)
-            await site.listen(route.port)
-            site.adopt(route, memory.ready)
+            await self._resume(route, memory)
         self._tasks.create_task(self._sweep(), name="sweep connections")
         self._tasks.create_task(self._remember(), name="remember who is ready")
+
+    async def _resume(self, route: Route, memory: Memory) -> None:
+        site = self._sites[_key(route)] = self._new_site(route)
+        try:
+            await site.listen(route.port)
+        except OSError as error:  # the others can be served; whoever asks for this one hears why it is not
+            self._deaf[_key(route)] = _not_done(route, error)
+        site.adopt(route, memory.ready)
 
     async def stop(self) -> None:
         """Take nothing new, let what runs finish for a few seconds, then cut it."""
@@ -86,8 +93,7 @@ class ProxyServer:
             case Configure(route=route):
                 return await self._configure(route)
             case Read(service=service, environment=environment):
-                site = self._sites.get((service, environment))
-                return site.reading() if site else Reading({}, (), 0, 0)
+                return self._read((service, environment))
             case Drained(service=service, environment=environment, instances=instances):
                 site = self._sites.get((service, environment))
                 return DrainedAnswer(site is None or site.drained(instances))
@@ -97,31 +103,32 @@ class ProxyServer:
                 self.stopping.set()
                 return Done()
 
+    def _read(self, key: _Key) -> Answer:
+        site = self._sites.get(key)
+        return self._deaf.get(key) or (site.reading() if site else Reading({}, (), 0, 0))
+
     async def _configure(self, route: Route) -> Answer:
+        if (failed := _wrong(route)) is not None:
+            return failed
         async with self._saving:
-            key = (route.service, route.environment)
-            site = self._sites.get(key) or self._new_site(route, known=False)
-            if (failed := _wrong(route)) is not None:
-                return failed
+            site = self._sites.get(_key(route)) or self._new_site(route)
             try:
                 await site.listen(route.port)
                 await self._save(self._memory(instead=route))
             except OSError as error:
                 return _not_done(route, error)
-            self._sites[key] = site
+            self._sites[_key(route)] = site
+            self._deaf.pop(_key(route), None)
             site.adopt(route)
             return Done()
 
-    def _new_site(self, route: Route, *, known: bool = True) -> Site:
-        site = Site(route, limits=self._limits, tasks=self._tasks, changed=self._changed.set)
-        if known:
-            self._sites[route.service, route.environment] = site
-        return site
+    def _new_site(self, route: Route) -> Site:
+        return Site(route, limits=self._limits, tasks=self._tasks, changed=self._changed.set)
 
     def _memory(self, instead: Route | None = None) -> Memory:
         routes = {key: site.route for key, site in self._sites.items()}
         if instead is not None:
-            routes[instead.service, instead.environment] = instead
+            routes[_key(instead)] = instead
         ready = tuple(instance for site in self._sites.values() for instance in site.ready())
         return Memory(tuple(routes.values()), ready, self._metrics_port)
 
@@ -150,6 +157,10 @@ class ProxyServer:
 
     def _page(self) -> str:
         return render(site.measured() for site in self._sites.values())
+
+
+def _key(route: Route) -> _Key:
+    return route.service, route.environment
 
 
 def _wrong(route: Route) -> Failed | None:

@@ -50,14 +50,16 @@ class Site:
         """The checks its instances have to pass."""
         return self.route.health
 
-    async def listen(self, port: int) -> None:
-        """Take requests on this port, and no longer on the one before. Raises OSError when it is taken."""
-        if port == self._port:
-            return
+    async def listen(self, port: int) -> int:
+        """Take requests on this port (0: any), no longer on the one before. Raises OSError when it is taken."""
+        if self._server is not None and port == self._port:
+            return port
         loop = asyncio.get_running_loop()
         server = await loop.create_server(lambda: Client(self), _HOST, port, backlog=1024)
         self._close_server()
-        self._server, self._port = server, port
+        self._server = server
+        self._port = server.sockets[0].getsockname()[1]
+        return self._port
 
     def adopt(self, route: Route, ready: Collection[InstanceId] = ()) -> None:
         """Serve `route` from now on. Known instances keep their standing, absent ones drain.
