@@ -1,0 +1,1 @@
+"""Prometheus alert rules: read, checked, evaluated in batches, their state kept."""

@@ -1,0 +1,49 @@
+"""Alerts as JSON and back; NaN and the infinities, which JSON lacks, as Prometheus writes them."""
+
+import math
+from datetime import datetime
+from typing import Any
+
+from alerting.rules.state import Alert, State
+
+
+def to_json(alert: Alert) -> dict[str, Any]:
+    """What must survive a restart; `sample_labels` need not, they are found again with the next sample."""
+    return {
+        "labels": dict(alert.labels),
+        "annotations": dict(alert.annotations),
+        "value": alert.value if math.isfinite(alert.value) else _special(alert.value),
+        "state": alert.state.value,
+        "active_at": alert.active_at.isoformat(),
+        "fingerprint": alert.fingerprint,
+        "fired_at": _written(alert.fired_at),
+        "resolved_at": _written(alert.resolved_at),
+        "keep_firing_since": _written(alert.keep_firing_since),
+    }
+
+
+def from_json(value: dict[str, Any]) -> Alert:
+    """Read what `to_json` wrote; raises KeyError, ValueError or TypeError for anything else."""
+    return Alert(
+        labels=value["labels"],
+        annotations=value["annotations"],
+        value=float(value["value"]),
+        state=State(value["state"]),
+        active_at=datetime.fromisoformat(value["active_at"]),
+        fingerprint=value["fingerprint"],
+        fired_at=_read(value["fired_at"]),
+        resolved_at=_read(value["resolved_at"]),
+        keep_firing_since=_read(value["keep_firing_since"]),
+    )
+
+
+def _special(value: float) -> str:
+    return "NaN" if math.isnan(value) else f"{'+' if value > 0 else '-'}Inf"
+
+
+def _written(at: datetime | None) -> str | None:
+    return at.isoformat() if at else None
+
+
+def _read(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None

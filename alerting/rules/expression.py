@@ -1,0 +1,121 @@
+"""What a PromQL expression is and reads, as far as scheduling and batching rules need to know."""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Final
+
+import promql_parser as promql
+
+# Series that a rule manager derives from alert rules: reading them is depending on those rules.
+_OF_ALERTS: Final = frozenset({"ALERTS", "ALERTS_FOR_STATE"})
+
+
+class Kind(StrEnum):
+    """The type of an expression's result."""
+
+    VECTOR = "vector"
+    SCALAR = "scalar"
+    MATRIX = "matrix"
+    STRING = "string"
+
+
+@dataclass(frozen=True, slots=True)
+class Expression:
+    """A parsed expression: its text as it was written, the kind of its result, and what it reads of alerts.
+
+    `reads_alerts` holds the names of the alerts whose ALERTS series it selects; None stands for any alert,
+    also when a selector does not say which metric it means.
+    """
+
+    text: str
+    kind: Kind
+    reads_alerts: frozenset[str] | None = frozenset()
+
+    def depends_on(self, alert: str) -> bool:
+        """Whether the result may depend on the state of the alert of this name."""
+        return self.reads_alerts is None or alert in self.reads_alerts
+
+
+def parse_expression(text: str) -> Expression:
+    """Read PromQL; raises ValueError with what is wrong, also when it is nested or chained too deep for us."""
+    _check_depth(text)
+    tree = promql.parse(text)
+    return Expression(text, _kind(tree), _alerts_read(tree))
+
+
+# promql-parser descends on the machine's stack: a deep expression would end the process, not raise.
+_DEEPEST_BRACKETS: Final = 100
+_MOST_OPERATORS: Final = 400
+_LONGEST: Final = 64 * 1024
+_ASIDE: Final = re.compile(r"""#[^\n]*|"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|`[^`]*`|\{[^{}"'`]*\}""", re.DOTALL)
+_OPERATOR: Final = re.compile(r"[-+*/%^<>]|[=!]=|\b(?:and|or|unless|atan2)\b", re.IGNORECASE)
+
+
+def _check_depth(text: str) -> None:
+    if len(text) > _LONGEST:
+        raise ValueError(f"the expression is longer than {_LONGEST} characters")
+    bare = _ASIDE.sub("", _ASIDE.sub("", text))
+    if len(_OPERATOR.findall(bare)) > _MOST_OPERATORS:
+        raise ValueError(f"the expression has more than {_MOST_OPERATORS} operators")
+    depth = deepest = 0
+    for sign in bare:
+        depth += (sign in "([{") - (sign in ")]}")
+        deepest = max(deepest, depth)
+    if deepest > _DEEPEST_BRACKETS:
+        raise ValueError(f"the expression is nested deeper than {_DEEPEST_BRACKETS} brackets")
+
+
+_KINDS: Final[Mapping[type, Kind]] = {
+    promql.NumberLiteral: Kind.SCALAR,
+    promql.StringLiteral: Kind.STRING,
+    promql.MatrixSelector: Kind.MATRIX,
+    promql.SubqueryExpr: Kind.MATRIX,
+}
+
+
+def _kind(tree: promql.Expr) -> Kind:
+    match tree:
+        case promql.ParenExpr() | promql.UnaryExpr():
+            return _kind(tree.expr)
+        case promql.BinaryExpr():
+            both = {_kind(tree.lhs), _kind(tree.rhs)}
+            return Kind.SCALAR if both == {Kind.SCALAR} else Kind.VECTOR
+        case promql.Call() if tree.func.return_type == promql.ValueType.Scalar:
+            return Kind.SCALAR
+        case _:
+            return _KINDS.get(type(tree), Kind.VECTOR)
+
+
+def _alerts_read(tree: promql.Expr) -> frozenset[str] | None:
+    names: set[str] = set()
+    for selector in _selectors(tree):
+        metric = selector.name or _equal(selector, "__name__")
+        if metric is not None and metric not in _OF_ALERTS:
+            continue
+        alert = _equal(selector, "alertname")
+        if metric is None or alert is None:
+            return None
+        names.add(alert)
+    return frozenset(names)
+
+
+def _selectors(tree: promql.Expr) -> Iterator[promql.VectorSelector]:
+    found: list[promql.VectorSelector] = []
+
+    def visit(node: Any) -> None:
+        if isinstance(node, promql.VectorSelector):
+            found.append(node)
+        elif isinstance(node, promql.MatrixSelector):
+            found.append(node.vector_selector)
+
+    promql.walk(tree, visit)
+    return iter(found)
+
+
+def _equal(selector: promql.VectorSelector, label: str) -> str | None:
+    for matcher in selector.matchers.matchers:
+        if matcher.name == label and matcher.op == promql.MatchOp.Equal:
+            return matcher.value
+    return None
