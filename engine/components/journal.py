@@ -1,0 +1,99 @@
+"""Components as they are written down: one stream for each, decided upon and appended in one step."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Final
+
+from engine.catalog import Placement
+from engine.components.lifecycle import Component, fold
+from engine.errors import TemporaryFailure
+from storage.codec import JSON
+from storage.errors import Conflict
+from storage.events import CardChange, Event, EventLog, NewEvent
+
+KIND: Final = "component"
+_ATTEMPTS: Final = 10
+
+Decide = Callable[[Component | None], Sequence[NewEvent]]
+
+
+def stream_of(service: str, environment: str) -> str:
+    """The stream of a component. Names hold no character beside letters, digits and dashes."""
+    return f"component-{service}-{environment}"
+
+
+class ComponentJournal:
+    """Loads components and appends to them. Remembers what it read, and reads only what came after."""
+
+    def __init__(self, log: EventLog) -> None:
+        self._log = log
+        self._known: dict[str, Component] = {}
+
+    async def load(self, service: str, environment: str) -> Component | None:
+        """The component as it is now; None when it was never registered."""
+        stream = stream_of(service, environment)
+        known = self._known.get(stream)
+        after = 0 if known is None else known.stream_version
+        component = fold(known, await self._log.read(stream, after=after))
+        if component is not None:
+            self._known[stream] = component
+        return component
+
+    async def all(self) -> list[Component]:
+        """Every component that was ever registered, by service and environment."""
+        cards = await self._log.cards(KIND, limit=1000)
+        found = [await self.load(card.data["service"], card.data["environment"]) for card in cards]
+        known = [component for component in found if component is not None]
+        return sorted(known, key=lambda component: (component.service, component.environment))
+
+    async def record(self, place: Placement, decide: Decide, *, at: datetime) -> Component | None:
+        """Append what `decide` answers to the present component; it is asked again when another was faster.
+
+        Raises what `decide` raises, IllegalMove when its events do not fit, TemporaryFailure after ten lost races.
+        """
+        for _ in range(_ATTEMPTS):
+            before = await self.load(place.service, place.environment)
+            events = decide(before)
+            if not events:
+                return before
+            try:
+                return await self._append(place, before, events, at)
+            except Conflict:
+                continue
+        name = f"{place.service} in {place.environment}"
+        raise TemporaryFailure(f"Too many write about {name} at once.", "It is tried again.")
+
+    async def _append(
+        self, place: Placement, before: Component | None, events: Sequence[NewEvent], at: datetime
+    ) -> Component | None:
+        stream = stream_of(place.service, place.environment)
+        expected = 0 if before is None else before.stream_version
+        # Folded before it is written: an event that does not fit must never get into the log.
+        after = fold(before, [_stored(stream, event, expected + nth, at) for nth, event in enumerate(events, 1)])
+        card = None if after is None else _card(after)
+        await self._log.append(stream, events, expected=expected, at=at, card=card)
+        if after is not None:
+            self._known[stream] = after
+        return after
+
+
+def _stored(stream: str, event: NewEvent, version: int, at: datetime) -> Event:
+    return Event(0, "", stream, version, event.type, event.data, at, event.actor, event.correlation, event.priority)
+
+
+def _card(component: Component) -> CardChange:
+    data: JSON = {
+        "service": component.service,
+        "environment": component.environment,
+        "version": component.version,
+        "target": component.target,
+        "deployment": component.deployment,
+        "desired": component.desired,
+        "healthy": component.healthy,
+        "health": component.health,
+        "reason": component.reason,
+    }
+    key = f"{component.service}/{component.environment}"
+    return CardChange(KIND, key, component.state, open=True, data=data)

@@ -1,0 +1,258 @@
+"""A component (one service in one environment) as its events tell it: states, moves and the fold. Pure.
+
+The moves are those of the owner's diagram and no others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any, Final
+
+from engine.catalog import EnvironmentName, ServiceName, Version
+from engine.errors import IllegalMove
+from engine.ports import InstanceHealth, InstanceId
+from storage.events import Event
+
+
+class ComponentState(StrEnum):
+    """Where a component is in its life."""
+
+    REGISTERED = "registered"
+    CONFIGURING = "configuring"
+    DEPLOYING = "deploying"
+    RUNNING = "running"
+    SCALING = "scaling"
+    UPDATING = "updating"
+    FAILED = "failed"
+    STOPPING = "stopping"
+    STOPPED = "stopped"
+    UNREGISTERED = "unregistered"
+
+
+MOVES: Final[Mapping[ComponentState, frozenset[ComponentState]]] = {
+    ComponentState.REGISTERED: frozenset({ComponentState.CONFIGURING}),
+    ComponentState.CONFIGURING: frozenset({ComponentState.DEPLOYING}),
+    ComponentState.DEPLOYING: frozenset({ComponentState.RUNNING, ComponentState.FAILED}),
+    ComponentState.RUNNING: frozenset({ComponentState.SCALING, ComponentState.UPDATING, ComponentState.STOPPING}),
+    ComponentState.SCALING: frozenset({ComponentState.RUNNING}),
+    ComponentState.UPDATING: frozenset({ComponentState.RUNNING, ComponentState.FAILED}),
+    ComponentState.FAILED: frozenset({ComponentState.REGISTERED}),
+    ComponentState.STOPPING: frozenset({ComponentState.STOPPED}),
+    ComponentState.STOPPED: frozenset({ComponentState.UNREGISTERED}),
+    ComponentState.UNREGISTERED: frozenset(),
+}
+
+
+class Moved(StrEnum):
+    """The events that move a component: the words at the arrows of the diagram."""
+
+    REGISTERED = "ComponentRegistered"
+    RESET = "ComponentReset"
+    CONFIGURED = "ComponentConfigurationApplied"
+    DEPLOYMENT_STARTED = "ComponentDeploymentStarted"
+    DEPLOYED = "ComponentDeployed"
+    DEPLOYMENT_FAILED = "ComponentDeploymentFailed"
+    SCALE_REQUESTED = "ComponentScaleRequested"
+    SCALED = "ComponentScaled"
+    UPDATE_REQUESTED = "ComponentUpdateRequested"
+    UPDATED = "ComponentUpdated"
+    UPDATE_FAILED = "ComponentUpdateFailed"
+    STOP_REQUESTED = "ComponentStopRequested"
+    STOPPED = "ComponentStopped"
+    UNREGISTERED = "ComponentUnregistered"
+
+
+LEADS_TO: Final[Mapping[Moved, ComponentState]] = {
+    Moved.REGISTERED: ComponentState.REGISTERED,
+    Moved.RESET: ComponentState.REGISTERED,
+    Moved.CONFIGURED: ComponentState.CONFIGURING,
+    Moved.DEPLOYMENT_STARTED: ComponentState.DEPLOYING,
+    Moved.DEPLOYED: ComponentState.RUNNING,
+    Moved.DEPLOYMENT_FAILED: ComponentState.FAILED,
+    Moved.SCALE_REQUESTED: ComponentState.SCALING,
+    Moved.SCALED: ComponentState.RUNNING,
+    Moved.UPDATE_REQUESTED: ComponentState.UPDATING,
+    Moved.UPDATED: ComponentState.RUNNING,
+    Moved.UPDATE_FAILED: ComponentState.FAILED,
+    Moved.STOP_REQUESTED: ComponentState.STOPPING,
+    Moved.STOPPED: ComponentState.STOPPED,
+    Moved.UNREGISTERED: ComponentState.UNREGISTERED,
+}
+
+
+class Seen(StrEnum):
+    """The events that tell of single instances and move nothing."""
+
+    HEALTHY = "InstanceTurnedHealthy"
+    UNHEALTHY = "InstanceTurnedUnhealthy"
+    RESTARTED = "InstanceRestarted"
+    RESTART_FAILED = "InstanceRestartFailed"
+    VANISHED = "InstanceVanished"  # nobody here stopped it
+    REMOVED = "InstanceRemoved"  # its version is not wanted any more
+
+
+CRASH_WINDOW: Final = timedelta(minutes=2)
+CRASH_LIMIT: Final = 5
+
+
+@dataclass(frozen=True, slots=True)
+class InstanceNote:
+    """What was last recorded of an instance. `restarts` are the times of automatic restarts, the last five."""
+
+    version: Version
+    health: InstanceHealth
+    reason: str = ""
+    since: datetime | None = None
+    restarts: tuple[datetime, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Component:
+    """The fold of a component's events.
+
+    `version` is stable: the one that last finished a deployment; `previous` the one before. `target` and `deployment`
+    belong to the deployment in charge; both are empty when none is. `pending` are instances a person asked to restart.
+    `stream_version` is the version to append after.
+    """
+
+    service: ServiceName
+    environment: EnvironmentName
+    state: ComponentState = ComponentState.REGISTERED
+    version: Version | None = None
+    previous: Version | None = None
+    target: Version | None = None
+    desired: int = 0
+    deployment: str = ""
+    last_deployment: str = ""
+    instances: Mapping[InstanceId, InstanceNote] = field(default_factory=dict)
+    pending: tuple[InstanceId, ...] = ()
+    reason: str = ""
+    restarts: int = 0
+    last_change: str = ""
+    last_change_by: str = ""
+    last_change_at: datetime | None = None
+    updated_at: datetime | None = None
+    stream_version: int = 0
+
+    @property
+    def in_charge(self) -> bool:
+        """Whether a deployment is at it, so that nobody else may change weights or versions."""
+        return bool(self.deployment)
+
+    @property
+    def healthy(self) -> int:
+        """How many instances of the stable version, or of the target before there is one, answer well."""
+        wanted = self.version or self.target
+        return sum(note.health is InstanceHealth.HEALTHY and note.version == wanted for note in self.instances.values())
+
+    @property
+    def health(self) -> str:
+        """`2 of 2 healthy`; `not running` while nothing was ever deployed."""
+        if self.version is None and self.target is None:
+            return "not running"
+        return f"{self.healthy} of {self.desired} healthy"
+
+
+def fold(component: Component | None, events: Iterable[Event]) -> Component | None:
+    """`component` after `events` (None before the first). Raises IllegalMove."""
+    for event in events:
+        component = _apply(component, event)
+    return component
+
+
+def _apply(component: Component | None, event: Event) -> Component:
+    if component is None or component.state is ComponentState.UNREGISTERED:
+        component = _born(event)
+    elif event.type in _MOVED:
+        component = _move(component, Moved(event.type), event)
+    elif event.type in _SEEN:
+        component = _see(component, Seen(event.type), event)
+    return replace(component, updated_at=event.at, stream_version=event.version)
+
+
+_MOVED: Final = frozenset(Moved)
+_SEEN: Final = frozenset(Seen)
+
+
+def _born(event: Event) -> Component:
+    if event.type != Moved.REGISTERED:
+        raise IllegalMove(event.stream, "nothing", event.type)
+    data = event.data
+    born = Component(ServiceName(data["service"]), EnvironmentName(data["environment"]), desired=data["desired"])
+    return _changed(born, Moved.REGISTERED, event)
+
+
+def _move(component: Component, moved: Moved, event: Event) -> Component:
+    new = LEADS_TO[moved]
+    if new not in MOVES[component.state]:
+        raise IllegalMove(f"{component.service} in {component.environment}", component.state, new)
+    return _changed(_told(replace(component, state=new), moved, event.data), moved, event)
+
+
+def _told(component: Component, moved: Moved, data: Mapping[str, Any]) -> Component:
+    """What the event says beside the move."""
+    match moved:
+        case Moved.DEPLOYMENT_STARTED | Moved.UPDATE_REQUESTED:
+            return replace(
+                component,
+                deployment=data["deployment"],
+                target=data["target"],
+                desired=data["desired"],
+                pending=tuple(InstanceId(one) for one in data["pending"]),
+                reason=data["reason"],
+                instances=_forgiven(component) if data["deployment"] or data["pending"] else component.instances,
+            )
+        case Moved.SCALE_REQUESTED:
+            return replace(component, desired=data["desired"], reason=data["reason"])
+        case Moved.DEPLOYED | Moved.UPDATED:
+            return _finished(component, data["version"])
+        case Moved.DEPLOYMENT_FAILED | Moved.UPDATE_FAILED:
+            return _released(replace(component, reason=data["reason"]))
+        case _:
+            return component
+
+
+def _forgiven(component: Component) -> Mapping[InstanceId, InstanceNote]:
+    """A person's deed starts the count of crashes anew; a repair of our own does not."""
+    return {one: replace(note, restarts=()) for one, note in component.instances.items()}
+
+
+def _finished(component: Component, version: Version | None) -> Component:
+    changed = version != component.version
+    previous = component.version if changed else component.previous
+    return _released(replace(component, version=version, previous=previous, reason=""))
+
+
+def _released(component: Component) -> Component:
+    last = component.deployment or component.last_deployment
+    return replace(component, deployment="", target=None, pending=(), last_deployment=last)
+
+
+def _changed(component: Component, moved: Moved, event: Event) -> Component:
+    return replace(component, last_change=moved, last_change_by=event.actor, last_change_at=event.at)
+
+
+def _see(component: Component, seen: Seen, event: Event) -> Component:
+    instance = InstanceId(event.data["instance"])
+    left = tuple(one for one in component.pending if one != instance or seen is not Seen.RESTARTED)
+    if seen in {Seen.REMOVED, Seen.VANISHED}:
+        known = {one: note for one, note in component.instances.items() if one != instance}
+        # A vanished instance keeps its restarts: whoever removes it again and again is a crash loop too.
+        if seen is Seen.VANISHED:
+            known[instance] = _noted(component.instances.get(instance), seen, event)
+        return replace(component, instances=known, pending=left)
+    note = _noted(component.instances.get(instance), seen, event)
+    counted = component.restarts + (seen is Seen.RESTARTED)
+    return replace(component, instances={**component.instances, instance: note}, pending=left, restarts=counted)
+
+
+def _noted(before: InstanceNote | None, seen: Seen, event: Event) -> InstanceNote:
+    restarts = () if before is None else before.restarts
+    automatic = seen in {Seen.RESTARTED, Seen.RESTART_FAILED} and not event.data.get("asked", False)
+    if automatic:
+        restarts = (*restarts, event.at)[-CRASH_LIMIT:]
+    health = InstanceHealth(event.data["health"])
+    return InstanceNote(Version(event.data["version"]), health, event.data["reason"], event.at, restarts)

@@ -1,0 +1,141 @@
+"""What was seen of the instances, and what is to be done about it when nobody else is at it. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from engine.components.health import Tally
+from engine.components.lifecycle import CRASH_LIMIT, CRASH_WINDOW, Component, ComponentState, InstanceNote, Seen
+from engine.ports import Instance, InstanceHealth, InstanceId
+from storage.events import NewEvent
+
+_LONGEST_REASON: Final = 1500
+_TOLD: Final[Mapping[InstanceHealth, Seen]] = {
+    InstanceHealth.HEALTHY: Seen.HEALTHY,
+    InstanceHealth.UNHEALTHY: Seen.UNHEALTHY,
+    InstanceHealth.DEAD: Seen.UNHEALTHY,
+}
+_REPAIRABLE: Final = frozenset({ComponentState.RUNNING, ComponentState.UPDATING, ComponentState.DEPLOYING})
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """An instance with what its checks said."""
+
+    instance: Instance
+    tally: Tally
+
+
+def sightings(component: Component, judged: Sequence[Judged]) -> list[NewEvent]:
+    """The changes against what is recorded. STARTING is told by nobody: it is what comes before the first word."""
+    changed = [_told(one) for one in judged if _differs(component.instances.get(one.instance.id), one)]
+    present = {one.instance.id for one in judged}
+    gone = [_gone(component, one, note) for one, note in component.instances.items() if one not in present]
+    return [*changed, *(event for event in gone if event is not None)]
+
+
+def _differs(note: InstanceNote | None, one: Judged) -> bool:
+    health = one.tally.health
+    return health is not InstanceHealth.STARTING and (note is None or note.health is not health)
+
+
+def _told(one: Judged) -> NewEvent:
+    instance, tally = one.instance, one.tally
+    dead = tally.health is InstanceHealth.DEAD
+    data = {
+        "instance": instance.id,
+        "version": instance.version,
+        "address": instance.address,
+        "pid": instance.pid,
+        "health": tally.health,
+        "reason": tally.reason[:_LONGEST_REASON],
+    }
+    return NewEvent(_TOLD[tally.health], data, priority="high" if dead else "medium")
+
+
+def _gone(component: Component, instance: InstanceId, note: InstanceNote) -> NewEvent | None:
+    """A deployment removes what it likes; of the stable version nobody may while none is in charge."""
+    if component.in_charge or note.version != component.version:
+        return NewEvent(Seen.REMOVED, {"instance": instance, "version": note.version}, priority="low")
+    if note.health is InstanceHealth.DEAD or instance in component.pending:
+        return None
+    reason = "It was removed, and not by Pilothouse."
+    data = {"instance": instance, "version": note.version, "health": InstanceHealth.DEAD, "reason": reason}
+    return NewEvent(Seen.VANISHED, data, priority="high")
+
+
+@dataclass(frozen=True, slots=True)
+class Repair:
+    """Start these now; or, when `hopeless` says why, nothing will help."""
+
+    start: tuple[InstanceId, ...] = ()
+    hopeless: str = ""
+
+
+def next_repair(
+    component: Component, tallies: Mapping[InstanceId, Tally], *, patience: timedelta, now: datetime
+) -> Repair:
+    """Which dead instances to start again, each after its backoff; five times within two minutes are a crash loop."""
+    if component.state not in _REPAIRABLE:
+        return Repair()
+    broken = _broken(component, tallies, patience, now)
+    looping = [one for one in broken if len(_recent(component.instances[one], now)) >= CRASH_LIMIT]
+    if looping:
+        return Repair(hopeless=_crash_loop(component, looping[0]))
+    return Repair(tuple(one for one in broken if _is_due(component.instances[one], now)))
+
+
+def _broken(
+    component: Component, tallies: Mapping[InstanceId, Tally], patience: timedelta, now: datetime
+) -> list[InstanceId]:
+    dead = [one for one, note in component.instances.items() if note.health is InstanceHealth.DEAD]
+    if component.in_charge:
+        # What the deployment is just stopping is dead for a moment too.
+        return [one for one in dead if _dead_for(tallies.get(one), now) >= patience]
+    mine = [one for one in dead if component.instances[one].version == component.version]
+    return [one for one in mine if one not in component.pending]
+
+
+def _dead_for(tally: Tally | None, now: datetime) -> timedelta:
+    return timedelta(0) if tally is None or tally.dead_since is None else now - tally.dead_since
+
+
+def _recent(note: InstanceNote, now: datetime) -> tuple[datetime, ...]:
+    return tuple(at for at in note.restarts if now - at < CRASH_WINDOW)
+
+
+def _is_due(note: InstanceNote, now: datetime) -> bool:
+    recent = _recent(note, now)
+    return not recent or now - recent[-1] >= backoff(len(recent))
+
+
+def backoff(restarts: int) -> timedelta:
+    """How long after the last of `restarts` recent ones to try again: 1 s, 2 s, 4 s, 8 s; at once after none."""
+    return timedelta(0) if restarts == 0 else timedelta(seconds=2 ** (restarts - 1))
+
+
+def _crash_loop(component: Component, instance: InstanceId) -> str:
+    minutes = int(CRASH_WINDOW.total_seconds() // 60)
+    last = component.instances[instance].reason
+    return f"{instance} was started {CRASH_LIMIT} times within {minutes} minutes and ended each time. {last}".strip()
+
+
+def wanted(component: Component) -> list[InstanceId]:
+    """The instances of the stable version, as they are recorded, in a steady order."""
+    return sorted(one for one, note in component.instances.items() if note.version == component.version)
+
+
+def all_well(component: Component, instances: Collection[InstanceId]) -> bool:
+    """Whether each of these answers well."""
+    return all(component.instances[one].health is InstanceHealth.HEALTHY for one in instances)
+
+
+def next_to_restart(component: Component) -> InstanceId | None:
+    """The next instance a person asked to restart, once all others that are done with are well again."""
+    settled = [one for one in wanted(component) if one not in component.pending]
+    if not component.pending or not all_well(component, settled):
+        return None
+    return component.pending[0]
