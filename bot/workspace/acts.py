@@ -45,7 +45,7 @@ class Acts:
         held = merged(initial_values({"blocks": message.blocks}), values)
         url = desk.response_url(channel.id, user.id, message_ts=message.ts, thread_ts=message.thread_ts)
         payload = payloads.message_action(self._scene(user), channel, message, shown, action, held, url)
-        return await self._deliverer.ask("interactive", payload)
+        return await self._interact(payload)
 
     async def use(self, user: User, view: View, action: Json, values: Json) -> Answer:
         """Use an element of a modal or a Home tab."""
@@ -53,7 +53,7 @@ class Acts:
         if view.id in self._desk.state.views:
             self._desk.record(ViewChanged(held))
         payload = payloads.view_action(self._scene(user, view.id), view_json(held, self._desk.config), action)
-        return await self._deliverer.ask("interactive", payload)
+        return await self._interact(payload)
 
     async def submit(self, user: User, view: View, values: Json) -> Json:
         """Submit a modal. What is plainly missing is said at once, without asking the app."""
@@ -62,7 +62,7 @@ class Acts:
             return {"response_action": "errors", "errors": errors}
         urls = self._chosen_urls(user, held)
         payload = payloads.submission(self._scene(user, view.id), view_json(held, self._desk.config), urls)
-        answer = await self._deliverer.ask("interactive", payload)
+        answer = await self._interact(payload)
         if not answer.ok:
             raise Refused(answer.error)
         return self._submitted(held, answer.body)
@@ -73,7 +73,7 @@ class Acts:
         clears = bool(content.get("clear_on_close"))
         self._desk.close_view(view, whole_stack=clears)
         if content.get("notify_on_close"):
-            await self._deliverer.ask("interactive", payloads.closed(self._scene(user), shown, cleared=clears))
+            await self._interact(payloads.closed(self._scene(user), shown, cleared=clears))
 
     async def shortcut(self, user: User, callback_id: str, message: Message | None) -> Answer:
         """Use a global shortcut, or a message shortcut on a message."""
@@ -82,13 +82,13 @@ class Acts:
             raise Refused("unknown_shortcut")
         if known.type == "global":
             payload = payloads.global_shortcut(self._scene(user), callback_id)
-            return await self._deliverer.ask("interactive", payload)
+            return await self._interact(payload)
         if message is None:
             raise Refused("message_not_found")
         channel, shown = self._desk.state.channels[message.channel], message_json(self._desk.state, message)
         url = self._desk.response_url(channel.id, user.id, thread_ts=message.thread_ts)
         payload = payloads.message_shortcut(self._scene(user), callback_id, channel, shown, url)
-        return await self._deliverer.ask("interactive", payload)
+        return await self._interact(payload)
 
     async def options(self, user: User, action_id: str, block_id: str, value: str, place: Message | View) -> Json:
         """The options that the app offers for what was typed into an external select."""
@@ -99,7 +99,7 @@ class Acts:
             where = {"message": message_json(self._desk.state, place), "channel": {"id": place.channel}}
             where["container"] = {"type": "message", "message_ts": place.ts, "channel_id": place.channel}
         payload = payloads.suggestion(self._scene(user), action_id, block_id, value, where)
-        answer = await self._deliverer.ask("interactive", payload)
+        answer = await self._interact(payload)
         if not answer.ok:
             raise Refused(answer.error)
         return {key: answer.body[key] for key in ("options", "option_groups") if key in answer.body}
@@ -132,6 +132,11 @@ class Acts:
         if answer.ok and answer.body:
             respond(self._desk, ResponseUrl("", channel.id, user.id, expires=0, uses=0), answer.body)
         return answer
+
+    async def _interact(self, payload: Json) -> Answer:
+        if not self._desk.config.manifest.interactivity:
+            raise Refused("interactivity_not_enabled")
+        return await self._deliverer.ask("interactive", payload)
 
     def _submitted(self, view: View, body: Json) -> Json:
         """Do what the answer to a submission asks for."""

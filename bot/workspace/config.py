@@ -18,13 +18,18 @@ class ConfigError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Somebody a visitor may act as. `id` is a Slack user id (U…), `tz` an IANA time zone."""
+    """Somebody a visitor may act as. `id` is a Slack user id (U…), `tz` an IANA time zone.
+
+    `guest` and `deleted` are for trying how an app treats such people.
+    """
 
     id: str
     name: str
     real_name: str
     email: str = ""
     tz: str = "Etc/UTC"
+    guest: bool = False
+    deleted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,8 +150,15 @@ def _parse_people(document: dict[str, Any]) -> dict[str, Any]:
 
 def _person(entry: dict[str, Any]) -> Person:
     name = str(entry["name"])
-    rest = {key: str(entry[key]) for key in ("email", "tz") if key in entry}
-    return Person(str(entry.get("id") or f"U0{name.upper()}"), name, str(entry.get("real_name") or name), **rest)
+    return Person(
+        id=str(entry.get("id") or f"U0{name.upper()}"),
+        name=name,
+        real_name=str(entry.get("real_name") or name),
+        email=str(entry.get("email") or ""),
+        tz=str(entry.get("tz") or "Etc/UTC"),
+        guest=bool(entry.get("guest")),
+        deleted=bool(entry.get("deleted")),
+    )
 
 
 def _channel(entry: Any) -> ChannelSpec:

@@ -100,7 +100,7 @@ class Deliverer:
             reason = "timeout" if answer.error == "operation_timeout" else "http_error"
             answer = await self._carrier.carry(Parcel("events_api", payload, attempt, reason))
         if not answer.ok:
-            log.warning("Event %s was given up: the app did not ack it (%s)", payload["event_id"], answer.error)
+            log.info("Event %s was given up: the app did not ack it (%s)", payload["event_id"], answer.error)
 
     async def _pause(self, pause: timedelta, *, until_reachable: bool) -> None:
         """Wait; if there was no connection at all, only until there is one."""

@@ -82,8 +82,7 @@ class Desk:
 
     def restore(self) -> None:
         """Fold the journal, then add what the configuration names and the journal does not have yet."""
-        for event in self._journal.replay():
-            fold(self.state, event)
+        self.state = self._journal.restore()
         for event in self._furniture():
             self._keep(event)
 
@@ -173,7 +172,10 @@ class Desk:
             yield from self._missing_channel(spec.name, spec.topic, spec.purpose, members)
 
     def _missing_users(self) -> Iterator[Event]:
-        people = [User(one.id, one.name, one.real_name, one.email, one.tz) for one in self.config.people]
+        people = [
+            User(one.id, one.name, one.real_name, one.email, one.tz, is_guest=one.guest, deleted=one.deleted)
+            for one in self.config.people
+        ]
         manifest = self.config.manifest
         bot = User(self.keys.bot_user, manifest.bot_name, manifest.name, is_bot=True)
         for user in (*people, bot):

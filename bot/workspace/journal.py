@@ -14,7 +14,8 @@ from types import TracebackType
 from typing import Any, BinaryIO, Final, Self
 
 from bot.workspace import model
-from bot.workspace.model import Event, Json
+from bot.workspace.model import Event, Json, State, fold
+from bot.workspace.snapshot import snapshot
 
 VALUES: Final = {
     "user": model.User,
@@ -41,6 +42,9 @@ EVENTS: Final = {
         model.ResponseUrlSaved,
     )
 }
+
+TIDY_FROM: Final = 5_000
+"""Lines from which a journal is tidied at the start: rewritten messages leave many lines behind."""
 
 
 class JournalBroken(Exception):
@@ -108,6 +112,15 @@ class Journal:
         for number, line in enumerate(whole[:end].splitlines(), 1):
             yield self._decode(number, line)
 
+    def restore(self) -> State:
+        """The state of all events so far. A long journal is rewritten as what is left of it. Raises JournalBroken."""
+        state, events = State(), list(self.replay())
+        for event in events:
+            fold(state, event)
+        if len(events) > TIDY_FROM:
+            self._rewrite([encode(event) for event in snapshot(state)])
+        return state
+
     def append(self, event: Event) -> None:
         """Write one event. Raises OSError when the disk refuses; then nothing of the event remains in the file."""
         if self._file is None:
@@ -124,6 +137,16 @@ class Journal:
             raise OSError(
                 errno.ENOSPC, f"only {written} of {len(line)} bytes written: is the disk full?", str(self._path)
             )
+
+    def _rewrite(self, lines: list[bytes]) -> None:
+        """Put these lines in place of the file in one move, so that a crash leaves the old or the new one whole."""
+        if self._path is None or self._file is None:
+            return
+        fresh = self._path.with_name(self._path.name + ".new")
+        fresh.write_bytes(b"".join(lines))
+        fresh.replace(self._path)
+        self._file.close()
+        self._file = self._path.open("a+b", buffering=0)
 
     def _decode(self, number: int, line: bytes) -> Event:
         try:

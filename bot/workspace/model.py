@@ -25,6 +25,8 @@ class User:
     email: str = ""
     tz: str = "Etc/UTC"
     is_bot: bool = False
+    is_guest: bool = False
+    deleted: bool = False
 
 
 @dataclass(frozen=True, slots=True)

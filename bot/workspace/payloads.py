@@ -55,7 +55,8 @@ def message_action(
         "trigger_id": scene.trigger_id,
         "container": container,
         "channel": {"id": channel.id, "name": _channel_name(channel)},
-        "message": shown,
+        # Slack keeps the content of an ephemeral message from the app: only response_url can change it.
+        **({} if message.only_for else {"message": shown}),
         "state": {"values": values},
         "response_url": response_url,
         "actions": [{**action, "action_ts": scene.at}],

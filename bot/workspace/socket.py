@@ -46,12 +46,13 @@ class SocketMode:
         self._changed = changed
         self._tickets: dict[str, float] = {}
         self._connections: list[Connection] = []
+        self._retiring: list[Connection] = []
         self._waiting: dict[str, asyncio.Future[Json]] = {}
         self._present = asyncio.Event()
 
     @property
     def connected(self) -> bool:
-        return bool(self._connections)
+        return bool(self._connections or self._retiring)
 
     def ticket(self) -> str:
         """A word that opens one connection, once, within 30 seconds."""
@@ -80,7 +81,7 @@ class SocketMode:
 
     async def carry(self, parcel: Parcel) -> Answer:
         """Send one envelope over one connection and wait for its ack."""
-        if not self._connections:
+        if not self.connected:
             return Answer("dispatch_failed", unreachable=True)
         envelope = _envelope(parcel)
         future: asyncio.Future[Json] = asyncio.get_running_loop().create_future()
@@ -95,31 +96,32 @@ class SocketMode:
             return Answer("operation_timeout", ms=_ms(start))
         except (ConnectionError, RuntimeError):
             # aiohttp raises RuntimeError when the socket began to close between our look and the send.
-            return Answer("dispatch_failed", ms=_ms(start), unreachable=not self._connections)
+            return Answer("dispatch_failed", ms=_ms(start), unreachable=not self.connected)
         finally:
             del self._waiting[envelope["envelope_id"]]
 
     async def refresh(self) -> int:
-        """Ask every connection to be replaced, as Slack does every few hours. Returns how many were asked."""
-        asked = list(self._connections)
+        """Ask every connection to be replaced, as Slack does every few hours. Returns how many were asked.
+
+        The old ones go on being used until the app has opened new ones, and are the app's to close.
+        """
+        asked, self._connections = self._connections, []
+        self._retiring += asked
+        notice = {"type": "disconnect", "reason": "refresh_requested", "debug_info": _host()}
         for connection in asked:
-            await connection.socket.send_json(
-                {"type": "disconnect", "reason": "refresh_requested", "debug_info": _host()}
-            )
-        for connection in asked:
-            await connection.socket.close()
+            await connection.socket.send_json(notice)
         return len(asked)
 
     def drop(self) -> int:
         """Cut every connection without a word. Returns how many were cut."""
-        cut = list(self._connections)
+        cut = [*self._connections, *self._retiring]
         for connection in cut:
             if connection.transport is not None:
                 connection.transport.abort()
         return len(cut)
 
     async def close(self) -> None:
-        for connection in list(self._connections):
+        for connection in [*self._connections, *self._retiring]:
             await connection.socket.close()
 
     async def _serve(self, connection: Connection) -> None:
@@ -127,13 +129,13 @@ class SocketMode:
         try:
             await connection.socket.send_json(self._hello())
             self._present.set()
-            self._changed(len(self._connections))
+            self._changed(len(self._connections) + len(self._retiring))
             async for message in connection.socket:
                 self._heard(message)
         finally:
-            self._connections.remove(connection)
-            self._changed(len(self._connections))
-            if not self._connections:
+            (self._connections if connection in self._connections else self._retiring).remove(connection)
+            self._changed(len(self._connections) + len(self._retiring))
+            if not self.connected:
                 self._present.clear()
 
     def _hello(self) -> Json:
@@ -146,8 +148,9 @@ class SocketMode:
 
     async def _send(self, envelope: Json) -> None:
         # The connection that waited longest gets the payload and goes to the end of the row.
-        connection = self._connections.pop(0)
-        self._connections.append(connection)
+        row = self._connections or self._retiring
+        connection = row.pop(0)
+        row.append(connection)
         for _ in range(2 if self._faults.each_envelope_twice else 1):
             await connection.socket.send_json(envelope)
 

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.workspace import Workspace, WorkspaceClient, WorkspaceConfig
+from bot.workspace import Manifest, Workspace, WorkspaceClient, WorkspaceConfig
 from bot.workspace.journal import Journal, JournalBroken, decode, encode
 from bot.workspace.model import Channel, ChannelSaved, Message, MessagePosted, ReadMarked, State, fold, next_ts
 
@@ -41,6 +41,30 @@ async def test_a_restart_keeps_everything(config: WorkspaceConfig, tmp_path: Pat
         assert workspace.state == before
         again = await (await workspace.client("ada")).messages("deploys")
         assert [one["text"] for one in again] == ["changed", "only Ada"]
+
+
+def size(path: Path) -> int:
+    return path.stat().st_size
+
+
+async def test_a_long_journal_is_tidied(
+    config: WorkspaceConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "workspace.jsonl"
+    config = replace(config, journal=path, rates=None, manifest=Manifest())
+    async with Workspace(config) as workspace:
+        web = AsyncWebClient(config.credentials.bot_token, base_url=workspace.api_url)
+        posted = await web.chat_postMessage(channel="deploys", text="0 %")
+        for percent in range(1, 50):
+            await web.chat_update(channel=posted["channel"], ts=posted["ts"], text=f"{percent} %")
+        await web.chat_postMessage(channel="deploys", text="reply", thread_ts=posted["ts"])
+        before = workspace.state
+    long = size(path)
+    monkeypatch.setattr("bot.workspace.journal.TIDY_FROM", 10)
+    for _ in range(2):
+        async with Workspace(config) as workspace:
+            assert workspace.state == before
+    assert size(path) < long / 4
 
 
 def test_a_torn_last_line_is_cut_off(tmp_path: Path) -> None:

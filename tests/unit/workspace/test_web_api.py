@@ -30,7 +30,7 @@ async def refusal(calling: Any) -> str:
 
 async def deploys(web: AsyncWebClient) -> str:
     listed = await web.conversations_list()
-    return next(one["id"] for one in listed["channels"] if one["name"] == "deploys")
+    return next(str(one["id"]) for one in listed["channels"] if one["name"] == "deploys")
 
 
 async def test_who_may_call(workspace: Workspace) -> None:
