@@ -46,7 +46,7 @@ class Backend(Protocol):
         ...
 
     async def close(self) -> None:
-        """Close every connection."""
+        """Close the bell and every connection."""
         ...
 
 

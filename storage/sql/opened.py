@@ -39,7 +39,6 @@ class SqlDatabase:
             await connection.execute(sa.select(1))
 
     async def close(self) -> None:
-        self.backend.bell.close()
         await self.backend.close()
 
 

@@ -14,7 +14,7 @@ from typing import Any, Final, TypeAlias
 import psycopg
 import sqlalchemy as sa
 from psycopg.conninfo import conninfo_to_dict
-from psycopg_pool import AsyncConnectionPool, PoolTimeout
+from psycopg_pool import AsyncConnectionPool, PoolClosed, PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from storage.database import Kind, PoolSettings
@@ -36,6 +36,9 @@ NOW: Final = sa.text("SELECT clock_timestamp()")
 
 # https://www.postgresql.org/docs/current/errcodes-appendix.html
 REMEDIES: Final = {
+    "40001": "Do it again",
+    "40P01": "Do it again",
+    "57014": "Do it again; if it stays so, raise the server's statement_timeout",
     "42501": "Grant this user the right to create and write tables in its schema",
     "25006": "Point DATABASE_URL at the primary; this server only reads",
     "53100": "Free some space on the server's disk",
@@ -75,6 +78,7 @@ async def open_postgresql(url: str, pool: PoolSettings) -> SqlDatabase:
         "postgresql+psycopg://",
         async_creator=connections.getconn,
         poolclass=sa.NullPool,
+        isolation_level="READ COMMITTED",  # an appender must see what was committed while it waited its turn
         use_native_hstore=False,
     )
     backend = PostgresBackend(url, connections, engine)
@@ -147,6 +151,8 @@ class PostgresBackend:
 def explain(cause: BaseException, url: str) -> Exception | None:
     """Say what a psycopg error means for the one who runs this, None when it is a bug of ours."""
     match cause:
+        case PoolClosed():
+            return closed()
         case PoolTimeout():
             return StorageUnavailable(f"{_place(url)}: no connection became free in time", POOL_REMEDY)
         case psycopg.DataError():

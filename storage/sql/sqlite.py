@@ -67,14 +67,22 @@ class SqliteBackend:
     poll: timedelta = POLL
     bell: Bell = field(default_factory=Bell)
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    lent: int = 0
+    all_back: asyncio.Event = field(default_factory=asyncio.Event)
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncConnection]:
         if self.bell.closed:
             raise closed()
-        with self._faults():
-            async with self.readers.connect() as connection:
-                yield connection
+        self.lent += 1
+        try:
+            with self._faults():
+                async with self.readers.connect() as connection:
+                    yield connection
+        finally:
+            self.lent -= 1
+            if not self.lent:
+                self.all_back.set()
 
     @asynccontextmanager
     async def writing(self) -> AsyncIterator[AsyncConnection]:
@@ -89,7 +97,8 @@ class SqliteBackend:
     async def _alone(self) -> AsyncIterator[None]:
         longest = self.pool.acquire_timeout.total_seconds()
         try:
-            await asyncio.wait_for(self.lock.acquire(), longest)
+            async with asyncio.timeout(longest):
+                await self.lock.acquire()
         except TimeoutError as error:
             raise StorageUnavailable(
                 f"Other writes to {self.path} took more than {longest:g} s", "Check the disk it is on"
@@ -115,7 +124,12 @@ class SqliteBackend:
         return decode_time(await connection.scalar(sa.text("SELECT strftime('%Y-%m-%dT%H:%M:%fZ', 'now')")))
 
     async def close(self) -> None:
+        self.bell.close()
         async with self.lock:
+            # What is lent is beyond the pool's reach, and its thread would keep the process alive.
+            self.all_back.clear()
+            if self.lent:
+                await self.all_back.wait()
             await self.readers.dispose()
             await self.writer.dispose()
 

@@ -1,6 +1,7 @@
 """The pool's four settings, where connections cost something: on PostgreSQL; and the wait for a turn on SQLite."""
 
 import asyncio
+import threading
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -28,6 +29,10 @@ def connections(url: str) -> int:
         row = connection.execute(statement, [url.rpartition("/")[2]]).fetchone()
     assert row is not None
     return int(row[0])
+
+
+def threads_of_connections() -> list[str]:
+    return [thread.name for thread in threading.enumerate() if "connection" in thread.name]
 
 
 async def until(condition: Callable[[], bool]) -> None:
@@ -80,3 +85,28 @@ async def test_pool_grows_to_the_most_and_shrinks_to_the_least(postgres_url: str
     await until(lambda: connections(postgres_url) == 2)
     await database.close()
     await until(lambda: connections(postgres_url) == 0)
+
+
+async def test_cancelled_readers_give_their_connection_back(url: str) -> None:
+    settings = PoolSettings(max_connections=2, acquire_timeout=timedelta(seconds=5))
+    database = await open_database(url, pool=settings)
+    for turns in range(60):
+        reader = asyncio.create_task(database.log.last_position())
+        for _ in range(turns % 20):
+            await asyncio.sleep(0)
+        reader.cancel()
+        await asyncio.wait([reader])
+    async with backend_of(database).reading(), backend_of(database).reading():
+        pass
+    await database.close()
+    await until(lambda: not threads_of_connections())
+
+
+async def test_close_during_reads_leaves_no_connection(url: str) -> None:
+    database = await open_database(url)
+    readers = [asyncio.create_task(database.ping()) for _ in range(8)]
+    await database.ping()
+    await database.close()
+    ended = await asyncio.gather(*readers, return_exceptions=True)
+    assert {type(end) for end in ended} <= {type(None), StorageUnavailable}
+    await until(lambda: not threads_of_connections())
