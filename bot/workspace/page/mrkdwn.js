@@ -12,16 +12,11 @@ const WORD = /[\p{L}\p{N}]/u;
 /** `&amp;`, `&lt;` and `&gt;` read back; Slack knows no other entities. */
 export const decode = (text) => text.replace(/&(?:amp|lt|gt);/g, (entity) => ENTITIES[entity]);
 
-/** What a person typed, made safe to stand in mrkdwn. */
-export const escape = (text) =>
-  text.replace(/[&<>]/g, (sign) => ({ "&": "&amp;", "<": "&lt;", ">": "&gt;" })[sign]);
-
 /** Text -> blocks: `{type: "pre" | "quote" | "list" | "lines", …}`. */
 export function parse(text) {
   const parts = text.split("```");
   // An opening fence without an end is no fence.
-  if (parts.length % 2 === 0) parts.push(`${"```"}${parts.pop()}`, ...[]);
-  if (parts.length % 2 === 0) parts.splice(-2, 2, parts.at(-2) + parts.at(-1));
+  if (parts.length % 2 === 0) parts.push(parts.splice(-2).join("```"));
   return parts.flatMap((part, index) => (index % 2 ? [preformatted(part)] : parseLines(part, index, parts.length)));
 }
 

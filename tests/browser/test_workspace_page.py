@@ -1,0 +1,575 @@
+"""The workspace's page in a real Chromium, against the real workspace and a stand-in app."""
+
+import asyncio
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from playwright.async_api import Browser, ConsoleMessage, Page, async_playwright, expect
+
+from bot.workspace import ChannelSpec, Manifest, Workspace, random_config
+from bot.workspace.manifest import Shortcut, SlashCommand
+from tests.browser.workspace_stub import StandInApp, never
+
+Json = dict[str, Any]
+
+CHROMIUM = Path("/usr/bin/chromium")
+FLAGS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(not CHROMIUM.exists(), reason="no Chromium: apt-get install chromium"),
+]
+
+MANIFEST = Manifest(
+    name="Pilot",
+    bot_name="pilot",
+    commands=(
+        SlashCommand("/ops", "Everything there is", "help | status"),
+        SlashCommand("/oops", "Takes it back", ""),
+    ),
+    shortcuts=(Shortcut("Make an incident", "make_incident", "message", "From this message"),),
+)
+CHANNELS = (ChannelSpec("general", purpose="Talk"), ChannelSpec("deploys", topic="Ships"), ChannelSpec("random"))
+EVIL = "<img src=x onerror=alert(1)><script>alert(2)</script>"
+
+
+def plain(text: str) -> Json:
+    return {"type": "plain_text", "text": text}
+
+
+def mrkdwn(text: str) -> Json:
+    return {"type": "section", "text": {"type": "mrkdwn", "text": text}}
+
+
+def button(text: str, action_id: str, **more: Any) -> Json:
+    return {"type": "button", "text": plain(text), "action_id": action_id, "value": "v", **more}
+
+
+def actions(*elements: Json) -> Json:
+    return {"type": "actions", "block_id": "acts", "elements": list(elements)}
+
+
+@dataclass(slots=True)
+class House:
+    """A running workspace with its app, and a way to open pages in it."""
+
+    workspace: Workspace
+    app: StandInApp
+    open: Callable[..., Awaitable[Page]]
+
+    def channel(self, name: str) -> str:
+        return next(one.id for one in self.workspace.state.channels.values() if one.name == name)
+
+    async def post(self, channel: str, text: str, **more: Any) -> str:
+        answer = await self.app.web.chat_postMessage(channel=self.channel(channel), text=text, **more)
+        return str(answer["ts"])
+
+    async def open_modal(self, page: Page, view: Json) -> None:
+        """The app answers /ops with a modal; the person types the command."""
+
+        async def show(payload: Json) -> None:
+            await self.app.web.views_open(trigger_id=payload["trigger_id"], view=view)
+
+        self.app.on["/ops"] = show
+        await say(page, "/ops ")
+        await page.locator("dialog[open]").wait_for()
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module", name="browser")
+async def a_browser() -> AsyncIterator[Browser]:
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=str(CHROMIUM), args=FLAGS)
+        yield browser
+        await browser.close()
+
+
+@pytest_asyncio.fixture(loop_scope="module", name="house")
+async def a_house(request: pytest.FixtureRequest, browser: Browser) -> AsyncIterator[House]:
+    settings = getattr(request, "param", {})
+    config = random_config(manifest=MANIFEST, channels=CHANNELS, team_name="Harbour", rates=None, **settings)
+    faults: list[str] = []
+    async with AsyncExitStack() as stack:
+        workspace = await stack.enter_async_context(Workspace(config))
+        app = await stack.enter_async_context(StandInApp(workspace))
+        context = await browser.new_context(viewport={"width": 1200, "height": 760})
+        stack.push_async_callback(context.close)
+
+        async def open_page(place: str = "", user: str = "U0ADA", **viewport: int) -> Page:
+            page = await context.new_page()
+            page.set_default_timeout(5000)
+            page.on("pageerror", lambda error: faults.append(str(error)))
+            page.on("console", lambda message: faults.extend(_policy_fault(message)))
+            if viewport:
+                await page.set_viewport_size({"width": viewport["width"], "height": viewport["height"]})
+            await page.goto(f"{workspace.url}#/{user}/{place}")
+            await expect(page.locator(".person")).to_contain_text("You are")
+            return page
+
+        yield House(workspace, app, open_page)
+    assert faults == []
+
+
+def _policy_fault(message: ConsoleMessage) -> list[str]:
+    return [message.text] if "Content Security Policy" in message.text else []
+
+
+def composer(page: Page) -> Any:
+    return page.locator("ws-conversation textarea.composer-text")
+
+
+def log(page: Page) -> Any:
+    return page.locator("ws-conversation .log")
+
+
+async def say(page: Page, text: str) -> None:
+    await composer(page).fill(text)
+    await composer(page).press("Enter")
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_a_newcomer_lands_in_general_as_the_first_person(house: House) -> None:
+    page = await house.open("", user="U0ADA")
+    await expect(page).to_have_title(re.compile("#general · Ada Lovelace · Harbour"))
+    await expect(page.locator(".place[aria-current=page]")).to_have_text("general")
+    await say(page, "Hello *world*, it is <b>me</b> & @grace")
+    await expect(log(page).locator(".message")).to_contain_text("Hello world, it is <b>me</b> & @grace")
+    await expect(log(page).locator("strong", has_text="world")).to_be_visible()
+    await expect(composer(page)).to_have_value("")
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_nothing_that_was_written_becomes_markup(house: House) -> None:
+    blocks = [
+        {"type": "header", "text": plain(EVIL)},
+        mrkdwn(f"{EVIL} *<javascript:alert(3)|click>* <data:text/html,x|data> <https://example.org/?a=1&amp;b=2|fine>"),
+        {"type": "context", "elements": [{"type": "plain_text", "text": EVIL}]},
+        {"type": "image", "image_url": "https://127.0.0.1:9/x.png", "alt_text": EVIL},
+        actions(button(EVIL[:70], "evil")),
+    ]
+    await house.post("random", EVIL, blocks=blocks)
+    await house.post("random", EVIL, username=EVIL)
+    await house.post("random", EVIL, attachments=[{"title": EVIL, "title_link": "javascript:alert(4)", "text": EVIL}])
+    page = await house.open(house.channel("random"))
+    await expect(log(page).locator(".message")).to_have_count(3)
+    found = await page.evaluate("""() => ({
+        scripts: document.querySelectorAll("main script, main img[src='x']").length,
+        inline: document.querySelectorAll("main [onerror], main [style*=expression]").length,
+        links: [...document.querySelectorAll("main .message .content a")].map((a) => a.getAttribute("href")),
+    })""")
+    assert found["scripts"] == found["inline"] == 0
+    assert set(found["links"]) <= {"https://example.org/?a=1&b=2", "https://127.0.0.1:9/x.png"}
+    await expect(log(page).locator(".refused-link").first).to_have_text("click")
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_two_tabs_are_two_people(house: House) -> None:
+    ada = await house.open(house.channel("deploys"))
+    grace = await house.open(house.channel("general"), user="U0GRACE")
+    await say(ada, "@grace please look")
+    await expect(grace.locator(".place.is-unread")).to_contain_text("deploys")
+    await expect(grace.locator(".place.is-unread .count")).to_contain_text("1")
+    await grace.locator(".place.is-unread").click()
+    await expect(log(grace).locator(".mention-you")).to_have_text("@grace")
+    await expect(grace.locator(".separator-new")).to_be_visible()
+    await expect(grace.locator(".place .count")).to_have_count(0)
+    await grace.reload()
+    await expect(grace.locator(".person")).to_contain_text("Grace Hopper")
+    await expect(grace.locator(".pane-title").first).to_have_text("deploys")
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_switching_people_keeps_the_channel(house: House) -> None:
+    await house.app.web.chat_postEphemeral(channel=house.channel("deploys"), user="U0ADA", text="For you alone")
+    page = await house.open(house.channel("deploys"))
+    await expect(log(page).locator(".is-ephemeral")).to_contain_text("Only visible to you")
+    await page.locator(".person").click()
+    await page.get_by_role("menuitemradio", name="Alan Turing").click()
+    await expect(page.locator(".person")).to_contain_text("Alan Turing")
+    await expect(page.locator(".pane-title").first).to_have_text("deploys")
+    await expect(log(page).locator(".message")).to_have_count(0)
+    await say(page, "I am Alan")
+    await expect(log(page).locator(".author")).to_have_text("Alan Turing")
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_a_button_waits_for_the_app_and_the_message_is_rewritten(house: House) -> None:
+    answer = asyncio.Event()
+
+    async def approve(payload: Json) -> None:
+        await answer.wait()
+        await house.app.web.chat_update(
+            channel=payload["channel"]["id"], ts=payload["message"]["ts"], text="Approved by @ada", blocks=[]
+        )
+
+    house.app.on["approve"] = approve
+    confirm = {"title": plain("Sure?"), "text": plain("Really?"), "confirm": plain("Do it"), "deny": plain("No")}
+    blocks = [mrkdwn("Deploy?"), actions(button("Approve", "approve", style="primary", confirm=confirm))]
+    await house.post("deploys", "Deploy?", blocks=blocks)
+    page = await house.open(house.channel("deploys"))
+    approving = log(page).get_by_role("button", name="Approve")
+    await approving.click()
+    await page.get_by_role("button", name="No").click()
+    assert house.app.heard == []
+    await approving.click()
+    await page.get_by_role("button", name="Do it").click()
+    await expect(approving).to_have_class(re.compile("is-pending"))
+    await approving.click()
+    await expect(page.get_by_role("dialog")).to_be_visible()
+    await page.keyboard.press("Escape")
+    answer.set()
+    await expect(log(page).locator(".message")).to_contain_text("Approved by @ada (edited)")
+    assert [payload["actions"][0]["action_id"] for payload in house.app.heard] == ["approve"]
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_a_button_says_after_three_seconds_that_it_still_waits(house: House) -> None:
+    answer = asyncio.Event()
+
+    async def late(payload: Json) -> None:
+        await answer.wait()
+
+    house.app.on["late"] = late
+    await house.post("deploys", "Late?", blocks=[actions(button("Late", "late"))])
+    page = await house.open(house.channel("deploys"))
+    await expect(log(page).locator(".message")).to_be_visible()
+    await page.clock.install()
+    await log(page).get_by_role("button", name="Late").click()
+    await page.clock.fast_forward(3000)
+    await expect(log(page).locator(".press-note")).to_contain_text("has not answered for 3 seconds. Still waiting.")
+    answer.set()
+    await expect(log(page).locator(".press-note")).to_be_hidden()
+    await expect(log(page).get_by_role("button", name="Late")).not_to_have_class(re.compile("is-pending"))
+
+
+@pytest.mark.asyncio(loop_scope="module")
+@pytest.mark.parametrize("house", [{"ack_timeout": timedelta(milliseconds=200)}], indirect=True)
+async def test_a_button_says_that_the_app_did_not_answer(house: House) -> None:
+    house.app.on["slow"] = never
+    await house.post("deploys", "Slow?", blocks=[actions(button("Slow", "slow"))])
+    page = await house.open(house.channel("deploys"))
+    slow = log(page).get_by_role("button", name="Slow")
+    await slow.click()
+    await expect(log(page).locator(".press-note")).to_contain_text("did not answer within 3 seconds")
+    await expect(slow).not_to_have_class(re.compile("is-pending"))
+
+
+FORM: Json = {
+    "type": "modal",
+    "callback_id": "form",
+    "title": plain("Deploy"),
+    "submit": plain("Go"),
+    "private_metadata": "kept",
+    "blocks": [
+        {
+            "type": "input",
+            "block_id": "version",
+            "label": plain("Version"),
+            "element": {"type": "plain_text_input", "action_id": "v", "min_length": 2, "max_length": 8},
+        },
+        {
+            "type": "input",
+            "block_id": "service",
+            "label": plain("Service"),
+            "element": {
+                "type": "static_select",
+                "action_id": "s",
+                "options": [{"text": plain(name), "value": name} for name in ("cart", "checkout", "shop")],
+            },
+        },
+    ],
+}
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_a_modal_shows_errors_at_its_inputs_and_keeps_what_was_typed(house: House) -> None:
+    page = await house.open(house.channel("deploys"))
+    await house.open_modal(page, FORM)
+    dialog = page.get_by_role("dialog")
+    await dialog.get_by_role("button", name="Go").click()
+    await expect(dialog.locator(".input-error:visible")).to_have_count(2)
+    await dialog.get_by_label("Version").fill("v2")
+    await dialog.locator(".picker").click()
+    await page.keyboard.press("ArrowDown")
+    await page.keyboard.press("Enter")
+    await expect(dialog.locator(".picker")).to_contain_text("checkout")
+
+    async def refuse(payload: Json) -> Json:
+        return {"response_action": "errors", "errors": {"version": "There is no v2"}}
+
+    house.app.on["form"] = refuse
+    await dialog.get_by_role("button", name="Go").click()
+    await expect(dialog.locator(".input-error:visible")).to_have_text(["There is no v2"])
+    await expect(dialog.get_by_label("Version")).to_be_focused()
+    await expect(dialog.get_by_label("Version")).to_have_value("v2")
+    house.app.on.pop("form")
+    await page.keyboard.press("Enter")
+    await expect(page.get_by_role("dialog")).to_have_count(0)
+    view = house.app.heard[-1]["view"]
+    assert view["private_metadata"] == "kept"
+    assert view["state"]["values"]["service"]["s"]["selected_option"]["value"] == "checkout"
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_modals_stack_and_escape_goes_back(house: House) -> None:
+    async def push(payload: Json) -> None:
+        view = {"type": "modal", "title": plain("Second"), "blocks": [mrkdwn("On top")]}
+        await house.app.web.views_push(trigger_id=payload["trigger_id"], view=view)
+
+    house.app.on["deeper"] = push
+    page = await house.open(house.channel("deploys"))
+    first = {**FORM, "blocks": [FORM["blocks"][0], actions(button("Deeper", "deeper"))]}
+    await house.open_modal(page, first)
+    await page.get_by_label("Version").fill("v9")
+    await page.get_by_role("button", name="Deeper").click()
+    await expect(page.get_by_role("heading", name="Second")).to_be_visible()
+    await page.keyboard.press("Escape")
+    await expect(page.get_by_role("heading", name="Deploy", exact=True)).to_be_visible()
+    await expect(page.get_by_label("Version")).to_have_value("v9")
+    await page.keyboard.press("Escape")
+    await expect(page.get_by_role("dialog")).to_have_count(0)
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_a_rewrite_above_does_not_move_what_one_reads(house: House) -> None:
+    first = await house.post("random", "short")
+    for number in range(60):
+        await house.post("random", f"line {number}\nsecond line")
+    page = await house.open(house.channel("random"))
+    await expect(log(page).locator(".message").last).to_contain_text("line 59")
+    await page.locator(".jump").click()
+    await expect(log(page).locator(".message").last).to_be_in_viewport()
+    scroller = page.locator("ws-conversation .scroller")
+    await scroller.evaluate("(node) => node.scrollTop = 0")
+    await expect(log(page).locator(".message")).to_have_count(61)
+    reading = log(page).locator(".message", has_text=re.compile("line 9"))
+    await scroller.evaluate("(node) => node.scrollTop = 300")
+    before = await _top(reading)
+    await house.app.web.chat_update(channel=house.channel("random"), ts=first, text="\n".join(["long"] * 20))
+    await expect(log(page).locator(".message").first).to_contain_text("long")
+    assert abs(await _top(reading) - before) < 1  # a fraction of a pixel is lost in scrollTop
+    await house.post("random", "newest")
+    await expect(page.locator(".jump")).to_contain_text("1 new message")
+    assert abs(await _top(reading) - before) < 1  # a fraction of a pixel is lost in scrollTop
+    await page.locator(".jump").click()
+    await expect(log(page).locator(".message").last).to_be_in_viewport()
+
+
+async def _top(row: Any) -> float:
+    return float(await row.evaluate("(node) => node.getBoundingClientRect().top"))
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_commands_are_completed_remembered_and_refused(house: House) -> None:
+    page = await house.open(house.channel("deploys"))
+    await composer(page).press_sequentially("/o")
+    offers = page.locator("ws-conversation .offer")
+    await expect(offers).to_have_count(2)
+    await composer(page).press("ArrowDown")
+    await composer(page).press("ArrowUp")
+    await composer(page).press("Tab")
+    await expect(composer(page)).to_have_value("/ops ")
+    await expect(offers).to_contain_text("help | status")
+    await composer(page).press_sequentially("status")
+    await composer(page).press("Enter")
+    await expect(composer(page)).to_have_value("")
+    await composer(page).press("ArrowUp")
+    await expect(composer(page)).to_have_value("/ops status")
+    await composer(page).press("ArrowDown")
+    await expect(composer(page)).to_have_value("")
+    await say(page, "/nothing like this")
+    await expect(page.locator("ws-conversation .composer-note")).to_contain_text("/nothing is not a command here")
+    await expect(composer(page)).to_have_value("/nothing like this")
+    assert [payload["text"] for payload in house.app.heard] == ["status"]
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_threads_by_keyboard(house: House) -> None:
+    await house.post("deploys", "First")
+    await house.post("deploys", "Second")
+    page = await house.open(house.channel("deploys"))
+    await expect(log(page).locator(".message")).to_have_count(2)
+    await page.evaluate("document.activeElement.blur()")
+    await page.keyboard.press("j")
+    await page.keyboard.press("j")
+    await expect(log(page).locator(".message").nth(1)).to_be_focused()
+    await page.keyboard.press("k")
+    await page.keyboard.press("Enter")
+    thread = page.locator("ws-thread")
+    await expect(thread.locator(".message")).to_contain_text("First")
+    await expect(thread.locator("textarea")).to_be_focused()
+    await page.keyboard.type("A reply")
+    await page.keyboard.press("Enter")
+    await expect(thread.locator(".message").nth(1)).to_contain_text("A reply")
+    await expect(log(page).locator(".replies")).to_contain_text("1 reply")
+    await page.keyboard.type("/ops")
+    await page.keyboard.press("Enter")
+    await page.keyboard.press("Enter")
+    await expect(thread.locator(".composer-note")).to_contain_text("does not work in a thread")
+    await page.keyboard.press("Escape")
+    await expect(thread).to_be_hidden()
+    await page.evaluate("document.activeElement.blur()")
+    await page.keyboard.press("/")
+    await expect(composer(page)).to_be_focused()
+    await page.evaluate("document.activeElement.blur()")
+    await page.keyboard.press("?")
+    await expect(page.get_by_role("dialog", name="Keyboard")).to_be_visible()
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_home_fills_itself_and_its_buttons_reach_the_app(house: House) -> None:
+    page = await house.open("A0WORKSPACE")
+    await expect(page.locator("ws-home")).to_contain_text("shows nothing here yet")
+    view = {"type": "home", "blocks": [mrkdwn("*Waiting for you*"), actions(button("Review", "review"))]}
+    await house.app.web.views_publish(user_id="U0ADA", view=view)
+    await page.locator("ws-home").get_by_role("button", name="Review").click()
+    await expect(page.locator("ws-home .button")).not_to_have_class(re.compile("is-pending"))
+    assert house.app.heard[-1]["container"]["type"] == "view"
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_a_message_shortcut_carries_its_message(house: House) -> None:
+    await house.post("deploys", "It burns")
+    page = await house.open(house.channel("deploys"))
+    await log(page).locator(".message").hover()
+    await page.get_by_role("button", name="Message shortcuts").click()
+    await page.get_by_role("menuitem", name="Make an incident").click()
+    heard = await house.app.next_heard()
+    assert heard["message"]["text"] == "It burns"
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_a_narrow_page_is_one_pane_at_a_time(house: House) -> None:
+    await house.post("deploys", "Look")
+    page = await house.open(house.channel("deploys"), width=360, height=640)
+    await expect(page.locator("ws-sidebar")).to_be_hidden()
+    await page.get_by_role("button", name="Back to the list").click()
+    await expect(page.locator("ws-sidebar")).to_be_visible()
+    await page.locator(".place", has_text="deploys").click()
+    await log(page).locator(".message").hover()
+    await page.get_by_role("button", name="Reply in thread").click()
+    await expect(page.locator("ws-thread .message")).to_contain_text("Look")
+    await expect(log(page)).to_be_hidden()
+    await page.get_by_role("button", name="Back to the channel").click()
+    await expect(log(page)).to_be_visible()
+    wide = await page.evaluate("document.documentElement.scrollWidth")
+    assert wide <= 360
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_the_theme_is_remembered(house: House) -> None:
+    page = await house.open(house.channel("deploys"))
+    await page.get_by_role("button", name=re.compile("^Theme")).click()
+    await page.get_by_role("button", name=re.compile("^Theme")).click()
+    await page.reload()
+    ground = await page.evaluate("getComputedStyle(document.body).backgroundColor")
+    assert ground == "rgb(23, 27, 30)"
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_the_page_mends_itself_when_the_workspace_restarts(browser: Browser, tmp_path: Path) -> None:
+    config = random_config(manifest=MANIFEST, channels=CHANNELS, rates=None, journal=tmp_path / "journal")
+    page = await browser.new_page()
+    async with Workspace(config) as first:
+        port = int(first.url.rsplit(":", 1)[1].strip("/"))
+        await page.goto(f"{first.url}#/U0ADA")
+        await expect(log(page)).to_be_visible()
+        await say(page, "Before")
+        await expect(log(page)).to_contain_text("Before")
+    await expect(page.locator("#banner")).to_contain_text("The connection to the workspace is lost")
+    again = random_config(
+        manifest=MANIFEST, channels=CHANNELS, rates=None, journal=tmp_path / "journal", port=port,
+        credentials=config.credentials,
+    )  # fmt: skip
+    async with Workspace(again) as second:
+        grace = await second.client("grace")
+        await grace.say("general", "After")
+        await page.get_by_role("button", name="Try now").click()
+        await expect(log(page)).to_contain_text("After")
+        await expect(page.locator("#banner")).to_have_text("Connected again.")
+        await expect(log(page).locator(".message", has_text="Before")).to_have_count(1)
+        await page.close()
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_mrkdwn_reads_as_slack_draws_it(house: House) -> None:
+    page = await house.open()
+    drawn = await page.evaluate(
+        """async (texts) => {
+            const { mrkdwn } = await import("./prose.js");
+            const users = { U1: { name: "ada" } };
+            const names = { you: "U1", user: (id) => users[id], channel: () => null, href: () => "#" };
+            return texts.map((text) => mrkdwn(text, names).innerHTML.replace(/ class="[^"]*"/g, ""));
+        }""",
+        [text for text, _ in PROSE],
+    )
+    assert drawn == [markup for _, markup in PROSE]
+
+
+def _lines(inside: str) -> str:
+    return f"<div>{inside}</div>"
+
+
+PROSE = [
+    ("*bold* _it_ ~gone~ `a*b*`", _lines("<strong>bold</strong> <em>it</em> <s>gone</s> <code>a*b*</code>")),
+    ("2*3*4 snake_case_name", _lines("2*3*4 snake_case_name")),
+    ("*a _b_ ~c~*", _lines("<strong>a <em>b</em> <s>c</s></strong>")),
+    ("&lt;b&gt; &amp;amp;", _lines("&lt;b&gt; &amp;amp;")),
+    ("```\nx *y*\n```\nz", '<pre tabindex="0">x *y*</pre>' + _lines("z")),
+    ("an ``` alone", _lines("an ``` alone")),
+    ("&gt; said\n&gt; twice\nme", "<blockquote>said<br>twice</blockquote>" + _lines("me")),
+    ("• a\n• b\n1. c", '<ul><li>a</li><li>b</li></ul><ol><li value="1">c</li></ol>'),
+    (
+        "<@U1> <@U9> <!here> <#C9|ops>",
+        _lines("<span>@ada</span> <span>@U9</span> <span>@here</span> <span>#ops</span>"),
+    ),
+    ("<!date^0^{nonsense}|then>", _lines("then")),
+    ("12:30:45 :nosuch:", _lines("12:30:45 :nosuch:")),
+    ("<javascript:alert(1)|x>", _lines('<span title="This link is not followed">x</span>')),
+]
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_dates_take_the_zone_of_the_reader(house: House) -> None:
+    page = await house.open()
+    shown = await page.evaluate("""async () => {
+        const { slackDate } = await import("./time.js");
+        const now = new Date(2026, 10, 24, 12, 0, 0);
+        const unix = new Date(2026, 10, 24, 9, 5, 7).getTime() / 1000;
+        const tokens = ["date_num", "date", "date_short", "date_long", "date_pretty", "time_secs", "ago"];
+        return tokens.map((token) => slackDate(`{${token}}`, unix, now));
+    }""")
+    assert shown == [
+        "2026-11-24",
+        "November 24th",
+        "Nov 24",
+        "Tuesday, November 24th",
+        "Today",
+        "9:05:07 AM",
+        "3 hours ago",
+    ]
+
+
+def test_no_script_or_style_stands_in_the_html() -> None:
+    """The Content-Security-Policy would refuse them, and the page would be broken without a word."""
+    page = Path(__file__).parents[2] / "bot" / "workspace" / "page"
+    html = (page / "index.html").read_text(encoding="utf-8")
+    assert re.findall(r"<script(?![^>]*src=)|\sstyle=|\son\w+=|https?://", html) == []
+    modules = {found.name for found in page.glob("*.js")}
+    assert modules == set(re.findall(r'"([\w]+\.js)"', html))
+    as_markup = re.compile(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write")
+    assert [found.name for found in page.glob("*.js") if as_markup.search(found.read_text("utf-8"))] == []
