@@ -311,8 +311,8 @@ class MortalLog:
         kind: str,
         *,
         key: str | None = None,
-        open: bool | None = None,
-        limit: int = 100,  # noqa: A002
+        open: bool | None = None,  # noqa: A002
+        limit: int = 100,
     ) -> list[Card]:
         return await self.inner.cards(kind, key=key, open=open, limit=limit)
 

@@ -1,0 +1,275 @@
+"""Durable on DBOS Transact: one tiny workflow for each subject, so that upgrades never strand a wait.
+
+All of DBOS lives on a loop in a thread of its own, because it replaces the default executor of any loop it is called
+on; turns run on the caller's loop. A loop of many turns is continued as the next generation (`<subject>#<n>`), which
+keeps replay after a crash short; whatever DBOS has closed can be begun anew the same way.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sqlite3
+import threading
+from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import closing, suppress
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+from urllib.parse import urlsplit
+
+from engine.durable import Turn
+
+if TYPE_CHECKING:
+    from dbos import WorkflowStatus
+
+APPLICATION: Final = "pilothouse"
+APPLICATION_VERSION: Final = "1"  # constant: DBOS recovers only work of the same version
+SCHEMA: Final = "durable"  # of PostgreSQL
+WORKFLOW: Final = "pilothouse.loop"
+TOPIC: Final = "wake"
+TURNS: Final = 100  # of one generation
+THREADS: Final = 4
+POLL: Final = timedelta(milliseconds=100)  # how soon SQLite notices a wake
+LONGEST: Final = timedelta(minutes=5)  # of one wait; a turn is cheap, a lost wake is not
+GRACE: Final = timedelta(seconds=2)  # for turns under way when closing
+FAILED: Final = -1.0  # what a turn that raised is recorded as
+OPEN: Final = ("PENDING", "ENQUEUED", "DELAYED")
+
+ResultT = TypeVar("ResultT")
+Alive = Callable[[str], Awaitable[bool]]
+
+log = logging.getLogger(__name__)
+
+
+async def nobody(executor_id: str) -> bool:  # noqa: ARG001
+    """The answer when this process is the only one: no other executor lives."""
+    return False
+
+
+class DbosDurable:
+    """Runs loops over crashes. One at a time in a process: DBOS is a singleton.
+
+    `system_database_url` is `sqlite:///path` (a file of its own) or `postgresql://…` (a schema of its own there).
+    `executor_id` is new at each boot; `alive` says whether another's process still lives.
+    """
+
+    def __init__(
+        self, system_database_url: str, turn: Turn, *, executor_id: str, alive: Alive = nobody, poll: timedelta = POLL
+    ) -> None:
+        self._url = _with_driver(system_database_url)
+        self._turn = turn
+        self._executor_id = executor_id
+        self._alive = alive
+        self._poll = poll
+        self._generations: dict[str, int] = {}  # of the loops that run here
+        self._active = 0
+        self._closing = False
+        self._thread: threading.Thread | None = None
+
+    async def launch(self) -> None:
+        """Begin, and take over the loops of executors that live no more. Raises what DBOS raises when it cannot."""
+        self._main = asyncio.get_running_loop()
+        self._ready: asyncio.Future[None] = self._main.create_future()
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self._thread = threading.Thread(target=self._live, name="durable", daemon=True)
+        self._thread.start()
+        await self._ready
+        await self.take_over()
+
+    async def start(self, subject: str) -> None:
+        """Begin the subject's loop; one that runs, here or elsewhere, is left alone."""
+        await self._there(self._start(subject))
+
+    async def wake(self, subject: str) -> None:
+        """Take the subject's next turn now; nothing happens when its loop has ended."""
+        await self._there(self._wake(subject))
+
+    async def take_over(self) -> None:
+        """Run the loops whose executor is dead; call it again when another replica may have died."""
+        waiting = await self._there(self._statuses(status=list(OPEN)))
+        owners = {one.executor_id for one in waiting if one.executor_id and one.executor_id != self._executor_id}
+        dead = [owner for owner in sorted(owners) if not await self._alive(owner)]
+        if dead:
+            await self._there(asyncio.to_thread(self._dbos._recover_pending_workflows, dead))  # noqa: SLF001
+        for subject in {_subject(one) for one in waiting if one.executor_id in dead}:
+            await self.wake(subject)  # what has changed meanwhile is seen now, not at the end of an old wait
+
+    async def close(self) -> None:
+        """End every loop where it stands, to be taken over at the next launch; leaves no thread."""
+        self._closing = True
+        if self._thread is None or not self._thread.is_alive():
+            return
+        with suppress(TimeoutError):
+            async with asyncio.timeout(GRACE.total_seconds()):
+                await self._idle.wait()
+        self._loop.call_soon_threadsafe(self._stop.set)
+        await asyncio.to_thread(self._thread.join)
+        self._thread = None
+
+    # -- in the durable thread
+
+    def _live(self) -> None:
+        try:
+            with asyncio.Runner() as runner:
+                self._loop = runner.get_loop()
+                runner.run(self._serve())
+        except Exception as failure:  # noqa: BLE001  # whatever it is, the caller of launch shall have it
+            self._main.call_soon_threadsafe(_fail, self._ready, failure)
+        finally:
+            self._destroy()
+
+    async def _serve(self) -> None:
+        self._stop = asyncio.Event()
+        self._locks: dict[str, asyncio.Lock] = {}
+        _prepare(self._url)
+        from dbos import DBOS, SetWorkflowID  # noqa: PLC0415  # half a second of imports, off the caller's loop
+
+        self._dbos, self._with_id = DBOS, SetWorkflowID
+        DBOS(config=self._config())
+        _quiet()
+
+        @DBOS.workflow(name=WORKFLOW, max_recovery_attempts=None)
+        async def loop(subject: str, generation: int) -> None:
+            await self._run(subject, generation)
+
+        self._workflow = loop
+        DBOS.launch()
+        self._main.call_soon_threadsafe(self._ready.set_result, None)
+        await self._stop.wait()
+        logging.getLogger("dbos").setLevel(logging.CRITICAL)  # it warns of each loop we end on purpose
+
+    def _config(self) -> Any:
+        return {
+            "name": APPLICATION,
+            "system_database_url": self._url,
+            "dbos_system_schema": SCHEMA,
+            "application_version": APPLICATION_VERSION,
+            "executor_id": self._executor_id,
+            "max_executor_threads": THREADS,
+            "sys_db_pool_size": THREADS,
+            "notification_listener_polling_interval_sec": self._poll.total_seconds(),
+            "enable_otlp": False,
+            "log_level": "WARNING",
+        }
+
+    def _destroy(self) -> None:
+        if hasattr(self, "_dbos"):
+            self._dbos.destroy(destroy_registry=True)
+            for thread in threading.enumerate():
+                if thread.name.startswith("dbos"):
+                    thread.join(GRACE.total_seconds())  # DBOS does not wait for its executor
+
+    async def _run(self, subject: str, generation: int) -> None:
+        """The workflow. Its steps must stay in this order: DBOS replays them after a crash."""
+        self._generations[subject] = generation
+        failures = 0
+        for _ in range(TURNS):
+            wait = await self._dbos.run_step_async({"name": "turn"}, self._take, subject)
+            if wait is None:
+                del self._generations[subject]
+                return
+            failures = failures + 1 if wait == FAILED else 0
+            pause = _backoff(failures) if failures else min(wait, LONGEST.total_seconds())
+            await self._dbos.recv_async(TOPIC, timeout_seconds=pause)
+        await self._begin(subject, generation + 1)
+
+    async def _take(self, subject: str) -> float | None:
+        return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(self._turn_here(subject), self._main))
+
+    async def _start(self, subject: str) -> None:
+        async with self._locks.setdefault(subject, asyncio.Lock()):
+            last = await self._last(subject)
+            if last is None or last.status not in OPEN:
+                await self._begin(subject, _generation(last) + 1)
+            elif last.executor_id == self._executor_id and subject not in self._generations:
+                await self._dbos.resume_workflow_async(last.workflow_id)  # its task has died, its row has not
+
+    async def _begin(self, subject: str, generation: int) -> None:
+        self._generations[subject] = generation
+        with self._with_id(f"{subject}#{generation}"):
+            await self._dbos.start_workflow_async(self._workflow, subject, generation)
+
+    async def _wake(self, subject: str) -> None:
+        generation = self._generations.get(subject)
+        if generation is None:
+            last = await self._last(subject)
+            if last is None or last.status not in OPEN:
+                return
+            generation = _generation(last)
+        await self._dbos.send_async(f"{subject}#{generation}", True, TOPIC)
+        if self._generations.get(subject, generation) != generation:
+            await self._wake(subject)  # the loop went on as the next generation meanwhile
+
+    async def _last(self, subject: str) -> WorkflowStatus | None:
+        found = await self._statuses(workflow_id_prefix=f"{subject}#", sort_desc=True, limit=1)
+        return next(iter(found), None)
+
+    async def _statuses(self, **which: Any) -> list[WorkflowStatus]:
+        found: list[WorkflowStatus] = await self._dbos.list_workflows_async(
+            name=WORKFLOW, load_input=False, load_output=False, **which
+        )
+        return found
+
+    # -- in the caller's loop
+
+    async def _turn_here(self, subject: str) -> float | None:
+        if self._closing:
+            await asyncio.Event().wait()  # until it is cancelled: no new turn begins
+        self._active += 1
+        self._idle.clear()
+        try:
+            wait = await self._turn(subject)
+        except Exception:
+            log.exception("A turn of %s failed; it is taken again.", subject)
+            return FAILED
+        else:
+            return None if wait is None else max(0.0, wait.total_seconds())
+        finally:
+            self._active -= 1
+            if self._active == 0:
+                self._idle.set()
+
+    async def _there(self, work: Coroutine[Any, Any, ResultT]) -> ResultT:
+        return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work, self._loop))
+
+
+def _backoff(failures: int) -> float:
+    """Seconds before a turn that raised is taken again: 0.5, 1, 2 … 30."""
+    return float(min(30.0, 0.25 * 2**failures))
+
+
+def _generation(status: WorkflowStatus | None) -> int:
+    return 0 if status is None else int(status.workflow_id.rpartition("#")[2])
+
+
+def _subject(status: WorkflowStatus) -> str:
+    return status.workflow_id.rpartition("#")[0]
+
+
+def _with_driver(url: str) -> str:
+    """PostgreSQL by psycopg, whose errors DBOS knows how to retry."""
+    scheme, _, rest = url.partition("://")
+    return f"postgresql+psycopg://{rest}" if scheme in {"postgres", "postgresql"} else url
+
+
+def _prepare(url: str) -> None:
+    """SQLite in WAL mode, so that readers and the writer do not block one another."""
+    if urlsplit(url).scheme == "sqlite":
+        with closing(sqlite3.connect(url.removeprefix("sqlite:///"))) as connection:
+            connection.execute("PRAGMA journal_mode=WAL")
+
+
+def _quiet() -> None:
+    """DBOS's log goes where ours goes, warnings and worse only."""
+    logger = logging.getLogger("dbos")
+    for handler in list(logger.handlers):
+        logger.removeHandler(handler)
+    logger.propagate = True
+
+
+def _fail(ready: asyncio.Future[None], failure: Exception) -> None:
+    if ready.done():
+        log.error("The durable engine ended.", exc_info=failure)
+    else:
+        ready.set_exception(failure)

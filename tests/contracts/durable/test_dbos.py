@@ -1,0 +1,135 @@
+"""What DbosDurable does over the ends of processes, closed workflows and long loops."""
+
+import asyncio
+import os
+import subprocess
+import sys
+import threading
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+import engine.durable_dbos
+from tests.contracts.durable.conftest import Turns, eventually, make_dbos
+
+LONG = timedelta(hours=1)
+CHILD = Path(__file__).with_name("child.py")
+ROOT = Path(__file__).parents[3]
+
+
+async def test_a_wait_goes_on_in_the_next_process_life(url: str) -> None:
+    turns = Turns()
+    turns.answers["a"] = [LONG]
+    for life in ("one", "two", "three"):
+        before = len(turns.taken)
+        durable = make_dbos(url, turns, life)
+        await durable.launch()
+        await durable.start("a")
+        await eventually(lambda before=before: len(turns.taken) > before)  # type: ignore[misc]
+        await durable.close()
+    assert turns.most_at_once == 1
+    assert len(turns.taken) == 3
+
+
+async def test_closing_leaves_no_thread_and_ends_in_time(url: str) -> None:
+    turns = Turns()
+    turns.answers["a"] = [LONG]
+    before = {thread.name for thread in threading.enumerate()}
+    durable = make_dbos(url, turns, "one")
+    await durable.launch()
+    await durable.start("a")
+    await eventually(lambda: turns.taken == ["a"])
+    async with asyncio.timeout(5):
+        await durable.close()
+    left = {thread.name for thread in threading.enumerate()} - before
+    assert not {name for name in left if not name.startswith("asyncio_")}
+
+
+async def test_the_loop_of_a_living_executor_is_left_to_it(url: str) -> None:
+    turns = Turns()
+    turns.answers["a"] = [LONG]
+    first = make_dbos(url, turns, "one")
+    await first.launch()
+    await first.start("a")
+    await eventually(lambda: turns.taken == ["a"])
+    await first.close()
+
+    async def all_live(executor: str) -> bool:
+        return executor == "one"
+
+    second = engine.durable_dbos.DbosDurable(url, turns, executor_id="two", alive=all_live)
+    await second.launch()
+    await second.start("a")
+    turns.answers["b"] = [None]
+    await second.start("b")
+    await eventually(lambda: "b" in turns.taken)
+    assert turns.taken == ["a", "b"]
+    await second.close()
+
+
+async def test_a_long_loop_goes_on_as_the_next_generation(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine.durable_dbos, "TURNS", 3)
+    turns = Turns()
+    turns.answers["a"] = [*[timedelta(0)] * 7, LONG]
+    durable = make_dbos(url, turns, "one")
+    await durable.launch()
+    await durable.start("a")
+    await eventually(lambda: len(turns.taken) == 8)
+    await durable.wake("a")
+    await eventually(lambda: len(turns.taken) == 9)
+    await durable.close()
+    assert turns.most_at_once == 1
+
+
+async def test_a_workflow_that_was_closed_can_be_started_anew(url: str) -> None:
+    turns = Turns()
+    turns.answers["a"] = [LONG]
+    durable = make_dbos(url, turns, "one")
+    await durable.launch()
+    await durable.start("a")
+    await eventually(lambda: turns.taken == ["a"])
+    await durable._there(durable._dbos.cancel_workflow_async("a#1"))
+    await durable.wake("a")
+
+    for _ in range(500):
+        await durable.start("a")
+        if len(turns.taken) > 1:
+            break
+        await asyncio.sleep(0.02)
+    assert turns.taken == ["a", "a"]
+    await durable.close()
+
+
+async def test_an_unreachable_database_is_said_at_launch(tmp_path: Path) -> None:
+    durable = make_dbos(f"sqlite:///{tmp_path}/no/such/folder/x.sqlite", Turns(), "one")
+    with pytest.raises(Exception, match="unable to open database file"):
+        await durable.launch()
+    await durable.close()
+
+
+@pytest.mark.chaos
+async def test_killed_in_a_turn_it_goes_on_in_a_new_process(url: str, tmp_path: Path) -> None:
+    (tmp_path / "turns").touch()
+    (tmp_path / "hold").touch()
+
+    def taken() -> list[str]:
+        return (tmp_path / "turns").read_text().splitlines()
+
+    first = _child(url, "one", tmp_path)
+    await eventually(lambda: len(taken()) == 3)
+    first.kill()
+    first.wait()
+    (tmp_path / "hold").unlink()
+    second = _child(url, "two", tmp_path)
+    await eventually(lambda: len(taken()) >= 5)
+    second.kill()
+    second.wait()
+    assert taken()[:3] == ["deployment/a 0", "deployment/a 1", "deployment/a 2"]
+    assert taken()[3:] == ["deployment/a 3", "deployment/a 4"]  # the turn cut off was taken again, no other
+
+
+def _child(url: str, executor: str, folder: Path) -> "subprocess.Popen[bytes]":
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, str(CHILD), url, executor, str(folder)]
+    return subprocess.Popen(command, env=environment, cwd=ROOT)
