@@ -80,7 +80,7 @@ def _exists(template: str, version: Version) -> bool:
 
 def _natural(version: str) -> tuple[tuple[int, int, str], ...]:
     return tuple(
-        (1, int(piece), "") if piece.isdigit() else (0, 0, piece) for piece in re.split(r"(\d+)", version) if piece
+        (0, int(piece), "") if piece.isdigit() else (1, 0, piece) for piece in re.split(r"(\d+)", version) if piece
     )
 
 

@@ -34,8 +34,11 @@ def main(directory: Path) -> int:
         _allow_many_connections()
         try:
             uvloop.run(_serve(directory))
-        except (OSError, msgspec.MsgspecError) as error:
+        except OSError as error:
             return _say(f"The proxy cannot serve {directory}: {error}")
+        except msgspec.MsgspecError as error:
+            told = directory / "routes.json"
+            return _say(f"{told} is not readable: {error}. Move it away; the routes are told again then.")
     return 0
 
 
