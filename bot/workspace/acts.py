@@ -50,8 +50,6 @@ class Acts:
     async def use(self, user: User, view: View, action: Json, values: Json) -> Answer:
         """Use an element of a modal or a Home tab."""
         held = replace(view, values=merged(view.values, values))
-        if view.id in self._desk.state.views:
-            self._desk.record(ViewChanged(held))
         payload = payloads.view_action(self._scene(user, view.id), view_json(held, self._desk.config), action)
         return await self._interact(payload)
 

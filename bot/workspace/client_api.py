@@ -56,8 +56,9 @@ class ClientApi:
         ]
 
     async def boot(self, arguments: Arguments) -> Json:
-        """Everything that the page shows first."""
-        user, desk = self._user(arguments), self._desk
+        """Everything that the page shows first; without a user, as the first person of the workspace."""
+        desk = self._desk
+        user = self._user(arguments) if arguments.text("user") else desk.state.users[desk.config.people[0].id]
         for other in list(desk.state.users.values()):
             if other.id != user.id:
                 desk.open_im(user.id, other.id)

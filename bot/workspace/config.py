@@ -123,8 +123,8 @@ def load_people(path: Path) -> dict[str, Any]:
     Raises ConfigError with file and field, OSError.
     """
     try:
-        document = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-        return _parse_people(document)
+        document = yaml.safe_load(path.read_text(encoding="utf-8"))
+        return {} if document is None else _parse_people(document)
     except (yaml.YAMLError, TypeError, KeyError, AttributeError) as error:
         raise ConfigError(f"{path}: cannot be read as team, people and channels: {error}") from error
 

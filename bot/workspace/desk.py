@@ -208,6 +208,10 @@ def _content(content: Json) -> Json:
     return {
         "text": content.get("text") or "",
         "blocks": with_ids(content.get("blocks")) or None,
-        "attachments": content.get("attachments") or None,
+        "attachments": [_attachment(one) for one in content.get("attachments") or []] or None,
         "metadata": content.get("metadata") or None,
     }
+
+
+def _attachment(attachment: Json) -> Json:
+    return {**attachment, "blocks": with_ids(attachment["blocks"])} if attachment.get("blocks") else attachment

@@ -31,6 +31,11 @@ async def test_boot_shows_the_whole_workspace(workspace: Workspace) -> None:
     assert [one["type"] for one in app["shortcuts"]] == ["global", "message"]
 
 
+async def test_boot_without_a_user_is_the_first_person(workspace: Workspace) -> None:
+    async with ClientSession() as session, session.get(f"{workspace.url}client/boot") as answer:
+        assert (await answer.json())["you"] == "U0ADA"
+
+
 async def test_unread_marks_and_mentions(workspace: Workspace, web: AsyncWebClient) -> None:
     ada, grace = await workspace.client("ada"), await workspace.client("grace")
     await web.chat_postMessage(channel="deploys", text="one")

@@ -10,6 +10,7 @@ import pytest
 from aiohttp import ClientSession, WSServerHandshakeError
 from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
 from slack_bolt.async_app import AsyncApp
+from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.workspace import Workspace, WorkspaceConfig
@@ -127,6 +128,58 @@ async def test_a_button_and_the_message_rewritten(
     rewritten = await ada.wait_message("deploys", lambda one: one["ts"] == message["ts"] and "edited" in one)
     assert rewritten["text"] == "Approved 7 by <@U0ADA>"
     assert "blocks" not in rewritten
+
+
+async def test_an_ephemeral_message_is_kept_from_the_app_but_can_be_replaced(
+    app: AsyncApp, web: AsyncWebClient, workspace: Workspace, connected: AsyncSocketModeHandler
+) -> None:
+    heard: list[Json] = []
+
+    @app.action("approve")
+    async def approve(ack: Any, body: Json, respond: Any) -> None:
+        await ack()
+        heard.append(body)
+        await respond(text="Only you saw this", replace_original=True)
+
+    ada = await workspace.client("ada")
+    sent = await web.chat_postEphemeral(channel="deploys", user="U0ADA", text="Sure?", blocks=BUTTONS)
+    message = await ada.wait_message("deploys", lambda one: one["ts"] == sent["message_ts"])
+    await ada.click(message, "approve")
+    await ada.wait_message("deploys", lambda one: one["text"] == "Only you saw this" and one["ts"] == message["ts"])
+    assert "message" not in heard[0]
+    assert heard[0]["container"]["is_ephemeral"]
+    with pytest.raises(SlackApiError, match="message_not_found"):
+        await web.chat_update(channel=message["channel"], ts=message["ts"], text="no")
+
+
+async def test_a_button_in_an_attachment_and_a_stale_one(
+    app: AsyncApp, web: AsyncWebClient, workspace: Workspace, connected: AsyncSocketModeHandler
+) -> None:
+    pressed: list[str] = []
+
+    @app.action("approve")
+    async def approve(ack: Any, action: Json) -> None:
+        await ack()
+        pressed.append(action["value"])
+
+    ada = await workspace.client("ada")
+    coloured = [{"color": "#a30200", "fallback": "Deploy?", "blocks": BUTTONS}]
+    await web.chat_postMessage(channel="deploys", text="Deploy?", attachments=coloured)
+    message = await ada.wait_message("deploys", lambda one: one["text"] == "Deploy?")
+    await ada.click(message, "approve")
+    await web.chat_update(channel=message["channel"], ts=message["ts"], text="Decided", attachments=[])
+    await ada.click(message, "approve")
+    assert pressed == ["7", "7"]
+
+
+async def test_an_app_without_interactivity_gets_no_clicks(config: WorkspaceConfig) -> None:
+    silent = replace(config, manifest=replace(config.manifest, interactivity=False))
+    async with Workspace(silent) as workspace:
+        web = AsyncWebClient(config.credentials.bot_token, base_url=workspace.api_url)
+        await web.chat_postMessage(channel="deploys", text="Deploy?", blocks=BUTTONS)
+        ada = await workspace.client("ada")
+        message = await ada.wait_message("deploys", lambda one: one["text"] == "Deploy?")
+        assert (await ada.click(message, "approve"))["error"] == "interactivity_not_enabled"
 
 
 async def test_response_url_replaces_answers_and_is_used_up(

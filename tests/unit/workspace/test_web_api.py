@@ -11,7 +11,7 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
-from bot.workspace import Manifest, Workspace, WorkspaceConfig
+from bot.workspace import Manifest, Person, Workspace, WorkspaceConfig
 from bot.workspace.config import GroupSpec
 from bot.workspace.manifest import parse_manifest
 
@@ -156,6 +156,14 @@ async def test_people_and_direct_messages(web: AsyncWebClient, workspace: Worksp
     ada, grace = await workspace.client("ada"), await workspace.client("grace")
     assert (await ada.wait_message(channel, lambda one: bool(one["text"])))["text"] == "your link"
     assert (await grace._get("messages", channel=channel))["error"] == "channel_not_found"
+
+
+async def test_guests_and_people_who_left(config: WorkspaceConfig) -> None:
+    guest, left = Person("U0GUEST", "guest", "A Guest", guest=True), Person("U0LEFT", "left", "Long Gone", deleted=True)
+    async with Workspace(replace(config, people=(*config.people, guest, left))) as workspace:
+        web = AsyncWebClient(config.credentials.bot_token, base_url=workspace.api_url)
+        people = {one["name"]: (one["is_restricted"], one["deleted"]) for one in (await web.users_list())["members"]}
+    assert (people["guest"], people["left"], people["ada"]) == ((True, False), (False, True), (False, False))
 
 
 async def test_a_channel_without_the_bot_is_closed_to_it(config: WorkspaceConfig) -> None:
