@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from engine.catalog import Placement, Version
-from engine.components.lifecycle import Component, ComponentState, Moved
+from engine.components.lifecycle import Component, ComponentState, Moved, wanted
 from engine.errors import IllegalMove, NotNow
 from engine.ports import InstanceId
 from storage.codec import JSON
@@ -27,6 +27,9 @@ _WAYS: Final[Mapping[ComponentState, tuple[Moved, ...]]] = {
     ComponentState.FAILED: (Moved.RESET, Moved.CONFIGURED),
     ComponentState.STOPPED: (Moved.UNREGISTERED, Moved.REGISTERED, Moved.CONFIGURED),
 }
+_LIVE: Final = frozenset(
+    {ComponentState.RUNNING, ComponentState.SCALING, ComponentState.UPDATING, ComponentState.DEPLOYING}
+)
 _UPDATED_FROM: Final = frozenset({ComponentState.RUNNING, ComponentState.SCALING, ComponentState.UPDATING})
 
 
@@ -117,13 +120,26 @@ def repair_done(component: Component) -> list[NewEvent]:
 
 
 def repair_failed(component: Component, reason: str) -> list[NewEvent]:
-    """Starting it again does not help."""
-    if component.in_charge:
-        return []
-    if component.state not in {ComponentState.RUNNING, ComponentState.UPDATING, ComponentState.DEPLOYING}:
+    """Starting it again does not help. Only an update or a deployment can fail, so it is made one first."""
+    if component.in_charge or component.version is None or component.state not in _LIVE:
         return []
     failing = NewEvent(_failing(component), {"reason": reason}, priority="critical")
-    return [*repair_begun(component, reason), failing]
+    update = _start(Moved.UPDATE_REQUESTED, component.desired, component.version, "", reason=reason)
+    before = {ComponentState.RUNNING: [update], ComponentState.SCALING: [NewEvent(Moved.SCALED, {}), update]}
+    return [*before.get(component.state, []), failing]
+
+
+def scale_asked(component: Component, instances: int) -> list[NewEvent]:
+    """Another number of instances shall run."""
+    if component.in_charge or component.state is not ComponentState.RUNNING:
+        return []
+    reason = f"{instances} instances are wanted instead of {len(wanted(component))}."
+    return [NewEvent(Moved.SCALE_REQUESTED, {"desired": instances, "reason": reason})]
+
+
+def scaled(component: Component) -> list[NewEvent]:
+    """As many run as are wanted."""
+    return [NewEvent(Moved.SCALED, {})] if component.state is ComponentState.SCALING else []
 
 
 def _named(place: Placement) -> JSON:

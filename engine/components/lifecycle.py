@@ -156,6 +156,17 @@ class Component:
         return f"{self.healthy} of {self.desired} healthy"
 
 
+def ordinal_of(instance: InstanceId) -> int:
+    """The number at the end of `<service>-<environment>-<version>-<ordinal>`."""
+    return int(instance.rpartition("-")[2])
+
+
+def wanted(component: Component) -> list[InstanceId]:
+    """The recorded instances of the stable version, by their ordinals."""
+    mine = [one for one, note in component.instances.items() if note.version == component.version]
+    return sorted(mine, key=ordinal_of)
+
+
 def fold(component: Component | None, events: Iterable[Event]) -> Component | None:
     """`component` after `events` (None before the first). Raises IllegalMove."""
     for event in events:
@@ -207,6 +218,8 @@ def _told(component: Component, moved: Moved, data: Mapping[str, Any]) -> Compon
             )
         case Moved.SCALE_REQUESTED:
             return replace(component, desired=data["desired"], reason=data["reason"])
+        case Moved.SCALED:
+            return replace(component, reason="")
         case Moved.DEPLOYED | Moved.UPDATED:
             return _finished(component, data["version"])
         case Moved.DEPLOYMENT_FAILED | Moved.UPDATE_FAILED:

@@ -17,16 +17,25 @@ from engine.catalog import Catalog, Placement, Version
 from engine.components import changes
 from engine.components.health import HealthBook, Tally
 from engine.components.journal import ComponentJournal
-from engine.components.lifecycle import Component, ComponentState, InstanceNote, Seen
+from engine.components.lifecycle import (
+    Component,
+    ComponentState,
+    InstanceNote,
+    Seen,
+    ordinal_of,
+    wanted,
+)
 from engine.components.probe import Probe
 from engine.components.repair import (
     Judged,
     Repair,
     all_well,
+    missing,
     next_repair,
     next_to_restart,
+    out_of_size,
     sightings,
-    wanted,
+    surplus,
 )
 from engine.errors import NotNow, PermanentFailure, TemporaryFailure
 from engine.ports import Instance, InstanceHealth, InstanceId, InstanceManager, TrafficShifter
@@ -160,8 +169,29 @@ class ComponentManager:
             await self._change(place, lambda one: changes.repair_begun(one, reason), self._now())
             await self._start(place, component, repair.start)
             await self._route(place)
+        elif component.state is ComponentState.SCALING:
+            await self._scale(place, component)
         elif component.state in {ComponentState.UPDATING, ComponentState.DEPLOYING}:
             await self._go_on(place, component)
+        elif out_of_size(component, place.target.instances):
+            await self._change(place, lambda one: changes.scale_asked(one, place.target.instances), self._now())
+
+    async def _scale(self, place: Placement, component: Component) -> None:
+        """Come nearer to the number of instances that is wanted: more are started, too many drained and stopped."""
+        more, less = missing(component), surplus(component)
+        await self._route(place, without=less)
+        if more and component.version is not None:
+            await self._start_more(place, component.version, more)
+        elif less and await self._shifter.drained(place, less):
+            await self._manager.stop(place, less)
+        elif not less and all_well(component, wanted(component)):
+            await self._change(place, changes.scaled, self._now())
+
+    async def _start_more(self, place: Placement, version: Version, ordinals: Collection[int]) -> None:
+        try:
+            await self._manager.start(place, version, ordinals)
+        except PermanentFailure as failure:
+            await self._give_up(place, f"{failure.reason} {failure.remedy}".strip())
 
     async def _go_on(self, place: Placement, component: Component) -> None:
         """Come nearer to the end of an update of our own."""
@@ -189,7 +219,7 @@ class ComponentManager:
         for one in instances:
             note = component.instances[one]
             try:
-                await self._manager.start(place, note.version, [_ordinal(one)])
+                await self._manager.start(place, note.version, [ordinal_of(one)])
             except TemporaryFailure as failure:
                 await self._tell(place, _not_restarted(one, note, failure.reason))
             except PermanentFailure as failure:
@@ -226,10 +256,6 @@ def _known(component: Component | None, place: Placement) -> Component:
 def _still_true(note: InstanceNote, one: Instance) -> bool:
     """Whether the note is about this run of the instance and not about one before."""
     return note.since is not None and note.since >= one.started_at and note.health is not InstanceHealth.DEAD
-
-
-def _ordinal(instance: InstanceId) -> int:
-    return int(instance.rpartition("-")[2])
 
 
 def _restarted(instance: InstanceId, note: InstanceNote, component: Component, *, asked: bool) -> NewEvent:

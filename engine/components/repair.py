@@ -8,7 +8,16 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from engine.components.health import Tally
-from engine.components.lifecycle import CRASH_LIMIT, CRASH_WINDOW, Component, ComponentState, InstanceNote, Seen
+from engine.components.lifecycle import (
+    CRASH_LIMIT,
+    CRASH_WINDOW,
+    Component,
+    ComponentState,
+    InstanceNote,
+    Seen,
+    ordinal_of,
+    wanted,
+)
 from engine.ports import Instance, InstanceHealth, InstanceId
 from storage.events import NewEvent
 
@@ -18,7 +27,9 @@ _TOLD: Final[Mapping[InstanceHealth, Seen]] = {
     InstanceHealth.UNHEALTHY: Seen.UNHEALTHY,
     InstanceHealth.DEAD: Seen.UNHEALTHY,
 }
-_REPAIRABLE: Final = frozenset({ComponentState.RUNNING, ComponentState.UPDATING, ComponentState.DEPLOYING})
+_REPAIRABLE: Final = frozenset(
+    {ComponentState.RUNNING, ComponentState.SCALING, ComponentState.UPDATING, ComponentState.DEPLOYING}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +69,7 @@ def _told(one: Judged) -> NewEvent:
 
 def _gone(component: Component, instance: InstanceId, note: InstanceNote) -> NewEvent | None:
     """A deployment removes what it likes; of the stable version nobody may while none is in charge."""
-    if component.in_charge or note.version != component.version:
+    if component.in_charge or note.version != component.version or instance in surplus(component):
         return NewEvent(Seen.REMOVED, {"instance": instance, "version": note.version}, priority="low")
     if note.health is InstanceHealth.DEAD or instance in component.pending:
         return None
@@ -123,11 +134,6 @@ def _crash_loop(component: Component, instance: InstanceId) -> str:
     return f"{instance} was started {CRASH_LIMIT} times within {minutes} minutes and ended each time. {last}".strip()
 
 
-def wanted(component: Component) -> list[InstanceId]:
-    """The instances of the stable version, as they are recorded, in a steady order."""
-    return sorted(one for one, note in component.instances.items() if note.version == component.version)
-
-
 def all_well(component: Component, instances: Collection[InstanceId]) -> bool:
     """Whether each of these answers well."""
     return all(component.instances[one].health is InstanceHealth.HEALTHY for one in instances)
@@ -139,3 +145,22 @@ def next_to_restart(component: Component) -> InstanceId | None:
     if not component.pending or not all_well(component, settled):
         return None
     return component.pending[0]
+
+
+def surplus(component: Component) -> list[InstanceId]:
+    """While it is scaled down: the instances beyond the number wanted, those of the highest ordinals."""
+    if component.state is not ComponentState.SCALING:
+        return []
+    return wanted(component)[component.desired :]
+
+
+def missing(component: Component) -> list[int]:
+    """The ordinals to start so that as many run as are wanted: the lowest that are free."""
+    have = {ordinal_of(one) for one in wanted(component)}
+    free = [ordinal for ordinal in range(component.desired + len(have)) if ordinal not in have]
+    return free[: max(0, component.desired - len(have))]
+
+
+def out_of_size(component: Component, instances: int) -> bool:
+    """Whether other than `instances`, as the settings say, run or are meant to."""
+    return component.desired != instances or len(wanted(component)) != instances

@@ -65,10 +65,18 @@ def test_the_dead_are_told_in_the_platforms_words_and_since_when(clock: VirtualC
 
 def test_a_look_is_due_after_the_interval(clock: VirtualClock) -> None:
     book, one = HealthBook(), instance(clock)
-    assert book.due(one, CHECK, now=clock())
-    book.note(one, WELL, CHECK, now=clock())
-    assert not book.due(one, CHECK, now=clock())
-    assert book.due(one, CHECK, now=clock.advance(timedelta(seconds=1)))
+    check = replace(CHECK, healthy_after=1)
+    assert book.due(one, check, now=clock())
+    book.note(one, WELL, check, now=clock())
+    assert not book.due(one, check, now=clock.advance(timedelta(milliseconds=999)))
+    assert book.due(one, check, now=clock.advance(timedelta(milliseconds=1)))
+
+
+def test_one_that_starts_is_looked_at_more_often(clock: VirtualClock) -> None:
+    book, one = HealthBook(), instance(clock)
+    book.note(one, ILL, CHECK, now=clock())
+    assert not book.due(one, CHECK, now=clock.advance(timedelta(milliseconds=249)))
+    assert book.due(one, CHECK, now=clock.advance(timedelta(milliseconds=1)))
 
 
 def test_what_is_gone_is_forgotten(clock: VirtualClock) -> None:
