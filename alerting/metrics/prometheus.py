@@ -84,9 +84,7 @@ class PrometheusSource:
         """See `Metrics.ready`."""
         limit = aiohttp.ClientTimeout(total=5)
         try:
-            async with self._session.get(
-                f"{self._url}/-/ready", headers=self._headers, timeout=limit
-            ) as response:
+            async with self._session.get(f"{self._url}/-/ready", headers=self._headers, timeout=limit) as response:
                 return response.status == 200
         except (TimeoutError, aiohttp.ClientError, OSError):
             return False
@@ -126,9 +124,7 @@ class PrometheusSource:
         try:
             return _read_answer(body)
         except (msgspec.DecodeError, UnicodeDecodeError, ValueError) as wrong:
-            raise TemporaryFailure(
-                f"{self._url} sent an answer that is not Prometheus' format: {wrong}"
-            ) from wrong
+            raise TemporaryFailure(f"{self._url} sent an answer that is not Prometheus' format: {wrong}") from wrong
 
 
 def _read_answer(body: bytes) -> Vector | Scalar:

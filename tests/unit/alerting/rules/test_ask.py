@@ -1,0 +1,75 @@
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from alerting.errors import AlertingError, BadQuery, PermanentFailure, QueryTimeout, TemporaryFailure
+from alerting.metrics.port import Vector
+from alerting.rules.ask import Asker
+from alerting.rules.expression import parse_expression
+from tests.fakes.prometheus import FakeMetrics, vector
+
+AT = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
+ONE = vector(({"a": "b"}, 1.0))
+MANY = [f"m{n}" for n in range(120)]
+
+
+class Slow(FakeMetrics):
+    """Too slow for any query that holds `slow` and is not alone."""
+
+    async def instant(
+        self, expr: str, at: datetime | None = None, timeout: timedelta = timedelta(seconds=30)
+    ) -> Vector:
+        self.queries.append(expr)
+        if "slow" in expr and expr != "slow":
+            raise QueryTimeout("too slow")
+        return Vector(())
+
+
+async def ask(asker: Asker, texts: Sequence[str]) -> dict[str, object]:
+    return dict(await asker.ask([parse_expression(text) for text in texts], AT))
+
+
+def asker(metrics: FakeMetrics) -> Asker:
+    return Asker(metrics, timeout=timedelta(seconds=5))
+
+
+async def test_asks_in_batches_of_fifty() -> None:
+    metrics = FakeMetrics({"m7": ONE})
+    answers = await ask(asker(metrics), MANY)
+    assert [query.count("label_replace") for query in metrics.queries] == [50, 50, 20]
+    assert answers["m7"] == ONE.samples
+    assert answers["m8"] == ()
+
+
+async def test_offenders_are_asked_alone_until_they_are_trusted_again() -> None:
+    metrics = FakeMetrics({"m7": BadQuery("no"), "m30": BadQuery("no")})
+    one = asker(metrics)
+    answers = await ask(one, MANY)
+    assert sum(isinstance(answer, AlertingError) for answer in answers.values()) == 2
+    metrics.queries.clear()
+    await ask(one, MANY)
+    assert sorted(query.count("label_replace") for query in metrics.queries) == [0, 0, 18, 50, 50]
+    one.forget(MANY)
+    metrics.answers = {}
+    metrics.queries.clear()
+    await ask(one, MANY)
+    assert [query.count("label_replace") for query in metrics.queries] == [50, 50, 20]
+
+
+async def test_a_slow_expression_ends_up_alone_and_the_others_answer() -> None:
+    one = asker(Slow({}))
+    texts = ["slow", *MANY[:99]]
+    for _ in range(8):
+        answers = await ask(one, texts)
+    assert not any(isinstance(answer, AlertingError) for answer in answers.values())
+
+
+@pytest.mark.parametrize("failure", [TemporaryFailure("away"), PermanentFailure("401", "sign in")])
+async def test_stops_asking_a_source_that_fails(failure: AlertingError) -> None:
+    metrics = FakeMetrics({})
+    metrics.failure = failure
+    answers = await ask(asker(metrics), [f"m{n}" for n in range(1000)])
+    assert len(answers) == 1000
+    assert all(isinstance(answer, AlertingError) for answer in answers.values())
+    assert len(metrics.queries) <= 6

@@ -1,0 +1,94 @@
+"""What the source makes of answers that a healthy Prometheus never gives."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import timedelta
+
+import aiohttp
+import pytest
+from aiohttp import web
+
+from alerting.errors import AlertingError, BadQuery, PermanentFailure, QueryTimeout, TemporaryFailure
+from alerting.metrics.port import Sample, Vector
+from alerting.metrics.prometheus import PrometheusSource
+
+Serve = Callable[[web.StreamResponse], Awaitable[PrometheusSource]]
+
+
+@pytest.fixture
+async def serve() -> AsyncIterator[Serve]:
+    """A source whose server always gives this response."""
+    runners: list[web.AppRunner] = []
+    async with aiohttp.ClientSession() as session:
+
+        async def start(response: web.StreamResponse) -> PrometheusSource:
+            async def answer(request: web.Request) -> web.StreamResponse:
+                assert request.headers["Accept-Encoding"] == "identity"
+                return response
+
+            app = web.Application()
+            app.router.add_post("/api/v1/query", answer)
+            runner = web.AppRunner(app)
+            await runner.setup()
+            runners.append(runner)
+            site = web.TCPSite(runner, "127.0.0.1", 0)
+            await site.start()
+            return PrometheusSource(session, f"http://127.0.0.1:{runner.addresses[0][1]}", max_bytes=1000)
+
+        yield start
+    for runner in runners:
+        await runner.cleanup()
+
+
+def said(status: int, kind: str) -> web.Response:
+    body = {"status": "error", "errorType": kind, "error": "it said so"}
+    return web.json_response(body, status=status, headers={"Retry-After": "7"})
+
+
+@pytest.mark.parametrize(
+    ("response", "failure", "told"),
+    [
+        (said(400, "bad_data"), BadQuery, "bad_data: it said so; correct the query"),
+        (said(422, "execution"), BadQuery, "execution: it said so; correct the query"),
+        (said(503, "timeout"), QueryTimeout, "timeout: it said so"),
+        (said(500, "internal"), TemporaryFailure, "internal: it said so"),
+        (said(429, "unavailable"), TemporaryFailure, "unavailable: it said so"),
+        (web.Response(status=401, text="who?"), PermanentFailure, "answered 401: who?; give credentials"),
+        (web.Response(status=404), PermanentFailure, "answered 404: nothing; check that"),
+        (web.Response(text="<html>"), TemporaryFailure, "not Prometheus' format: JSON is malformed"),
+        (web.json_response({"status": "success"}), TemporaryFailure, "data is missing"),
+        (web.json_response({"a": 1}), TemporaryFailure, "missing required field `status`"),
+        (
+            web.json_response({"status": "success", "data": {"resultType": "streams", "result": []}}),
+            TemporaryFailure,
+            'resultType is "streams"',
+        ),
+        (
+            web.json_response({"status": "success", "data": {"resultType": "vector", "result": [{"metric": 3}]}}),
+            TemporaryFailure,
+            "Expected `object`, got `int`",
+        ),
+        (web.Response(text="x" * 2000), BadQuery, "larger than 1000 bytes; aggregate or narrow the query"),
+    ],
+)
+async def test_tells_what_was_wrong(
+    serve: Serve, response: web.Response, failure: type[AlertingError], told: str
+) -> None:
+    source = await serve(response)
+    with pytest.raises(failure) as raised:
+        await source.instant("up")
+    assert type(raised.value) is failure
+    assert told in str(raised.value)
+
+
+async def test_knows_when_to_try_again(serve: Serve) -> None:
+    source = await serve(said(503, "unavailable"))
+    with pytest.raises(TemporaryFailure) as raised:
+        await source.instant("up")
+    assert raised.value.retry_after == timedelta(seconds=7)
+
+
+async def test_a_native_histogram_counts_as_zero(serve: Serve) -> None:
+    series = {"metric": {"a": "b"}, "histogram": [1.0, {"count": "3", "sum": "4"}]}
+    body = {"status": "success", "data": {"resultType": "vector", "result": [series]}}
+    source = await serve(web.json_response(body))
+    assert await source.instant("up") == Vector((Sample({"a": "b"}, 0.0),))
