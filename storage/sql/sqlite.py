@@ -31,7 +31,7 @@ CONNECT: Final[dict[str, Any]] = {"timeout": BUSY.total_seconds()}
 
 REMEDIES: Final = {
     sqlite3.SQLITE_FULL: "Free some space on its disk",
-    sqlite3.SQLITE_IOERR: "Check the disk it is on",
+    sqlite3.SQLITE_IOERR: "Check that its disk has space left and is sound",
     sqlite3.SQLITE_READONLY: "Give this user the right to write the file and its folder",
     sqlite3.SQLITE_CANTOPEN: "Check that the path names a file this user may read and write",
     sqlite3.SQLITE_PERM: "Give this user the right to write the file and its folder",

@@ -14,7 +14,7 @@ EACH = 15
 
 
 async def take(follower: AsyncIterator[Event], count: int) -> list[Event]:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         return [await anext(follower) for _ in range(count)]
 
 
