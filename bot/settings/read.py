@@ -89,6 +89,11 @@ class Settings:
         return (self.environment.prometheus_url or self.file.prometheus).rstrip("/")
 
     @property
+    def board_url(self) -> str:
+        """The address people reach the board at."""
+        return (self.file.http.public_url or f"http://{self.host}:{self.port}").rstrip("/")
+
+    @property
     def host(self) -> str:
         """The address to listen on."""
         return self.environment.pilothouse_host or self.file.http.host

@@ -1,0 +1,121 @@
+"""Puts the speaking side of chat together, and the listening side once there is somebody to listen for."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import aiohttp
+from slack_bolt.app.async_app import AsyncApp
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.chat.ledger import Ledger
+from bot.chat.live import Live, Teller
+from bot.chat.outbox import Outbox
+from bot.chat.pager import ChatPager
+from bot.chat.slack import SlackPlatform
+from bot.chat.tellers import mention_by
+from bot.commands import OpenDeployForm, Vocabulary
+from bot.home import HomeTab
+from bot.inputs.slack.app import build_app
+from bot.inputs.slack.listeners import Door, SlackListeners
+from bot.inputs.slack.reply import PrivateReply
+from bot.inputs.slack.tasks import Tasks
+from bot.readings import Readings
+from bot.settings.read import Settings
+from bot.views.blocks import Mention
+from bot.views.forms import render_deploy_form
+from bot.views.outcome import render_outcome
+from engine.catalog import Catalog
+from engine.security.identity import Directory
+from storage.database import Database
+
+
+@dataclass(frozen=True, slots=True)
+class Speaking:
+    """What sends messages."""
+
+    platform: SlackPlatform
+    ledger: Ledger
+    outbox: Outbox
+    pager: ChatPager
+    mention: Mention
+    client: AsyncWebClient
+    session: aiohttp.ClientSession
+
+
+def build_speaking(
+    settings: Settings,
+    database: Database,
+    session: aiohttp.ClientSession,
+    directory: Callable[[], Directory],
+    *,
+    now: Callable[[], datetime],
+) -> Speaking:
+    """The client keeps no retry handlers: the outbox and the ledger decide what is sent again."""
+    environment = settings.environment
+    client = AsyncWebClient(
+        token=environment.slack_bot_token, base_url=environment.slack_api_url, session=session, retry_handlers=[]
+    )
+    platform = SlackPlatform(client)
+    ledger = Ledger(database.records, platform, now=now)
+    outbox = Outbox(platform, ledger, now=now)
+    mention = mention_by(directory)
+    pager = ChatPager(outbox, ledger, platform, directory, mention)
+    return Speaking(platform, ledger, outbox, pager, mention, client, session)
+
+
+@dataclass(frozen=True, slots=True)
+class Listening:
+    """What hears people: the bolt app, its tasks, the Home tab, and the messages that follow the log."""
+
+    app: AsyncApp
+    tasks: Tasks
+    home: HomeTab
+    live: Live
+    listeners: SlackListeners
+
+
+def build_listening(
+    settings: Settings,
+    database: Database,
+    speaking: Speaking,
+    door: Door,
+    readings: Readings,
+    catalog: Callable[[], Catalog],
+    directory: Callable[[], Directory],
+    tellers: list[Teller],
+    *,
+    now: Callable[[], datetime],
+) -> Listening:
+    """Everything between a delivery and the door."""
+    tasks = Tasks()
+    home = HomeTab(speaking.platform, readings, directory, speaking.mention, now=now)
+    listeners = SlackListeners(
+        door=door,
+        claims=database.claims,
+        vocabulary=lambda: Vocabulary.of(catalog()),
+        render=lambda command, response: render_outcome(command, response, mention=speaking.mention),
+        reply=PrivateReply(speaking.session, speaking.outbox),
+        deploy_form=lambda command: _deploy_form(command, catalog(), readings),
+        open_form=speaking.platform.open_view,
+        publish_home=home.opened,
+        now=now,
+    )
+    app = build_app(speaking.client, listeners, tasks, signing_secret=settings.environment.slack_signing_secret)
+    live = Live(database.log, database.records, speaking.outbox, speaking.ledger, tellers, now=now)
+    return Listening(app, tasks, home, live, listeners)
+
+
+async def _deploy_form(command: OpenDeployForm, catalog: Catalog, readings: Readings) -> Mapping[str, Any]:
+    # A trigger lives three seconds, so the list of versions may cost one at most.
+    try:
+        async with asyncio.timeout(1):
+            versions = await readings.versions()
+    except TimeoutError:
+        versions = {}
+    services = [str(name) for name in catalog.services]
+    return render_deploy_form(services, [str(name) for name in catalog.environments], versions, chosen=command.service)

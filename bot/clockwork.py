@@ -1,0 +1,104 @@
+"""What happens by the clock: health checks, rules, the Home tab. One replica holds the lease to act."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from apscheduler.schedulers.asyncio import AsyncIOScheduler
+
+from storage.errors import StorageError
+from storage.leases import Lease, Leases
+
+log = logging.getLogger(__name__)
+
+TTL: Final = timedelta(seconds=9)
+NAME: Final = "clockwork"
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """Something done every `every`. `shared` jobs run on the replica that holds the lease only."""
+
+    name: str
+    every: timedelta
+    run: Callable[[datetime], Awaitable[None]]
+    shared: bool = True
+
+
+class Clockwork:
+    """Runs jobs. A late one runs once, not as often as it was missed; one that fails is logged and goes on."""
+
+    def __init__(
+        self,
+        jobs: Sequence[Job],
+        leases: Leases,
+        holder: str,
+        *,
+        now: Callable[[], datetime],
+        taken: Callable[[], Awaitable[None]],
+    ) -> None:
+        self._jobs = jobs
+        self._leases = leases
+        self._holder = holder
+        self._now = now
+        self._taken = taken
+        self._lease: Lease | None = None
+        self._ready = False
+        self._scheduler = AsyncIOScheduler(timezone="UTC")
+
+    async def start(self) -> None:
+        """Take the lease if it is free, then begin."""
+        await self._keep(self._now())
+        self._add(Job("lease", TTL / 3, self._keep, shared=False))
+        for job in self._jobs:
+            self._add(job)
+        self._scheduler.start()
+
+    async def stop(self) -> None:
+        """End all timers and give the lease back."""
+        if self._scheduler.running:
+            self._scheduler.shutdown(wait=False)
+        if self._lease is not None:
+            try:
+                await self._leases.release(self._lease)
+            except StorageError as error:
+                log.warning("the lease stays until it expires: %s", error)
+
+    def _add(self, job: Job) -> None:
+        self._scheduler.add_job(
+            self._fire,
+            "interval",
+            args=(job,),
+            seconds=job.every.total_seconds(),
+            id=job.name,
+            name=job.name,
+            coalesce=True,
+            max_instances=1,
+            misfire_grace_time=None,
+        )
+
+    async def _fire(self, job: Job) -> None:
+        if job.shared and not self._ready:
+            return
+        try:
+            await job.run(self._now())
+        except Exception:
+            log.exception("%s failed and is tried again at its next time", job.name)
+
+    async def _keep(self, _: datetime) -> None:
+        try:
+            if self._lease is not None:
+                self._lease = await self._leases.renew(self._lease, TTL)
+            else:
+                self._lease = await self._leases.acquire(NAME, self._holder, TTL)
+                if self._lease is not None:
+                    await self._taken()
+            self._ready = self._lease is not None
+        except StorageError as error:
+            # Without the database nobody knows who holds the lease, so nobody acts on it.
+            self._ready, self._lease = False, None
+            log.warning("the clock stands still: %s", error)

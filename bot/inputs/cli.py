@@ -1,0 +1,137 @@
+"""The command line: serve, demo, check, proxy, rules check, token. Says what is wrong in plain words."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Final
+
+DEFAULT: Final = Path("pilothouse.yaml")
+USAGE: Final = 2
+FAILED: Final = 1
+
+Run = Callable[[argparse.Namespace], int]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; the exit code."""
+    options = _parser().parse_args(arguments)
+    run: Run = options.run
+    return run(options)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="pilothouse", description="Deploy, watch, approve, roll back, get paged and acknowledge from chat."
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    _command(commands, "serve", _serve, "run the product")
+    _command(commands, "check", _check, "check the settings and rule files")
+    demo = _command(commands, "demo", _demo, "run everything on this machine, to try it", config=False)
+    demo.add_argument("--data", type=Path, default=Path(".pilothouse/demo"), help="folder for everything it writes")
+    demo.add_argument("--port", type=int, default=8080, help="first of its six ports (default: %(default)s)")
+    proxy = commands.add_parser("proxy", help="the reverse proxy, a process of its own; serve starts it when needed")
+    proxy.add_argument("--directory", type=Path, required=True, help="folder with its socket and routes")
+    proxy.set_defaults(run=_proxy)
+    rules = commands.add_parser("rules", help="work with rule files")
+    checks = rules.add_subparsers(required=True, metavar="COMMAND").add_parser("check", help="check rule files")
+    checks.add_argument("files", nargs="+", help="files or patterns")
+    checks.set_defaults(run=_rules_check)
+    tokens = commands.add_parser("token", help="bearer tokens for the API").add_subparsers(
+        required=True, metavar="COMMAND"
+    )
+    create = _command(tokens, "create", _token_create, "make a token; it is shown once")
+    create.add_argument("--person", required=True, help="id of the person it acts as, from the settings file")
+    create.add_argument("--name", required=True, help="what it is for")
+    _command(tokens, "list", _token_list, "show all tokens, without their text")
+    revoke = _command(tokens, "revoke", _token_revoke, "end a token")
+    revoke.add_argument("id", help="the id that list shows")
+    return parser
+
+
+def _command(commands: object, name: str, run: Run, text: str, *, config: bool = True) -> argparse.ArgumentParser:
+    parser: argparse.ArgumentParser = commands.add_parser(name, help=text)  # type: ignore[attr-defined]
+    if config:
+        parser.add_argument("--config", type=Path, default=DEFAULT, help="settings file (default: %(default)s)")
+    parser.set_defaults(run=run)
+    return parser
+
+
+# Rooms are imported by the command that needs them: `check` should not wait for Slack's client to load.
+
+
+def _serve(options: argparse.Namespace) -> int:
+    from bot.serve import serve  # noqa: PLC0415
+
+    return serve(options.config)
+
+
+def _demo(options: argparse.Namespace) -> int:
+    from bot.demo.run import demo  # noqa: PLC0415
+
+    return demo(options.data, options.port)
+
+
+def _proxy(options: argparse.Namespace) -> int:
+    from engine.infrastructure.balancers.proxy_process import main as run_proxy  # noqa: PLC0415
+
+    return run_proxy(options.directory)
+
+
+def _check(options: argparse.Namespace) -> int:
+    from bot.settings import SettingsWrong, load_settings  # noqa: PLC0415
+
+    try:
+        settings = load_settings(options.config)
+    except SettingsWrong as wrong:
+        print(wrong, file=sys.stderr)
+        return FAILED
+    patterns = [str(settings.resolve(pattern)) for pattern in settings.file.rules]
+    if _check_rules(patterns):
+        return FAILED
+    services, people = len(settings.file.services), len(settings.file.people)
+    print(f"{options.config} is right: {services} services, {people} people.")
+    return 0
+
+
+def _rules_check(options: argparse.Namespace) -> int:
+    return _check_rules(options.files)
+
+
+def _check_rules(patterns: Sequence[str]) -> int:
+    from alerting.rules.load import load_rule_files  # noqa: PLC0415
+
+    loaded = load_rule_files(patterns)
+    for problem in loaded.problems:
+        print(problem, file=sys.stderr)
+    for pattern in loaded.unmatched:
+        print(f"No file matches {pattern}.", file=sys.stderr)
+    if loaded.problems:
+        return FAILED
+    print(f"{sum(len(group.rules) for group in loaded.groups)} rules in {len(loaded.groups)} groups are right.")
+    return 0
+
+
+def _token_create(options: argparse.Namespace) -> int:
+    from bot.inputs.token_commands import create  # noqa: PLC0415
+
+    return asyncio.run(create(options.config, options.person, options.name))
+
+
+def _token_list(options: argparse.Namespace) -> int:
+    from bot.inputs.token_commands import show  # noqa: PLC0415
+
+    return asyncio.run(show(options.config))
+
+
+def _token_revoke(options: argparse.Namespace) -> int:
+    from bot.inputs.token_commands import revoke  # noqa: PLC0415
+
+    return asyncio.run(revoke(options.config, options.id))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,112 @@
+"""The one HTTP port: board, API, Slack's deliveries, service discovery, health and metrics."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from typing import Final
+
+from aiohttp import web
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, generate_latest
+
+from bot.app import Pilothouse
+from bot.board.routes import add_board_routes
+from bot.discovery import discover
+from bot.inputs.api.routes import add_api_routes
+from bot.inputs.slack.http import add_slack_routes
+from storage.errors import StorageError
+
+log = logging.getLogger(__name__)
+
+SHUTDOWN: Final = timedelta(seconds=3)
+LARGEST_BODY: Final = 1024 * 1024
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+class PortTaken(Exception):
+    """Somebody else listens where we should."""
+
+    def __init__(self, host: str, port: int, reason: str) -> None:
+        super().__init__(
+            f"Can't listen on {host}:{port}: {reason}. "
+            "Choose another port with PILOTHOUSE_PORT or http.port in the settings."
+        )
+
+
+@asynccontextmanager
+async def serving(house: Pilothouse) -> AsyncIterator[str]:
+    """Serve until the block ends; gives the address. Raises PortTaken."""
+    settings = house.ground.settings
+    runner = web.AppRunner(build_web(house), access_log=None, shutdown_timeout=SHUTDOWN.total_seconds())
+    await runner.setup()
+    try:
+        site = web.TCPSite(runner, settings.host, settings.port)
+        try:
+            await site.start()
+        except OSError as error:
+            raise PortTaken(settings.host, settings.port, error.strerror or str(error)) from error
+        port = runner.addresses[0][1]
+        yield f"http://{settings.host}:{port}"
+    finally:
+        await runner.cleanup()
+
+
+def build_web(house: Pilothouse) -> web.Application:
+    """All addresses."""
+    app = web.Application(client_max_size=LARGEST_BODY)
+    add_slack_routes(
+        app, house.listening.app, house.ground.settings.environment.slack_signing_secret, now=house.ground.now
+    )
+    add_api_routes(app, house)
+    add_board_routes(app, house)
+    app.router.add_get("/sd/prometheus", _discovery(house))
+    app.router.add_get("/healthz", _health)
+    app.router.add_get("/readyz", _ready(house))
+    app.router.add_get("/metrics", _metrics(house))
+    return app
+
+
+async def _health(_: web.Request) -> web.Response:
+    """The process answers."""
+    return web.json_response({"status": "ok"})
+
+
+def _discovery(house: Pilothouse) -> Handler:
+    async def discovery(_: web.Request) -> web.Response:
+        return web.json_response(await discover(house.ground, house.engine))
+
+    return discovery
+
+
+def _ready(house: Pilothouse) -> Handler:
+    async def ready(_: web.Request) -> web.Response:
+        """Ready when the database answers. Chat that is away does not make us unready: nothing is lost meanwhile."""
+        try:
+            await house.ground.database.ping()
+        except StorageError as error:
+            return web.json_response({"status": "not ready", "reason": error.reason}, status=503)
+        chat = house.socket is None or await house.socket.connected()
+        return web.json_response({"status": "ready", "chat": "connected" if chat else "away"})
+
+    return ready
+
+
+def _metrics(house: Pilothouse) -> Handler:
+    async def metrics(_: web.Request) -> web.Response:
+        registry = CollectorRegistry()
+        outbox = house.speaking.outbox
+        values = {
+            "pilothouse_chat_backlog": ("Messages that wait to be sent.", outbox.backlog()),
+            "pilothouse_chat_sent": ("Messages sent since start.", outbox.sent),
+            "pilothouse_chat_refused": ("Messages the platform refused since start.", outbox.refused),
+            "pilothouse_deployments_in_flight": ("Deployments under way.", len(await house.engine.journal.in_flight())),
+            "pilothouse_alerts": ("Pending and firing alerts.", len(house.alerting.watch.rows())),
+        }
+        for name, (text, value) in values.items():
+            Gauge(name, text, registry=registry).set(value)
+        return web.Response(body=generate_latest(registry), headers={"Content-Type": CONTENT_TYPE_LATEST})
+
+    return metrics
