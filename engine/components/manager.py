@@ -113,27 +113,28 @@ class ComponentManager:
     async def observe(self, place: Placement) -> Sequence[Instance]:
         """All instances, judged by checks no older than the health interval. Changes seen in passing are recorded."""
         async with self._turns[place.service, place.environment]:
-            judged = await self._look(place, anew=False)
+            judged, _ = await self._look(place, anew=False)
         return [replace(one.instance, health=one.tally.health, note=one.tally.reason) for one in judged]
 
     async def check(self, place: Placement) -> None:
         """The scheduled health check: look at every instance, record what changed, and repair what may be."""
         async with self._turns[place.service, place.environment]:
-            judged = await self._look(place, anew=True)
-            component = await self._journal.load(place.service, place.environment)
+            judged, component = await self._look(place, anew=True)
             if component is not None:
                 await self._repair(place, component, judged)
 
-    async def _look(self, place: Placement, *, anew: bool) -> Sequence[Judged]:
+    async def _look(self, place: Placement, *, anew: bool) -> tuple[Sequence[Judged], Component | None]:
         component = await self._journal.load(place.service, place.environment)
         instances = await self._manager.observe(place)
         self._adopt(component, instances)
         tallies = await asyncio.gather(*(self._judge(place, one, anew) for one in instances))
         judged = [Judged(*pair) for pair in zip(instances, tallies, strict=True)]
-        if component is not None:
-            await self._change(place, lambda one: sightings(one, judged), self._now())
-            self._book.forget(set(component.instances) - {one.id for one in instances})
-        return judged
+        if component is None:
+            return judged, None
+        self._book.forget(set(component.instances) - {one.id for one in instances})
+        if not sightings(component, judged):
+            return judged, component  # the usual case costs one read
+        return judged, await self._change(place, lambda one: sightings(one, judged), self._now())
 
     def _adopt(self, component: Component | None, instances: Sequence[Instance]) -> None:
         """What ran before this process did keeps the health it was recorded with, until its checks say otherwise."""

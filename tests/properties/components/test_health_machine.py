@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
@@ -73,3 +74,4 @@ class Health(RuleBasedStateMachine):
 
 
 TestHealth = Health.TestCase
+TestHealth.settings = settings(max_examples=60, deadline=None)
