@@ -23,7 +23,7 @@ from alerting.routing.route import Route, Routing, group_key, route
 from storage.errors import Conflict, KeyTaken, StorageError
 
 _TRIES: Final = 10  # when other replicas open and close the same incidents meanwhile
-_EARLY_ENDS: Final = 10_000  # ends that came before their firing, remembered
+_ENDS: Final = 10_000  # remembered, for an end may be told before its firing
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,7 @@ class IncidentDesk:
         self._changes = changes
         self._durable = durable
         self._now = now
-        self._early_ends: OrderedDict[str, datetime] = OrderedDict()
+        self._ends: OrderedDict[str, datetime] = OrderedDict()
         self._started: set[IncidentId] = set()
 
     async def adopt(self) -> None:
@@ -82,6 +82,7 @@ class IncidentDesk:
         Raises TemporaryFailure when others kept overtaking it, StorageUnavailable; take the same changes again then.
         """
         left = newest(changes)
+        self._remember_ends(left)
         for _ in range(_TRIES):
             if not left:
                 return
@@ -122,7 +123,7 @@ class IncidentDesk:
         for change in changes:
             key = self._key(change.alert)
             home = index.home(change.alert.fingerprint, key)
-            if not self._ended_early(change):
+            if not self._ended_before(change):
                 (joining[home] if home else opening_[key]).append(change)
         joined = [one for home, some in joining.items() if not await self._join(home, some) for one in some]
         return joined + [one for key, some in opening_.items() if not await self._open(key, some) for one in some]
@@ -133,9 +134,9 @@ class IncidentDesk:
     def _route(self, alert: IncidentAlert) -> Route:
         return route(alert.labels, self._routing.routes, self._routing.default)
 
-    def _ended_early(self, change: AlertChange) -> bool:
-        """Whether a firing comes after its own end."""
-        ended = self._early_ends.get(change.alert.fingerprint)
+    def _ended_before(self, change: AlertChange) -> bool:
+        """Whether a firing is told after its own end."""
+        ended = self._ends.get(change.alert.fingerprint)
         return not change.ends and ended is not None and change.alert.since <= ended
 
     async def _join(self, home: IncidentId, changes: Sequence[AlertChange]) -> bool:
@@ -155,7 +156,6 @@ class IncidentDesk:
     async def _open(self, key: str, changes: Sequence[AlertChange]) -> bool:
         """Open the group's incident when an alert asks for it; False when somebody else was quicker."""
         previous = await self._journal.latest_for(key)
-        self._remember_ends(changes)
         alerts = opening_alerts(previous, changes)
         if not alerts:
             return True
@@ -198,10 +198,10 @@ class IncidentDesk:
     def _remember_ends(self, changes: Iterable[AlertChange]) -> None:
         """Memory is enough: senders repeat an end for minutes, so after a restart the next one closes the incident."""
         for alert in (change.alert for change in changes if change.ends):
-            known = self._early_ends.pop(alert.fingerprint, alert.since)
-            self._early_ends[alert.fingerprint] = max(known, alert.since)
-        while len(self._early_ends) > _EARLY_ENDS:
-            self._early_ends.popitem(last=False)
+            known = self._ends.pop(alert.fingerprint, alert.since)
+            self._ends[alert.fingerprint] = max(known, alert.since)
+        while len(self._ends) > _ENDS:
+            self._ends.popitem(last=False)
 
     async def _start(self, incident: IncidentId) -> None:
         """Once per process and incident; the durable engine leaves a loop that runs alone."""

@@ -134,9 +134,9 @@ def joins(incident: Incident, change: AlertChange) -> bool:
 def _one(incident: Incident, change: AlertChange) -> IncidentEvent | None:
     told = change.alert
     known = incident.alert(told.fingerprint)
-    if known is None and _is_settled(incident.settled, told):
-        return None
-    if known is None or told.since > known.since:
+    if known is None:
+        return None if change.ends or _is_settled(incident.settled, told) else AlertJoined(told)
+    if told.since > known.since:
         return AlertEnded(told) if change.ends else AlertJoined(told)
     if told.since < known.since or not known.firing:
         return None

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from functools import cached_property
-from itertools import pairwise
+from itertools import islice, pairwise
 from typing import Final, Literal, TypeAlias
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -24,6 +24,7 @@ _DAYS: Final = {"daily": 1, "weekly": 7}
 _CLOCK: Final = re.compile(r"([01]\d|2[0-3]):([0-5]\d)")
 _DAY: Final = timedelta(days=1)
 _INSTANT: Final = timedelta(microseconds=1)
+_FOREVER: Final = datetime.max.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,12 +128,8 @@ def next_on_call(rotation: Rotation, at: datetime) -> PersonId | None:
     now = on_call(rotation, at)
     if now is None:
         return None
-    coming = now
-    for _ in range(len(rotation.people) + 2 * len(rotation.overrides)):
-        coming = on_call(rotation, coming.until) or coming
-        if coming.person != now.person:
-            break
-    return coming.person
+    coming = islice(shifts(rotation, now.until, _FOREVER), len(rotation.people) + 2 * len(rotation.overrides))
+    return next((shift.person for shift in coming if shift.person != now.person), now.person)
 
 
 Owner: TypeAlias = tuple[Literal["override", "turn"], int]

@@ -33,10 +33,6 @@ class Expression:
     kind: Kind
     reads_alerts: frozenset[str] | None = frozenset()
 
-    def depends_on(self, alert: str) -> bool:
-        """Whether the result may depend on the state of the alert of this name."""
-        return self.reads_alerts is None or alert in self.reads_alerts
-
 
 def parse_expression(text: str) -> Expression:
     """Read PromQL; raises ValueError with what is wrong, also when it is nested or chained too deep for us."""

@@ -195,6 +195,7 @@ class LocalManager:
         process = record.process
         if processes.is_alive(process):
             processes.signal_group(process.pid, signal.SIGTERM)
+            processes.signal_group(process.pid, signal.SIGCONT)  # a stopped one could not hear it
             ended = await processes.wait_end(process, patience)
             # Also after a good end: what it started itself must not stay.
             processes.signal_group(process.pid, signal.SIGKILL)

@@ -2,143 +2,37 @@
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack
-from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-import pytest_asyncio
-from playwright.async_api import Browser, ConsoleMessage, Page, async_playwright, expect
+from playwright.async_api import Browser, expect
 
-from bot.workspace import ChannelSpec, Manifest, Workspace, random_config
-from bot.workspace.manifest import Shortcut, SlashCommand
-from tests.browser.workspace_stub import StandInApp, never
+from bot.workspace import Workspace, random_config
+from tests.browser.workspace_stub import (
+    CHANNELS,
+    CHROMIUM,
+    MANIFEST,
+    House,
+    Json,
+    a_browser,
+    a_house,
+    actions,
+    button,
+    composer,
+    log,
+    mrkdwn,
+    never,
+    plain,
+    say,
+)
 
-Json = dict[str, Any]
-
-CHROMIUM = Path("/usr/bin/chromium")
-FLAGS = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
+__all__ = ["a_browser", "a_house"]  # fixtures are found by standing here
 pytestmark = [
     pytest.mark.browser,
     pytest.mark.skipif(not CHROMIUM.exists(), reason="no Chromium: apt-get install chromium"),
 ]
-
-MANIFEST = Manifest(
-    name="Pilot",
-    bot_name="pilot",
-    commands=(
-        SlashCommand("/ops", "Everything there is", "help | status"),
-        SlashCommand("/oops", "Takes it back", ""),
-    ),
-    shortcuts=(Shortcut("Make an incident", "make_incident", "message", "From this message"),),
-)
-CHANNELS = (ChannelSpec("general", purpose="Talk"), ChannelSpec("deploys", topic="Ships"), ChannelSpec("random"))
-EVIL = "<img src=x onerror=alert(1)><script>alert(2)</script>"
-
-
-def plain(text: str) -> Json:
-    return {"type": "plain_text", "text": text}
-
-
-def mrkdwn(text: str) -> Json:
-    return {"type": "section", "text": {"type": "mrkdwn", "text": text}}
-
-
-def button(text: str, action_id: str, **more: Any) -> Json:
-    return {"type": "button", "text": plain(text), "action_id": action_id, "value": "v", **more}
-
-
-def actions(*elements: Json) -> Json:
-    return {"type": "actions", "block_id": "acts", "elements": list(elements)}
-
-
-@dataclass(slots=True)
-class House:
-    """A running workspace with its app, and a way to open pages in it."""
-
-    workspace: Workspace
-    app: StandInApp
-    open: Callable[..., Awaitable[Page]]
-
-    def channel(self, name: str) -> str:
-        return next(one.id for one in self.workspace.state.channels.values() if one.name == name)
-
-    async def post(self, channel: str, text: str, **more: Any) -> str:
-        answer = await self.app.web.chat_postMessage(channel=self.channel(channel), text=text, **more)
-        return str(answer["ts"])
-
-    async def open_modal(self, page: Page, view: Json) -> None:
-        """The app answers /ops with a modal; the person types the command."""
-
-        async def show(payload: Json) -> None:
-            await self.app.web.views_open(trigger_id=payload["trigger_id"], view=view)
-
-        self.app.on["/ops"] = show
-        await say(page, "/ops ")
-        await page.locator("dialog[open]").wait_for()
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module", name="browser")
-async def a_browser() -> AsyncIterator[Browser]:
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=str(CHROMIUM), args=FLAGS)
-        yield browser
-        await browser.close()
-
-
-@pytest_asyncio.fixture(loop_scope="module", name="house")
-async def a_house(request: pytest.FixtureRequest, browser: Browser) -> AsyncIterator[House]:
-    settings = getattr(request, "param", {})
-    config = random_config(manifest=MANIFEST, channels=CHANNELS, team_name="Harbour", rates=None, **settings)
-    faults: list[str] = []
-    async with AsyncExitStack() as stack:
-        workspace = await stack.enter_async_context(Workspace(config))
-        app = await stack.enter_async_context(StandInApp(workspace))
-        context = await browser.new_context(viewport={"width": 1200, "height": 760})
-        stack.push_async_callback(context.close)
-
-        async def open_page(place: str = "", user: str = "U0ADA", **viewport: int) -> Page:
-            page = await context.new_page()
-            page.set_default_timeout(5000)
-            page.on("pageerror", lambda error: faults.append(str(error)))
-            page.on("console", lambda message: faults.extend(_policy_fault(message)))
-            if viewport:
-                await page.set_viewport_size({"width": viewport["width"], "height": viewport["height"]})
-            await page.goto(f"{workspace.url}#/{user}/{place}")
-            await expect(page.locator(".person")).to_contain_text("You are")
-            return page
-
-        yield House(workspace, app, open_page)
-    assert faults == []
-
-
-def _policy_fault(message: ConsoleMessage) -> list[str]:
-    return [message.text] if "Content Security Policy" in message.text else []
-
-
-def composer(page: Page) -> Any:
-    return page.locator("ws-conversation textarea.composer-text")
-
-
-def log(page: Page) -> Any:
-    return page.locator("ws-conversation .log")
-
-
-async def say(page: Page, text: str) -> None:
-    await composer(page).fill(text)
-    await composer(page).press("Enter")
 
 
 @pytest.mark.asyncio(loop_scope="module")
@@ -150,30 +44,6 @@ async def test_a_newcomer_lands_in_general_as_the_first_person(house: House) -> 
     await expect(log(page).locator(".message")).to_contain_text("Hello world, it is <b>me</b> & @grace")
     await expect(log(page).locator("strong", has_text="world")).to_be_visible()
     await expect(composer(page)).to_have_value("")
-
-
-@pytest.mark.asyncio(loop_scope="module")
-async def test_nothing_that_was_written_becomes_markup(house: House) -> None:
-    blocks = [
-        {"type": "header", "text": plain(EVIL)},
-        mrkdwn(f"{EVIL} *<javascript:alert(3)|click>* <data:text/html,x|data> <https://example.org/?a=1&amp;b=2|fine>"),
-        {"type": "context", "elements": [{"type": "plain_text", "text": EVIL}]},
-        {"type": "image", "image_url": "https://127.0.0.1:9/x.png", "alt_text": EVIL},
-        actions(button(EVIL[:70], "evil")),
-    ]
-    await house.post("random", EVIL, blocks=blocks)
-    await house.post("random", EVIL, username=EVIL)
-    await house.post("random", EVIL, attachments=[{"title": EVIL, "title_link": "javascript:alert(4)", "text": EVIL}])
-    page = await house.open(house.channel("random"))
-    await expect(log(page).locator(".message")).to_have_count(3)
-    found = await page.evaluate("""() => ({
-        scripts: document.querySelectorAll("main script, main img[src='x']").length,
-        inline: document.querySelectorAll("main [onerror], main [style*=expression]").length,
-        links: [...document.querySelectorAll("main .message .content a")].map((a) => a.getAttribute("href")),
-    })""")
-    assert found["scripts"] == found["inline"] == 0
-    assert set(found["links"]) <= {"https://example.org/?a=1&b=2", "https://127.0.0.1:9/x.png"}
-    await expect(log(page).locator(".refused-link").first).to_have_text("click")
 
 
 @pytest.mark.asyncio(loop_scope="module")
@@ -503,73 +373,3 @@ async def test_the_page_mends_itself_when_the_workspace_restarts(browser: Browse
         await expect(page.locator("#banner")).to_have_text("Connected again.")
         await expect(log(page).locator(".message", has_text="Before")).to_have_count(1)
         await page.close()
-
-
-@pytest.mark.asyncio(loop_scope="module")
-async def test_mrkdwn_reads_as_slack_draws_it(house: House) -> None:
-    page = await house.open()
-    drawn = await page.evaluate(
-        """async (texts) => {
-            const { mrkdwn } = await import("./prose.js");
-            const users = { U1: { name: "ada" } };
-            const names = { you: "U1", user: (id) => users[id], channel: () => null, href: () => "#" };
-            return texts.map((text) => mrkdwn(text, names).innerHTML.replace(/ class="[^"]*"/g, ""));
-        }""",
-        [text for text, _ in PROSE],
-    )
-    assert drawn == [markup for _, markup in PROSE]
-
-
-def _lines(inside: str) -> str:
-    return f"<div>{inside}</div>"
-
-
-PROSE = [
-    ("*bold* _it_ ~gone~ `a*b*`", _lines("<strong>bold</strong> <em>it</em> <s>gone</s> <code>a*b*</code>")),
-    ("2*3*4 snake_case_name", _lines("2*3*4 snake_case_name")),
-    ("*a _b_ ~c~*", _lines("<strong>a <em>b</em> <s>c</s></strong>")),
-    ("&lt;b&gt; &amp;amp;", _lines("&lt;b&gt; &amp;amp;")),
-    ("```\nx *y*\n```\nz", '<pre tabindex="0">x *y*</pre>' + _lines("z")),
-    ("an ``` alone", _lines("an ``` alone")),
-    ("&gt; said\n&gt; twice\nme", "<blockquote>said<br>twice</blockquote>" + _lines("me")),
-    ("• a\n• b\n1. c", '<ul><li>a</li><li>b</li></ul><ol><li value="1">c</li></ol>'),
-    (
-        "<@U1> <@U9> <!here> <#C9|ops>",
-        _lines("<span>@ada</span> <span>@U9</span> <span>@here</span> <span>#ops</span>"),
-    ),
-    ("<!date^0^{nonsense}|then>", _lines("then")),
-    ("12:30:45 :nosuch:", _lines("12:30:45 :nosuch:")),
-    ("<javascript:alert(1)|x>", _lines('<span title="This link is not followed">x</span>')),
-]
-
-
-@pytest.mark.asyncio(loop_scope="module")
-async def test_dates_take_the_zone_of_the_reader(house: House) -> None:
-    page = await house.open()
-    shown = await page.evaluate("""async () => {
-        const { slackDate } = await import("./time.js");
-        const now = new Date(2026, 10, 24, 12, 0, 0);
-        const unix = new Date(2026, 10, 24, 9, 5, 7).getTime() / 1000;
-        const tokens = ["date_num", "date", "date_short", "date_long", "date_pretty", "time_secs", "ago"];
-        return tokens.map((token) => slackDate(`{${token}}`, unix, now));
-    }""")
-    assert shown == [
-        "2026-11-24",
-        "November 24th",
-        "Nov 24",
-        "Tuesday, November 24th",
-        "Today",
-        "9:05:07 AM",
-        "3 hours ago",
-    ]
-
-
-def test_no_script_or_style_stands_in_the_html() -> None:
-    """The Content-Security-Policy would refuse them, and the page would be broken without a word."""
-    page = Path(__file__).parents[2] / "bot" / "workspace" / "page"
-    html = (page / "index.html").read_text(encoding="utf-8")
-    assert re.findall(r"<script(?![^>]*src=)|\sstyle=|\son\w+=|https?://", html) == []
-    modules = {found.name for found in page.glob("*.js")}
-    assert modules == set(re.findall(r'"([\w]+\.js)"', html))
-    as_markup = re.compile(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write")
-    assert [found.name for found in page.glob("*.js") if as_markup.search(found.read_text("utf-8"))] == []

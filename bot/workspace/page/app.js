@@ -52,7 +52,8 @@ function showTitle(state) {
   const name = channel ? `${channel.is_im ? "" : "#"}${channelName(channel, state)}` : app?.name;
   const waiting = Object.values(state.channels).reduce((sum, one) => sum + (one.mentions ?? 0), 0);
   const parts = [name, displayName(state.users[state.you]), state.team.name].filter(Boolean);
-  document.title = `${waiting ? `(${waiting}) ` : ""}${parts.join(" · ")}`;
+  const news = Object.values(state.channels).some((one) => one.unread);
+  document.title = `${waiting ? `(${waiting}) ` : news ? "• " : ""}${parts.join(" · ")}`;
 }
 
 const banner = document.querySelector("#banner");

@@ -87,9 +87,9 @@ function imageBlock(block) {
 /** An image; its alternative text stands in when it cannot be had. */
 function image(data, style) {
   const address = data.image_url ?? data.slack_file?.url;
-  const url = safeUrl(new URL(address ?? "", document.baseURI).href);
+  const url = safeUrl(address ?? "");
   const instead = () => h("span", { class: `${style} image-missing` }, data.alt_text || "Image", url && [" ", link(url, "open")]);
-  if (!url || !address) return instead();
+  if (!url) return instead();
   const node = h("img", { class: style, alt: data.alt_text ?? "", src: url, loading: "lazy", referrerpolicy: "no-referrer" });
   if (data.image_width && data.image_height) Object.assign(node, { width: data.image_width, height: data.image_height });
   node.addEventListener("error", () => node.replaceWith(instead()));

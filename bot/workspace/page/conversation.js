@@ -147,7 +147,7 @@ export function appHead(app, channel, state, current) {
     h("a", { href: placeHash({ user: state.you, place }), "aria-current": current === name ? "page" : null }, label);
   return [
     h("h1", { class: "pane-title" }, avatar(state.users[app.bot_user] ?? app, "small"), h("span", null, app.name), h("span", { class: "badge" }, "App")),
-    h("nav", { class: "tabs", "aria-label": `${app.name} pages` }, tab("home", "Home", app.id), tab("messages", "Messages", channel?.id)),
+    h("nav", { class: "tabs", "aria-label": `${app.name} pages` }, tab("home", "Home", app.home === false ? null : app.id), tab("messages", "Messages", channel?.id)),
     !app.connected && h("span", { class: "offline", role: "status" }, icon("warning"), "Not connected"),
   ].filter(Boolean);
 }

@@ -67,7 +67,7 @@ const SAFE_SCHEMES = new Set(["http:", "https:", "mailto:", "tel:", "slack:"]);
 
 /** The address when its scheme may be followed, otherwise null (`javascript:`, `data:`, broken ones). */
 export function safeUrl(text) {
-  const url = URL.parse?.(text) ?? parsed(text);
+  const url = parsed(text);
   return url && SAFE_SCHEMES.has(url.protocol) ? url.href : null;
 }
 

@@ -61,7 +61,11 @@ async function tell(element, place, context, part) {
 /** Keep a new value; outside a form's inputs the app hears of it at once. */
 function put(element, place, context, part) {
   place.form.set(context.blockId, element, part);
-  if (!context.inForm || context.dispatch) tell(element, place, context, part);
+  tellValue(element, place, context);
+}
+
+function tellValue(element, place, context) {
+  if (!context.inForm || context.dispatch) tell(element, place, context, place.form.bind(context.blockId, element));
 }
 
 /** The element with the line that says when the app did not answer. */
@@ -213,7 +217,8 @@ function picker(element, place, context, settings) {
     placeholder: plain(element.placeholder) || (multi ? "Select options" : "Select an option"),
     multi,
     most: element.max_selected_items ?? Infinity,
-    props: { "aria-describedby": context.describedBy, id: context.inputId },
+    props: { "aria-describedby": context.describedBy, "aria-invalid": context.invalid ? "true" : null, id: context.inputId },
+    done: () => tellValue(element, place, context),
     ...settings,
   });
   return answering(made.field, element, place, context);
@@ -232,7 +237,8 @@ function optionSelect(element, place, context) {
     chosen: () => (multi ? value().selected_options : [value().selected_option].filter(Boolean)).map(pickable),
     choose: (picked) => {
       const options = picked.map((option) => option.value);
-      put(element, place, context, multi ? { selected_options: options } : { selected_option: options[0] ?? null });
+      const part = multi ? { selected_options: options } : { selected_option: options[0] ?? null };
+      place.form.set(context.blockId, element, part);
     },
   });
 }
@@ -255,7 +261,7 @@ function entitySelect(element, place, context) {
     chosen: () => (multi ? value() : [value()].filter(Boolean)).map(known),
     choose: (picked) => {
       const ids = picked.map((option) => option.value);
-      put(element, place, context, { [part]: multi ? ids : (ids[0] ?? null) });
+      place.form.set(context.blockId, element, { [part]: multi ? ids : (ids[0] ?? null) });
     },
   });
 }

@@ -66,7 +66,8 @@ export class MessageList {
   /** `context` is what a MessageRow needs; `onScroll` hears `{atEnd, atStart}`. */
   constructor(label, context, onScroll = () => {}) {
     this.context = { ...context, forms: new Forms() };
-    this.log = h("div", { class: "log", role: "log", "aria-label": label, "aria-relevant": "additions" });
+    // Busy until the first messages stand, or a screen reader would read them all out.
+    this.log = h("div", { class: "log", role: "log", "aria-label": label, "aria-relevant": "additions", "aria-busy": "true" });
     this.before = h("div", { class: "before" });
     this.node = h("div", { class: "scroller", tabindex: "-1" }, h("div", { class: "spacer" }), this.before, this.log);
     this.atEnd = true;
@@ -110,6 +111,7 @@ export class MessageList {
 
   draw(rows, state) {
     this.#steady(() => this.#reconcile(rows, state));
+    if (rows.length) requestAnimationFrame(() => this.log.setAttribute("aria-busy", "false"));
   }
 
   /** Change the content so that the first line in sight stays where it is. */

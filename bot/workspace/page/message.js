@@ -73,7 +73,7 @@ export class MessageRow {
     const parts = [];
     form.redraw(() => {
       if (message.blocks?.length) parts.push(drawBlocks(message.blocks, place));
-      else if (message.text) parts.push(h("div", { class: "text" }, mrkdwn(message.text, place.names)));
+      else if (message.text) parts.push(h("div", { class: message.subtype === "tombstone" ? "text unknown" : "text" }, mrkdwn(message.text, place.names)));
       parts.push((message.attachments ?? []).map((attachment) => drawAttachment(attachment, place)));
     });
     if (this.compact || !this.#isBlocks()) parts.push(" ", this.#edited());
@@ -122,7 +122,7 @@ export class MessageRow {
     this.tools = h("div", { class: "tools", role: "toolbar", "aria-label": "Message actions" },
       !this.context.inThread && !this.message.ephemeral &&
         iconButton("thread", "Reply in thread", () => this.openThread(), { "data-key": "reply" }),
-      iconButton("copy", "Copy text", () => this.#copy(), { "data-key": "copy" }),
+      navigator.clipboard && iconButton("copy", "Copy text", (event) => this.#copy(event.currentTarget), { "data-key": "copy" }),
       this.#shortcutButton());
     this.node.append(this.tools);
   }
@@ -131,9 +131,10 @@ export class MessageRow {
     if (!this.message.ephemeral) location.hash = this.#threadHref(this.message.thread_ts ?? this.message.ts);
   }
 
-  #copy() {
-    const text = this.node.querySelector(".content").innerText || plain(this.message.text);
-    navigator.clipboard?.writeText(text);
+  async #copy(button) {
+    await navigator.clipboard.writeText(this.node.querySelector(".content").innerText || plain(this.message.text));
+    button.replaceChildren(icon("check"));
+    button.title = "Copied";
   }
 
   #shortcutButton() {

@@ -94,7 +94,7 @@ class Modal extends HTMLElement {
 
   #buttons(view) {
     const close = h("button", { type: "button", class: "button", on: { click: () => this.#leave() } }, plain(view.close) || "Cancel");
-    this.submitButton = view.submit && h("button", { type: "submit", class: "button button-primary" }, h("span", null, plain(view.submit)));
+    this.submitButton = view.submit && h("button", { type: "submit", class: "button button-primary", disabled: Boolean(view.submit_disabled) }, h("span", null, plain(view.submit)));
     return [close, this.submitButton].filter(Boolean);
   }
 

@@ -1,7 +1,7 @@
 /** A select as Slack draws it: a field that opens a list with a filter; one choice or several. */
 
 import { freshId, h, icon } from "./dom.js";
-import { popup } from "./popup.js";
+import { popup, replacePopup } from "./popup.js";
 import { plain } from "./prose.js";
 
 const FILTER_FROM = 7;
@@ -9,13 +9,13 @@ const TYPING_PAUSE = 150;
 
 /**
  * `load(query)` gives groups `[{label, options: [{key, label, note, value}]}]`, now or later; `chosen()`
- * gives the present options; `choose(options)` takes the new ones.
+ * gives the present options; `choose(options)` takes the new ones, `done()` hears the end of choosing.
  */
 export class Picker {
   #open = null;
 
-  constructor({ label, placeholder, multi = false, most = Infinity, remote = false, minQuery = 0, props = {}, load, chosen, choose }) {
-    Object.assign(this, { label, placeholder, multi, most, remote, minQuery, load, chosen, choose });
+  constructor({ label, placeholder, multi = false, most = Infinity, remote = false, minQuery = 0, props = {}, load, chosen, choose, done }) {
+    Object.assign(this, { label, placeholder, multi, most, remote, minQuery, load, chosen, choose, done });
     this.value = h("span", { class: "picker-value" });
     this.field = h("button", {
       type: "button",
@@ -52,7 +52,7 @@ export class Picker {
       autocomplete: "off",
     });
     const panel = h("div", { class: "picker-panel" }, filter, list);
-    const close = popup(this.field, panel, { wide: true, onClose: () => (this.#open = null) });
+    const close = popup(this.field, panel, { wide: true, onClose: () => this.#closed() });
     this.#open = { list, filter, close, at: -1, turn: 0 };
     panel.addEventListener("keydown", (event) => this.#key(event));
     filter.addEventListener("input", () => this.#typed());
@@ -60,7 +60,15 @@ export class Picker {
     this.#fill();
   }
 
+  /** Several choices are told once, when the list closes. */
+  #closed() {
+    const { changed } = this.#open;
+    this.#open = null;
+    if (changed) this.done();
+  }
+
   #typed() {
+    this.#open.at = -1;
     clearTimeout(this.#open.timer);
     this.#open.timer = setTimeout(() => this.#open && this.#fill(), this.remote ? TYPING_PAUSE : 0);
   }
@@ -101,7 +109,12 @@ export class Picker {
       group.label && h("p", { class: "options-group" }, group.label),
       ...group.options.map((option) => this.#option(option, keys.has(option.key))),
     ]).filter(Boolean));
-    this.#point(Math.max(0, this.#nodes().findIndex((node) => node.getAttribute("aria-selected") === "true")));
+    this.#point(Math.max(0, this.#open.at >= 0 ? this.#open.at : this.#chosenAt()));
+    replacePopup();
+  }
+
+  #chosenAt() {
+    return this.#nodes().findIndex((node) => node.getAttribute("aria-selected") === "true");
   }
 
   /** Without a filter the list itself takes the keys. */
@@ -144,9 +157,10 @@ export class Picker {
 
   #pick(option) {
     if (!this.multi) {
-      this.#open.close();
       this.choose([option]);
       this.show();
+      this.#open.changed = true;
+      this.#open.close();
       return this.field.focus();
     }
     const now = this.chosen();
@@ -154,9 +168,8 @@ export class Picker {
     if (!has && now.length >= this.most) return;
     this.choose(has ? now.filter((other) => other.key !== option.key) : [...now, option]);
     this.show();
-    const query = this.#open.filter.value;
+    this.#open.changed = true;
     this.#fill();
-    this.#open.filter.value = query;
   }
 }
 

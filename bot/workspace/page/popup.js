@@ -11,6 +11,11 @@ export function closePopup() {
   openPopup?.close();
 }
 
+/** Place the open popup anew, after its content has changed. */
+export function replacePopup() {
+  openPopup?.place();
+}
+
 /** Places `panel` beside `anchor`, above everything; returns `close`. */
 export function popup(anchor, panel, { onClose = () => {}, wide = false } = {}) {
   closePopup();
@@ -29,7 +34,7 @@ export function popup(anchor, panel, { onClose = () => {}, wide = false } = {}) 
     anchor.setAttribute("aria-expanded", "false");
     onClose();
   };
-  openPopup = { panel, close };
+  openPopup = { panel, close, place: () => place(panel, anchor, wide) };
   listen(panel, anchor, close, leave.signal);
   return close;
 }

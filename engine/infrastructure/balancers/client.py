@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from enum import Enum, Flag
 from typing import TYPE_CHECKING, cast
 
 from httptools import HttpParserCallbackError, HttpParserError, HttpParserUpgrade, HttpRequestParser
@@ -17,30 +16,10 @@ from engine.infrastructure.balancers.heads import (
     forward_request,
     refusal,
 )
+from engine.infrastructure.balancers.limits import Awaits, Hold
 
 if TYPE_CHECKING:
     from engine.infrastructure.balancers.site import Site
-
-
-class Hold(Flag):
-    """Why nothing more is read from the caller at the moment."""
-
-    NOTHING = 0
-    INSTANCE_FULL = 1
-    PIPELINED = 2
-    NO_INSTANCE_YET = 4
-    SWITCHING = 8
-
-
-class Awaits(Enum):
-    """Whose turn it is, which decides what the end of patience means."""
-
-    NEXT_REQUEST = 1
-    HEAD = 2
-    BODY = 3
-    INSTANCE = 4
-    READER = 5
-    GOODBYE = 6
 
 
 class Client(asyncio.Protocol):
@@ -79,7 +58,7 @@ class Client(asyncio.Protocol):
         self._switching: Exchange | None = None
         self._tunnel: asyncio.Transport | None = None
         self._held = b""
-        self._holds = Hold.NOTHING
+        self._holds: set[Hold] = set()
         self._fault: BadMessage | None = None
         self._headers: list[Header] = []
         self._target = b""
@@ -206,7 +185,7 @@ class Client(asyncio.Protocol):
     def answered(self, *, keep_alive: bool) -> None:
         """The current answer is written whole."""
         current, self._current = self._current, None
-        self.release(Hold.INSTANCE_FULL | Hold.NO_INSTANCE_YET)
+        self.release(Hold.INSTANCE_FULL, Hold.NO_INSTANCE_YET)
         if keep_alive and not self.leaving:
             self._expect(Awaits.NEXT_REQUEST, self._site.limits.idle)
             self._after(current)
@@ -240,12 +219,12 @@ class Client(asyncio.Protocol):
         """Read nothing until `reason` is gone."""
         if not self._holds and not self.transport.is_closing():
             self.transport.pause_reading()
-        self._holds |= reason
+        self._holds.add(reason)
 
-    def release(self, reason: Hold) -> None:
-        """`reason` is gone."""
+    def release(self, *reasons: Hold) -> None:
+        """These reasons are gone."""
         if self._holds:
-            self._holds &= ~reason
+            self._holds.difference_update(reasons)
             if not self._holds and not self.transport.is_closing():
                 self.transport.resume_reading()
 
@@ -363,7 +342,7 @@ class Client(asyncio.Protocol):
         """Close so that the caller can read our last word: data it still sends must not reset the connection."""
         self._awaits = Awaits.GOODBYE
         self._queue.clear()
-        self._holds = Hold.NOTHING
+        self._holds.clear()
         if self.transport.is_closing():
             return
         self.transport.resume_reading()

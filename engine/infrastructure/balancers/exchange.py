@@ -32,7 +32,6 @@ class Exchange:
         "client",
         "head",
         "received",
-        "started",
         "upstream",
     )
 
@@ -40,7 +39,6 @@ class Exchange:
         self.client = client
         self.head = head
         self.received = False
-        self.started = False
         self.upstream: Upstream | None = None
         self._site = site
         self._since = since
@@ -62,7 +60,6 @@ class Exchange:
 
     def start(self) -> None:
         """Send the request to whoever's turn it is."""
-        self.started = True
         self._choose(fresh=not self._repeatable())
 
     def feed(self, data: bytes) -> None:

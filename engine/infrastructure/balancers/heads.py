@@ -6,6 +6,7 @@ cannot disagree on where a message ends.
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,10 +23,15 @@ _HOP: Final = frozenset(
     b"connection keep-alive proxy-connection proxy-authenticate proxy-authorization te trailer "
     b"transfer-encoding upgrade".split()
 )
-_REQUEST_OWN: Final = _HOP | frozenset(b"host content-length x-forwarded-for x-forwarded-proto".split())
+_REQUEST_OWN: Final = _HOP | frozenset(
+    b"host content-length x-forwarded-for x-forwarded-proto x-forwarded-host x-request-id".split()
+)
 _RESPONSE_OWN: Final = _HOP | {b"content-length"}
 _ORDINARY: Final = frozenset({b"close", b"keep-alive", b"upgrade"})
 _UNTOUCHABLE: Final = frozenset({b"host", b"content-length", b"close"})
+# A request id need not be secret, only its own: one random run, then a count.
+_RUN: Final = os.urandom(10).hex().encode()
+_REQUESTS: Final = itertools.count(1)
 _STATUS_LINES: Final = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus}
 
 
@@ -88,7 +94,7 @@ def forward_request(
             b"%b %b HTTP/1.1\r\nHost: %b\r\n" % (method, target, host),
             *lines,
             framed,
-            _forwarding(own, lines, host, peer),
+            _forwarding(own, host, peer),
             b"Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n" if upgrade else b"\r\n",
         )
     )
@@ -204,16 +210,17 @@ def _wants_websocket(own: dict[bytes, list[bytes]]) -> bool:
     return b"upgrade" in _tokens(own.get(b"connection", ())) and b"websocket" in _tokens(own[b"upgrade"])
 
 
-def _forwarding(own: dict[bytes, list[bytes]], lines: Sequence[bytes], host: bytes, peer: bytes) -> bytes:
+def _forwarding(own: dict[bytes, list[bytes]], host: bytes, peer: bytes) -> bytes:
     callers = b", ".join((*own.get(b"x-forwarded-for", ()), peer))
     scheme = own.get(b"x-forwarded-proto", (b"http",))[0]
-    told = b"X-Forwarded-For: %b\r\nX-Forwarded-Proto: %b\r\n" % (callers, scheme)
-    names = {line.partition(b":")[0].lower() for line in lines}
-    if b"x-forwarded-host" not in names:
-        told += b"X-Forwarded-Host: %b\r\n" % host
-    if b"x-request-id" not in names:
-        told += b"X-Request-Id: %b\r\n" % os.urandom(16).hex().encode()
-    return told
+    asked = own.get(b"x-forwarded-host", (host,))[0]
+    name = own[b"x-request-id"][0] if b"x-request-id" in own else b"%b%012x" % (_RUN, next(_REQUESTS))
+    return b"X-Forwarded-For: %b\r\nX-Forwarded-Proto: %b\r\nX-Forwarded-Host: %b\r\nX-Request-Id: %b\r\n" % (
+        callers,
+        scheme,
+        asked,
+        name,
+    )
 
 
 def _connection(request: RequestHead, *, keep_alive: bool) -> bytes:

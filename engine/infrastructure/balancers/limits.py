@@ -1,8 +1,9 @@
-"""How long the proxy is patient and how much it holds, in one place."""
+"""How long the proxy is patient, for what, and how much it holds."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import Enum
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,3 +26,23 @@ class Limits:
     pooled_idle: float = 30.0
     pooled: int = 64
     sweep: float = 0.5
+
+
+class Hold(Enum):
+    """Why nothing more is read from the caller at the moment."""
+
+    INSTANCE_FULL = 1
+    PIPELINED = 2
+    NO_INSTANCE_YET = 3
+    SWITCHING = 4
+
+
+class Awaits(Enum):
+    """Whose turn it is, which decides what the end of patience means."""
+
+    NEXT_REQUEST = 1
+    HEAD = 2
+    BODY = 3
+    INSTANCE = 4
+    READER = 5
+    GOODBYE = 6

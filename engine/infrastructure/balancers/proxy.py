@@ -144,11 +144,20 @@ class ProxyShifter:
         try:
             async with asyncio.timeout(_START.total_seconds()):
                 while not await self._answers():
-                    if not processes.is_alive(process):
+                    if not processes.is_alive(process) and not self._another_starts(process):
                         raise self._stillborn()
                     await asyncio.sleep(0.02)
         except TimeoutError as error:
             raise TemporaryFailure("The proxy does not answer yet.", f"See {self._log}.", retry_after=_RETRY) from error
+
+    def _another_starts(self, mine: processes.Process) -> bool:
+        """Whether another Pilothouse was first: then ours ended at once, and the other proxy will answer."""
+        try:
+            pid = int((self._directory / "proxy.pid").read_text())
+        except (FileNotFoundError, ValueError):
+            return False
+        found = processes.find_process(pid)
+        return found is not None and found != mine and processes.is_alive(found)
 
     def _stillborn(self) -> PermanentFailure:
         return PermanentFailure(f"The proxy ended at its start: {tail(self._log, 5)}", f"See {self._log}.")

@@ -9,6 +9,8 @@ import argparse
 import asyncio
 import fcntl
 import gc
+import importlib
+import importlib.util
 import os
 import resource
 import signal
@@ -16,9 +18,9 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import ModuleType
 
 import msgspec
-import uvloop
 
 from engine.infrastructure.balancers.control import Control
 from engine.infrastructure.balancers.limits import Limits
@@ -33,7 +35,7 @@ def main(directory: Path) -> int:
             return _say(f"Another proxy (pid {other}) already serves {directory}. Stop it, or use it.")
         _allow_many_connections()
         try:
-            uvloop.run(_serve(directory))
+            _fastest_loop().run(_serve(directory))
         except OSError as error:
             return _say(f"The proxy cannot serve {directory}: {error}")
         except msgspec.MsgspecError as error:
@@ -70,6 +72,10 @@ def _alone(directory: Path) -> Iterator[str | None]:
         file.write(str(os.getpid()))
         file.flush()
         yield None
+
+
+def _fastest_loop() -> ModuleType:
+    return importlib.import_module("uvloop") if importlib.util.find_spec("uvloop") else asyncio
 
 
 def _allow_many_connections() -> None:

@@ -116,6 +116,8 @@ class ProxyServer:
                 await site.listen(route.port)
                 await self._save(self._memory(instead=route))
             except OSError as error:
+                if _key(route) not in self._sites:
+                    site.leave()
                 return _not_done(route, error)
             self._sites[_key(route)] = site
             self._deaf.pop(_key(route), None)

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, cast
 
 from httptools import HttpParserCallbackError, HttpParserError, HttpParserUpgrade, HttpResponseParser
 
-from engine.infrastructure.balancers.client import Hold
 from engine.infrastructure.balancers.heads import (
     HEAD_LIMIT,
     BadMessage,
@@ -17,6 +16,7 @@ from engine.infrastructure.balancers.heads import (
     forward_interim,
     forward_response,
 )
+from engine.infrastructure.balancers.limits import Hold
 
 if TYPE_CHECKING:
     from engine.infrastructure.balancers.backend import Backend

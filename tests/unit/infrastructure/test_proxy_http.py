@@ -66,7 +66,7 @@ async def test_a_request_id_is_kept(stage):
     await start(stage)
     await stage.ask(GET + b"X-Request-ID: mine\r\n" + LAST + b"\r\n")
     assert stage.seen[0].lower().count(b"x-request-id") == 1
-    assert b"X-Request-ID: mine" in stage.seen[0]
+    assert b"X-Request-Id: mine\r\n" in stage.seen[0]
 
 
 async def test_connections_are_kept_on_both_sides(stage):

@@ -231,6 +231,21 @@ async def test_a_taken_port_is_named(shifter, place):
     await shifter.configure(place, [], {})
 
 
+async def test_a_port_lost_over_a_crash_is_told_until_it_is_back(tmp_path, manager, shifter, place):
+    instances = await serve(manager, shifter, place, {V1: 100}, {V1: 1})
+    first = processes.find_process(proxy_pid(tmp_path))
+    os.kill(first.pid, signal.SIGKILL)
+    await processes.wait_end(first, timedelta(seconds=5))
+    with socket.socket() as thief:
+        thief.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        thief.bind(("127.0.0.1", place.target.port))
+        thief.listen()
+        with pytest.raises(PermanentFailure, match=f"port {place.target.port}"):
+            await shifter.read(place)
+    await shifter.configure(place, instances, {V1: 100})
+    assert (await shifter.read(place)).weights == {"v1": 100}
+
+
 async def test_weights_that_are_no_whole_are_refused(shifter, place):
     with pytest.raises(PermanentFailure, match="sum to 100"):
         await shifter.configure(place, [], {V1: 90, V2: 20})

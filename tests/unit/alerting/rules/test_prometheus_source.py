@@ -1,5 +1,6 @@
 """What the source makes of answers that a healthy Prometheus never gives."""
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import timedelta
 
@@ -92,3 +93,18 @@ async def test_a_native_histogram_counts_as_zero(serve: Serve) -> None:
     body = {"status": "success", "data": {"resultType": "vector", "result": [series]}}
     source = await serve(web.json_response(body))
     assert await source.instant("up") == Vector((Sample({"a": "b"}, 0.0),))
+
+
+async def test_a_server_that_never_answers_is_a_query_timeout() -> None:
+    async def hear(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writers.append(writer)
+
+    writers: list[asyncio.StreamWriter] = []
+    server = await asyncio.start_server(hear, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    async with server, aiohttp.ClientSession() as session:
+        source = PrometheusSource(session, f"http://127.0.0.1:{port}")
+        with pytest.raises(QueryTimeout, match="no answer within 50ms"):
+            await source.instant("up", timeout=timedelta(milliseconds=50))
+        for writer in writers:
+            writer.close()
