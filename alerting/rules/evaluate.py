@@ -60,7 +60,7 @@ class Evaluator:
         self._installation = installation or Installation()
         self._states: dict[RuleId, RuleState] = {}
         self._health: dict[RuleId, Health] = {}
-        self._turns: dict[GroupKey, int] = {}
+        self._turns: dict[GroupKey, dict[timedelta, int]] = {}
         self._running: set[GroupKey] = set()
         # Settling a group and replacing groups must not see each other's half.
         self._changing = asyncio.Lock()
@@ -131,19 +131,20 @@ class Evaluator:
     def _due(self, slot: datetime) -> list[RuleGroup]:
         due = []
         for key, group in self._groups.items():
-            number = turn(slot, key, self._interval_of(group))
-            if number is None or number <= self._turns.get(key, number - 1):
+            interval = self._interval_of(group)
+            number = turn(slot, key, interval)
+            # Turns are counted by the interval they were counted with; a reload may have changed it.
+            last = self._turns.get(key, {}).get(interval)
+            # A group that is still at its last turn misses this one, which its next turn will notice.
+            if number is None or number == last or key in self._running:
                 continue
-            missed = number - self._turns.get(key, number - 1) - 1
-            if key in self._running:
-                continue
-            self._turns[key] = number
+            self._turns[key] = {interval: number}
+            self._count_missed(group, 0 if last is None else number - last - 1)
             due.append(group)
-            self._count_missed(group, missed)
         return due
 
     def _count_missed(self, group: RuleGroup, missed: int) -> None:
-        for rule in group.rules if missed else ():
+        for rule in group.rules if missed > 0 else ():
             health = self._health_of(rule)
             self._health[rule.id] = replace(health, missed=health.missed + missed)
 

@@ -30,18 +30,24 @@ def vector(*series: tuple[Mapping[str, str], float]) -> Vector:
 class FakeMetrics:
     """Answers from a table of expressions (or a function), batches taken apart as Prometheus would.
 
-    `queries` is what was asked, as it was asked. An expression that is not in the table has no series.
+    `queries` is what was asked, as it was asked, and `asked` is set then. An expression that is not in the table
+    has no series. With a `failure` every query raises it; with a `hold` every query waits for it.
     """
 
     def __init__(self, answers: Answers | Answer) -> None:
         self.answers = answers
         self.queries: list[str] = []
+        self.asked = asyncio.Event()
         self.failure: AlertingError | None = None
+        self.hold: asyncio.Event | None = None
 
     async def instant(
         self, expr: str, at: datetime | None = None, timeout: timedelta = timedelta(seconds=30)
     ) -> Vector | Scalar:
         self.queries.append(expr)
+        self.asked.set()
+        if self.hold is not None:
+            await self.hold.wait()
         if self.failure is not None:
             raise self.failure
         try:

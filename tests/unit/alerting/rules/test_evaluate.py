@@ -1,3 +1,4 @@
+import asyncio
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -154,6 +155,47 @@ async def test_counts_slots_that_were_missed() -> None:
     bench.clock.advance(5 * SECOND)
     await bench.tick()
     assert bench.evaluator.snapshot()[0].health.missed == 5
+
+
+async def test_a_group_still_at_work_misses_its_next_turn() -> None:
+    bench, going_on = Bench(), asyncio.Event()
+    bench.metrics.hold = going_on
+    first = asyncio.create_task(bench.evaluator.tick(START), name="a slow tick")
+    await bench.metrics.asked.wait()
+    assert await bench.evaluator.tick(START + SECOND) == []
+    going_on.set()
+    await first
+    await bench.evaluator.tick(START + 2 * SECOND)
+    assert bench.evaluator.snapshot()[0].health.missed == 1
+
+
+async def test_an_evaluation_overtaken_by_a_reload_changes_nothing() -> None:
+    bench, going_on = Bench(), asyncio.Event()
+    bench.answer(slow=DOWN)
+    bench.metrics.hold = going_on
+    tick = asyncio.create_task(bench.evaluator.tick(START), name="an overtaken tick")
+    await bench.metrics.asked.wait()
+    await bench.evaluator.replace(())
+    going_on.set()
+    assert await tick == []
+    assert await bench.records.all("alert-state") == {}
+
+
+async def test_a_changed_interval_is_kept_to_at_once() -> None:
+    bench = Bench()
+    await bench.tick()
+    await bench.evaluator.replace(groups(RULES.replace("interval: 1s", "interval: 5s")))
+    bench.metrics.queries.clear()
+    await bench.tick(20)
+    assert len(bench.metrics.queries) == 4
+
+
+async def test_goes_on_when_the_clock_is_set_back() -> None:
+    bench = Bench()
+    await bench.tick()
+    bench.answer(slow=DOWN)
+    told = await bench.evaluator.tick(START - timedelta(hours=1))
+    assert [one.change for one in told] == [Change.FIRING]
 
 
 async def test_does_not_evaluate_one_slot_twice() -> None:
