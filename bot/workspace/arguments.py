@@ -1,6 +1,7 @@
 """The arguments of one Web API call, whether they came as JSON, as a form or in the address."""
 
 import json
+import re
 from typing import Any
 
 from aiohttp import web
@@ -33,6 +34,15 @@ class Arguments:
             raise Refused("invalid_arguments")
         return min(max(int(value), 1), highest)
 
+    def moment(self, name: str, default: float) -> float:
+        """A ts as seconds since 1970. Raises Refused(invalid_ts_oldest, invalid_ts_latest) after its name."""
+        value = self.text(name)
+        if not value:
+            return default
+        if not re.fullmatch(r"\d{1,12}(\.\d*)?", value):
+            raise Refused(f"invalid_ts_{name}")
+        return float(value)
+
     def structure(self, name: str, *, broken: str) -> Any:
         """A JSON value, itself or as text, None if absent. Raises Refused with the code `broken`."""
         value = self.values.get(name)
@@ -45,8 +55,8 @@ class Arguments:
 
     def listing(self, name: str) -> list[str]:
         """A list, itself or as text with commas."""
-        value = self.values.get(name) or []
-        parts = value.split(",") if isinstance(value, str) else value
+        value = self.values.get(name)
+        parts = value if isinstance(value, list) else self.text(name).split(",")
         return [str(part).strip() for part in parts if str(part).strip()]
 
 

@@ -198,8 +198,7 @@ def _with_members(desk: Desk, channel: Channel, users: list[str]) -> Channel:
 
 def _wanted(message: Message, arguments: Arguments) -> bool:
     """Inside `oldest` and `latest`, and not ephemeral: those are never in a history."""
-    oldest, latest = arguments.text("oldest") or "0", arguments.text("latest") or "9" * 12
-    at, low, high = float(message.ts), float(oldest), float(latest)
+    at, low, high = float(message.ts), arguments.moment("oldest", 0.0), arguments.moment("latest", float("inf"))
     inside = low <= at <= high if arguments.flag("inclusive") else low < at < high
     return inside and not message.only_for
 

@@ -125,7 +125,8 @@ class WebApi:
             raise Refused("unknown_method", extra={"req_method": method})
         if method != "api.test":
             self._admit(request, method, arguments)
-        wait = self._desk.meter.wait(method, arguments.text("channel"), time.monotonic())
+        channel = self._desk.state.find_channel(arguments.text("channel"))
+        wait = self._desk.meter.wait(method, channel.id if channel else "", time.monotonic())
         if wait:
             raise Refused("ratelimited", status=429, extra={"retry_after": wait})
         return handler(self._desk, arguments)
