@@ -68,6 +68,15 @@ BROKEN = {
     "record with braces": rule("{record: 'a{b=\"c\"}', expr: up}"),
     "group as text": "groups: [hello]",
 }
+SINCE_3 = {
+    "group labels": "groups: [{name: g, labels: {a: b}, rules: [{alert: A, expr: up, labels: {c: d}}]}]",
+    "query offset": "groups: [{name: g, query_offset: 1m30s}]",
+    "any text as a name": rule("{alert: A, expr: '{\"a.b\"}', labels: {c.d: e}, annotations: {'f g': h}}"),
+}
+BROKEN_SINCE_3 = {
+    "negative query offset": "groups: [{name: g, query_offset: -1m}]",
+    "metric name as group label": "groups: [{name: g, labels: {__name__: b}}]",
+}
 REFUSED_HERE = {
     "recording rule": rule("{record: a, expr: up}"),
     "template of the full language": rule("{alert: A, expr: up, labels: {a: '{{ query `up` }}'}}"),
@@ -79,6 +88,22 @@ def accepts(file: Path) -> tuple[bool, bool]:
     """Promtool's verdict and ours."""
     checked = subprocess.run(["promtool", "check", "rules", file], capture_output=True, check=False)
     return checked.returncode == 0, not load_rule_files([str(file)]).problems
+
+
+def is_3() -> bool:
+    said = subprocess.run(["promtool", "--version"], capture_output=True, text=True, check=True).stdout
+    return int(said.split("version ")[1].split(".")[0]) >= 3
+
+
+@pytest.mark.parametrize(("texts", "good"), [(SINCE_3, True), (BROKEN_SINCE_3, False)])
+def test_reads_what_prometheus_3_reads(tmp_path: Path, texts: dict[str, str], good: bool) -> None:
+    for name, text in texts.items():
+        file = tmp_path / "rules.yml"
+        file.write_text(text, encoding="utf-8")
+        promtool, ours = accepts(file)
+        assert ours is good, name
+        # An older promtool knows none of these fields.
+        assert promtool is (good and is_3()), name
 
 
 @pytest.mark.parametrize(("texts", "verdict"), [(GOOD, (True, True)), (BROKEN, (False, False))])

@@ -1,7 +1,7 @@
 from datetime import timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from alerting.metrics.duration import format_duration, parse_duration
@@ -32,6 +32,7 @@ def test_refuses_the_rest(text: str) -> None:
         parse_duration(text)
 
 
+@settings(deadline=None)
 @given(st.integers(0, 2**40))
 def test_reads_back_what_it_writes(milliseconds: int) -> None:
     duration = timedelta(milliseconds=milliseconds)

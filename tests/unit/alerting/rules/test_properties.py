@@ -35,6 +35,7 @@ def samples(present: dict[str, float]) -> list[Sample]:
     return [Sample({"__name__": "up", "host": host}, value) for host, value in present.items()]
 
 
+@settings(deadline=None)
 @given(histories, minutes, minutes, st.integers(0, 2))
 def test_alerts_keep_their_promises(history: list[dict[str, float]], hold: int, keep: int, limit: int) -> None:
     one, state, fires = rule(hold, keep), RuleState(), set[str]()
@@ -80,6 +81,7 @@ def check_alert(alert: Alert, mark: str, rule: AlertRule, at: datetime, present:
             assert at - alert.resolved_at <= RESOLVED_RETENTION
 
 
+@settings(deadline=None)
 @given(histories, minutes, minutes, st.integers(0, 24))
 def test_a_restart_at_any_minute_changes_nothing(
     history: list[dict[str, float]], hold: int, keep: int, stop: int
@@ -97,6 +99,7 @@ def test_a_restart_at_any_minute_changes_nothing(
         state, restarted = done.state, again.state
 
 
+@settings(max_examples=50, deadline=None)
 @given(
     st.dictionaries(st.text(min_size=1), st.text()),
     values,
@@ -117,6 +120,7 @@ tables = st.dictionaries(
 )
 
 
+@settings(deadline=None)
 @given(expressions, tables, st.sampled_from([timedelta(seconds=1)]))
 async def test_a_batch_answers_as_single_queries(
     texts: list[str], table: dict[str, list[tuple[dict[str, str], float]]], timeout: timedelta
@@ -137,7 +141,7 @@ pieces = st.sampled_from(
 templates = st.lists(pieces, max_size=30).map(" ".join) | st.lists(pieces, max_size=30).map("".join) | st.text()
 
 
-@settings(max_examples=500)
+@settings(max_examples=500, deadline=None)
 @given(templates, values, st.dictionaries(st.text(), st.text(), max_size=2))
 def test_no_template_hangs_or_raises(text: str, value: float, labels: dict[str, str]) -> None:
     try:
@@ -159,12 +163,13 @@ calls = st.recursive(
 )  # fmt: skip
 
 
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 @given(calls, values, st.text())
 def test_every_call_gives_a_text_or_tells_its_error(call: str, value: float, label: str) -> None:
     compile_template(f"{{{{ {call} }}}}").render(Data({"a": label}, value))
 
 
+@settings(deadline=None)
 @given(st.text(max_size=200) | st.lists(pieces).map("".join))
 def test_no_text_breaks_the_loader(text: str) -> None:
     parse_rules("r.yml", text)
