@@ -30,12 +30,27 @@ _ALERT_ONLY: Final = ("annotations", "for", "keep_firing_for")
 class LoadedRules:
     """What was read. With problems the groups are incomplete and must not replace a running set.
 
-    `unmatched` are globs that matched no file, which Prometheus allows; worth a warning.
+    `unmatched` are globs that matched no file, which Prometheus allows.
     """
 
     groups: tuple[RuleGroup, ...]
     problems: tuple[RuleProblem, ...]
     unmatched: tuple[str, ...] = ()
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What is allowed but most likely not meant, each a sentence to show."""
+        rules = [rule for group in self.groups for rule in group.rules]
+        ours = {rule.name for rule in rules}
+        return (
+            *(f"no file matches {pattern}" for pattern in self.unmatched),
+            *(
+                f'{rule.file}: group "{rule.group}", rule {rule.index}, "{rule.name}": reads ALERTS of "{name}", '
+                "which is evaluated here and not written back, so Prometheus has no such series"
+                for rule in rules
+                for name in sorted((rule.expression.reads_alerts or frozenset()) & ours)
+            ),
+        )
 
 
 def load_rule_files(globs: Sequence[str]) -> LoadedRules:

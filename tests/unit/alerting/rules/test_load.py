@@ -176,6 +176,19 @@ def test_reads_each_file_of_the_globs_once(tmp_path: Path) -> None:
     loaded = load_rule_files([f"{tmp_path}/*.yml", f"{tmp_path}/a.yml", f"{tmp_path}/*.yaml"])
     assert [group.name for group in loaded.groups] == ["a", "b"]
     assert loaded.unmatched == (f"{tmp_path}/*.yaml",)
+    assert loaded.warnings == (f"no file matches {tmp_path}/*.yaml",)
+
+
+def test_warns_of_a_rule_on_alerts_that_prometheus_does_not_have() -> None:
+    text = """groups:
+- name: g
+  rules:
+  - {alert: A, expr: up == 0}
+  - {alert: B, expr: 'ALERTS{alertname="A"}'}
+  - {alert: C, expr: 'ALERTS{alertname="Elsewhere"}'}
+"""
+    (warning,) = parse_rules("r.yml", text).warnings
+    assert warning.startswith('r.yml: group "g", rule 2, "B": reads ALERTS of "A", which is evaluated here')
 
 
 def test_a_file_that_cannot_be_read_is_a_problem(tmp_path: Path) -> None:
