@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from alerting.incidents.desk import IncidentDesk
@@ -17,6 +17,7 @@ from alerting.rules.status import RuleStatus
 from bot.readings import AlertRow
 
 TOLD: Final = frozenset({Change.FIRING, Change.UPDATED, Change.RESOLVED})
+UPDATES: Final = timedelta(seconds=10)
 SHOWN: Final = frozenset({State.PENDING, State.FIRING})
 
 
@@ -30,6 +31,7 @@ class Watch:
         self._desk = desk
         self._journal = journal
         self._now = now
+        self._updated: dict[str, datetime] = {}
 
     async def start(self) -> None:
         """Take up the alerts and incidents of the run before."""
@@ -40,9 +42,20 @@ class Watch:
     async def tick(self, slot: datetime) -> None:
         """One second: evaluate what is due and tell what changed."""
         transitions = await self._evaluator.tick(slot)
-        changes = [_told(one) for one in transitions if one.change in TOLD]
+        changes = [_told(one) for one in transitions if one.change in TOLD and self._worth_telling(one)]
         if changes:
             await self._desk.take(changes)
+
+    def _worth_telling(self, one: Transition) -> bool:
+        """A value moves at every evaluation; people and the log need it now and then only."""
+        last = self._updated.get(one.alert.fingerprint)
+        if one.change is Change.UPDATED and last is not None and one.at - last < UPDATES:
+            return False
+        if one.change is Change.RESOLVED:
+            self._updated.pop(one.alert.fingerprint, None)
+        else:
+            self._updated[one.alert.fingerprint] = one.at
+        return True
 
     async def reconcile(self) -> None:
         """Tell again what fires, and end what no longer does; the desk knows what it was told before.
