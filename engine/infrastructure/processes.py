@@ -21,7 +21,7 @@ from typing import Final
 from engine.errors import EngineError, PermanentFailure, TemporaryFailure
 
 _PROC: Final = Path("/proc")
-_ENDED: Final = frozenset("ZXx")  # a zombie has ended; it only waits to be reaped
+_ENDED: Final = frozenset("ZXx")
 _INHERITED: Final = ("PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR", "USER", "LOGNAME")
 _HOPELESS: Final = frozenset(
     {
@@ -51,6 +51,12 @@ class _Stat:
     state: str
     session: int
     ticks: int
+    threads: int
+
+    @property
+    def ended(self) -> bool:
+        """A zombie has ended, unless threads of it still hold its files and ports."""
+        return self.state in _ENDED and self.threads <= 1
 
 
 def find_process(pid: int) -> Process | None:
@@ -62,7 +68,7 @@ def find_process(pid: int) -> Process | None:
 def is_alive(process: Process) -> bool:
     """Whether this very process still runs. A zombie does not."""
     stat = _stat(process.pid)
-    if stat is None or stat.state in _ENDED:
+    if stat is None or stat.ended:
         return False
     return process.birth == f"{_boot_id()}:{stat.ticks}"
 
@@ -75,7 +81,7 @@ def find_leader(marks: Mapping[str, str]) -> Process | None:
     wanted = {f"{name}={value}".encode() for name, value in marks.items()}
     for pid in _pids():
         stat = _stat(pid)
-        if stat and stat.session == pid and stat.state not in _ENDED and wanted <= _environment_of(pid):
+        if stat and stat.session == pid and not stat.ended and wanted <= _environment_of(pid):
             return find_process(pid)
     return None
 
@@ -194,7 +200,7 @@ def _stat(pid: int) -> _Stat | None:
         return None
     # The name before the last ")" is free text and may hold anything.
     fields = text.rpartition(b")")[2].split()
-    return _Stat(state=fields[0].decode(), session=int(fields[3]), ticks=int(fields[19]))
+    return _Stat(state=fields[0].decode(), session=int(fields[3]), ticks=int(fields[19]), threads=int(fields[17]))
 
 
 def _boot_id() -> str:

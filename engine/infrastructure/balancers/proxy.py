@@ -127,28 +127,32 @@ class ProxyShifter:
 
     async def _ensure_running(self) -> None:
         async with self._starting:
-            if await self._answers():
+            if await self._who_answers() is not None:
                 return
             self._reap()
             process = await asyncio.to_thread(self._spawn)
             self._child = process
             await self._wait_for(process)
 
-    async def _answers(self) -> bool:
+    async def _who_answers(self) -> int | None:
         try:
-            return isinstance(await self._tell(Ping()), Pong)
+            pong = await self._tell(Ping())
         except _AWAY:
-            return False
+            return None
+        return pong.pid if isinstance(pong, Pong) else None
 
     async def _wait_for(self, process: processes.Process) -> None:
         try:
             async with asyncio.timeout(_START.total_seconds()):
-                while not await self._answers():
+                while (pid := await self._who_answers()) is None:
                     if not processes.is_alive(process) and not self._another_starts(process):
                         raise self._stillborn()
                     await asyncio.sleep(0.02)
         except TimeoutError as error:
             raise TemporaryFailure("The proxy does not answer yet.", f"See {self._log}.", retry_after=_RETRY) from error
+        if pid != process.pid:
+            # Another was first. Ours must be seen to end, or it would take over when that one stops.
+            await processes.wait_end(process, _START)
 
     def _another_starts(self, mine: processes.Process) -> bool:
         """Whether another Pilothouse was first: then ours ended at once, and the other proxy will answer."""

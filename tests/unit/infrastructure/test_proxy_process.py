@@ -85,7 +85,8 @@ async def serve(manager, shifter, place, weights, counts):
     await shifter.configure(place, instances, weights)
 
     async def shifted():
-        return (await shifter.read(place)).weights == weights
+        reading = await shifter.read(place)
+        return reading.weights == weights and len(reading.ready) == len(instances)
 
     await until(shifted)
     return instances
