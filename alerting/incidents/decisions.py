@@ -59,9 +59,8 @@ def resolve(incident: Incident, person: PersonId) -> Ruling:
         return Ruling((), "You resolved it already.")
     _check_open(incident)
     firing = len(incident.firing)
-    alerts = f"{firing} alert{'s' if firing > 1 else ''}"
-    told = f"It opens again when {alerts} that still fire{'s' if firing == 1 else ''} ended and fired anew."
-    return Ruling((IncidentResolved(person),), f"Resolved. {told}" if firing else "Resolved.")
+    still = "Its alert still fires: a" if firing == 1 else f"{firing} of its alerts still fire: a"
+    return Ruling((IncidentResolved(person),), f"Resolved. {still} new incident opens once one ended and fires anew.")
 
 
 def escalate(incident: Incident, person: PersonId, *, level: int | None, now: datetime) -> Ruling:

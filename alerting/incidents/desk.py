@@ -13,7 +13,7 @@ from alerting.incidents import decisions
 from alerting.incidents.decisions import Rule
 from alerting.incidents.errors import BrokenPolicy
 from alerting.incidents.incident import Incident, IncidentAlert, IncidentId, PersonId, stream_of
-from alerting.incidents.intake import AlertChange, incident_id, joins, newest, news, opening, opening_alerts
+from alerting.incidents.intake import AlertChange, incident_id, joins, newest, news, opening, opening_alerts, seen
 from alerting.incidents.journal import IncidentJournal
 from alerting.incidents.suspects import WINDOW, Change, RecentChanges
 from alerting.oncall.escalation import EscalationPolicy, check_policies, on_call_now
@@ -81,7 +81,8 @@ class IncidentDesk:
 
         Raises TemporaryFailure when others kept overtaking it, StorageUnavailable; take the same changes again then.
         """
-        left = newest(changes)
+        now = self._now()
+        left = newest(seen(change, now) for change in changes)
         self._remember_ends(left)
         for _ in range(_TRIES):
             if not left:

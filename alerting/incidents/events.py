@@ -1,21 +1,13 @@
-"""What can happen to an incident, and how it is written down.
-
-An event's name in the log is its class name. Its time is the log's own, so none is repeated in the data.
-"""
+"""What can happen to an incident. When it happened is the log's own time, so no event repeats it."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Final, TypeAlias
-
-import msgspec
+from typing import TypeAlias
 
 from alerting.incidents.incident import IncidentAlert, PageStep, PersonId, Suspect
-from storage.codec import JSON
-from storage.events import NewEvent, Priority
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,71 +145,3 @@ IncidentEvent: TypeAlias = (
     | PolicyExhausted
     | IncidentResolved
 )
-
-_TYPES: Final[Mapping[str, type[IncidentEvent]]] = {
-    one.__name__: one
-    for one in (
-        IncidentOpened,
-        AlertJoined,
-        AlertUpdated,
-        AlertEnded,
-        IncidentAcknowledged,
-        AcknowledgmentWithdrawn,
-        PersonPaged,
-        PageDelivered,
-        PageFailed,
-        StepSkipped,
-        IncidentEscalated,
-        PolicyExhausted,
-        IncidentResolved,
-    )
-}
-_PRIORITIES: Final[Mapping[type[IncidentEvent], Priority]] = {
-    IncidentOpened: "critical",
-    PersonPaged: "critical",
-    PageFailed: "critical",
-    PolicyExhausted: "critical",
-    AlertUpdated: "low",
-}
-
-
-def new_event(event: IncidentEvent, *, actor: str) -> NewEvent:
-    """Return the event as the log takes it."""
-    kind = type(event)
-    return NewEvent(kind.__name__, event_to_json(event), actor=actor, priority=_PRIORITIES.get(kind, "medium"))
-
-
-def event_to_json(event: IncidentEvent) -> JSON:
-    """Return the event's data; values that JSON has no number for are written `NaN`, `Inf`, `-Inf`."""
-    data: JSON = msgspec.to_builtins(event)
-    for alert in _alerts(data):
-        alert["value"] = _number_to_json(alert["value"])
-    return data
-
-
-def event_from_json(kind: str, data: JSON) -> IncidentEvent:
-    """Return the event that `event_to_json` wrote; ValueError for a kind or data this version does not know."""
-    if kind not in _TYPES:
-        raise ValueError(f"{kind} is no event of an incident; a newer version may have written it")
-    read = dict(data)
-    if "alert" in read:
-        read["alert"] = _alert_from_json(read["alert"])
-    if "alerts" in read:
-        read["alerts"] = [_alert_from_json(alert) for alert in read["alerts"]]
-    return msgspec.convert(read, _TYPES[kind])
-
-
-def _alerts(data: JSON) -> Iterator[dict[str, Any]]:
-    if "alert" in data:
-        yield data["alert"]
-    yield from data.get("alerts", ())
-
-
-def _number_to_json(value: float) -> float | str:
-    if math.isfinite(value):
-        return value
-    return "NaN" if math.isnan(value) else "Inf" if value > 0 else "-Inf"
-
-
-def _alert_from_json(alert: dict[str, Any]) -> dict[str, Any]:
-    return {**alert, "value": float(alert["value"])}

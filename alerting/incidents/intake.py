@@ -43,12 +43,19 @@ class AlertChange:
         return self.status == "resolved"
 
 
+def seen(change: AlertChange, now: datetime) -> AlertChange:
+    """Return the change with the time its value was seen; a sender that names none means now."""
+    if change.alert.seen_at is not None:
+        return change
+    return replace(change, alert=replace(change.alert, seen_at=now))
+
+
 def newest(changes: Iterable[AlertChange]) -> list[AlertChange]:
     """Return what counts of each fingerprint, the longest firing first."""
     kept: dict[str, AlertChange] = {}
     for change in changes:
         other = kept.get(change.alert.fingerprint)
-        if other is None or _order(change) > _order(other):
+        if other is None or _order(change) >= _order(other):
             kept[change.alert.fingerprint] = change
     return sorted(kept.values(), key=lambda change: (change.alert.since, change.alert.fingerprint))
 
@@ -147,10 +154,9 @@ def _one(incident: Incident, change: AlertChange) -> IncidentEvent | None:
 
 def _worth_writing(known: IncidentAlert, told: IncidentAlert) -> bool:
     """Newer, different and not too soon. Values are compared as text, for NaN equals nothing."""
-    differs = repr(known.value) != repr(told.value) or known.annotations != told.annotations
-    if known.seen_at is None or told.seen_at is None:
-        return differs
-    return differs and told.seen_at - known.seen_at >= VALUE_EVERY
+    if known.seen_at and told.seen_at and told.seen_at - known.seen_at < VALUE_EVERY:
+        return False
+    return repr(known.value) != repr(told.value) or known.annotations != told.annotations
 
 
 def _with_suspects(

@@ -7,15 +7,17 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+from alerting.incidents.codec import event_from_json, incident_from_json, incident_to_json, new_event
 from alerting.incidents.errors import UnknownIncident
-from alerting.incidents.events import IncidentEvent, IncidentOpened, event_from_json, new_event
+from alerting.incidents.events import IncidentEvent, IncidentOpened
 from alerting.incidents.fold import apply, apply_all, opened
 from alerting.incidents.incident import Incident, IncidentId, incident_of, stream_of
 from storage.errors import Conflict
-from storage.events import CardChange, Event, EventLog
+from storage.events import CardChange, Event, EventLog, Snapshot
 
 KIND: Final = "incident"
 _TRIES: Final = 10  # of a decision that others keep overtaking
+_SNAPSHOT_EVERY: Final = 100  # events, since values that change for days make long streams
 _OPEN_AT_MOST: Final = 10_000
 
 Decide = Callable[[Incident], Sequence[IncidentEvent]]
@@ -57,8 +59,11 @@ class IncidentJournal:
 
     async def find(self, incident: IncidentId) -> Incident | None:
         """Return the incident as it stands, None when there is none."""
-        events = await self._log.read(stream_of(incident))
-        return _fold(incident, events) if events else None
+        stream = stream_of(incident)
+        snapshot = await self._log.snapshot(stream)
+        known = incident_from_json(snapshot.data) if snapshot else None
+        events = await self._log.read(stream, after=known.stream_version if known else 0)
+        return _fold(incident, known, events)
 
     async def open(self, incident: IncidentId, event: IncidentOpened, *, at: datetime) -> Incident:
         """Write a new incident. Raises Conflict when this one exists, KeyTaken when its group has an open one."""
@@ -74,6 +79,9 @@ class IncidentJournal:
             return incident
         after = apply_all(incident, events, at)
         await self._append(after, events, expected=incident.stream_version, at=at, actor=actor)
+        if after.stream_version // _SNAPSHOT_EVERY > incident.stream_version // _SNAPSHOT_EVERY:
+            snapshot = Snapshot(stream_of(after.id), after.stream_version, incident_to_json(after), at)
+            await self._log.save_snapshot(snapshot)
         return after
 
     async def change(self, incident: IncidentId, decide: Decide, *, at: datetime, actor: str = "system") -> Revision:
@@ -126,13 +134,17 @@ class IncidentJournal:
         await self._log.append(stream_of(after.id), written, expected=expected, at=at, card=_card(after))
 
 
-def _fold(incident: IncidentId, events: Sequence[Event]) -> Incident:
-    first = event_from_json(events[0].type, events[0].data)
-    if not isinstance(first, IncidentOpened):
-        raise TypeError(f"Incident {incident} begins with {events[0].type}; its stream is damaged")
-    state = opened(incident, first, events[0].at)
-    for event in events[1:]:
-        state = apply(state, event_from_json(event.type, event.data), event.at)
+def _fold(incident: IncidentId, known: Incident | None, events: Sequence[Event]) -> Incident | None:
+    """Return the incident after these events on top of what is known of it."""
+    state = known
+    for event in events:
+        happened = event_from_json(event.type, event.data)
+        if state is not None:
+            state = apply(state, happened, event.at)
+        elif isinstance(happened, IncidentOpened):
+            state = opened(incident, happened, event.at)
+        else:
+            raise TypeError(f"Incident {incident} begins with {event.type}; its stream is damaged")
     return state
 
 

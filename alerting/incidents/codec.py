@@ -1,0 +1,121 @@
+"""Incidents and their events as JSON.
+
+An event's name in the log is its class name. Values that JSON has no number for are written `NaN`, `Inf`, `-Inf`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+import msgspec
+
+from alerting.incidents.events import (
+    AcknowledgmentWithdrawn,
+    AlertEnded,
+    AlertJoined,
+    AlertUpdated,
+    IncidentAcknowledged,
+    IncidentEscalated,
+    IncidentEvent,
+    IncidentOpened,
+    IncidentResolved,
+    PageDelivered,
+    PageFailed,
+    PersonPaged,
+    PolicyExhausted,
+    StepSkipped,
+)
+from alerting.incidents.incident import Incident
+from storage.codec import JSON
+from storage.events import NewEvent, Priority
+
+_FORMAT: Final = 1  # of snapshots; raise it when the fold changes its meaning
+_TYPES: Final[Mapping[str, type[IncidentEvent]]] = {
+    one.__name__: one
+    for one in (
+        IncidentOpened,
+        AlertJoined,
+        AlertUpdated,
+        AlertEnded,
+        IncidentAcknowledged,
+        AcknowledgmentWithdrawn,
+        PersonPaged,
+        PageDelivered,
+        PageFailed,
+        StepSkipped,
+        IncidentEscalated,
+        PolicyExhausted,
+        IncidentResolved,
+    )
+}
+_PRIORITIES: Final[Mapping[type[IncidentEvent], Priority]] = {
+    IncidentOpened: "critical",
+    PersonPaged: "critical",
+    PageFailed: "critical",
+    PolicyExhausted: "critical",
+    AlertUpdated: "low",
+}
+
+
+def new_event(event: IncidentEvent, *, actor: str) -> NewEvent:
+    """Return the event as the log takes it."""
+    kind = type(event)
+    return NewEvent(kind.__name__, event_to_json(event), actor=actor, priority=_PRIORITIES.get(kind, "medium"))
+
+
+def event_to_json(event: IncidentEvent) -> JSON:
+    """Return the event's data."""
+    return _to_json(event)
+
+
+def event_from_json(kind: str, data: JSON) -> IncidentEvent:
+    """Return the event that `event_to_json` wrote; ValueError for a kind or data this version does not know."""
+    if kind not in _TYPES:
+        raise ValueError(f"{kind} is no event of an incident; a newer version may have written it")
+    return msgspec.convert(_with_numbers(data), _TYPES[kind])
+
+
+def incident_to_json(incident: Incident) -> JSON:
+    """Return the whole state, to be kept as a snapshot."""
+    return {"format": _FORMAT, "incident": _to_json(incident)}
+
+
+def incident_from_json(data: JSON) -> Incident | None:
+    """Return the state that `incident_to_json` wrote; None when another version wrote it, and the events must tell."""
+    if data.get("format") != _FORMAT:
+        return None
+    return msgspec.convert(_with_numbers(data["incident"]), Incident)
+
+
+def _to_json(value: IncidentEvent | Incident) -> JSON:
+    data: JSON = msgspec.to_builtins(value)
+    for alert in _alerts(data):
+        alert["value"] = _number_to_json(alert["value"])
+    return data
+
+
+def _with_numbers(data: JSON) -> JSON:
+    read = dict(data)
+    if "alert" in read:
+        read["alert"] = _alert_from_json(read["alert"])
+    if "alerts" in read:
+        read["alerts"] = [_alert_from_json(alert) for alert in read["alerts"]]
+    return read
+
+
+def _alerts(data: JSON) -> Iterator[dict[str, Any]]:
+    if "alert" in data:
+        yield data["alert"]
+    yield from data.get("alerts", ())
+
+
+def _number_to_json(value: float) -> float | str:
+    if math.isfinite(value):
+        return value
+    return "NaN" if math.isnan(value) else "Inf" if value > 0 else "-Inf"
+
+
+def _alert_from_json(alert: dict[str, Any]) -> dict[str, Any]:
+    return {**alert, "value": float(alert["value"])}
