@@ -66,7 +66,7 @@ class Clock:
 
 @dataclass
 class FakePager:
-    """Tells each key once. `trouble` decides by person what to raise instead; `keys` has every call that got through."""
+    """Tells each key once; `trouble` decides by person what to raise instead. `keys` are all that got through."""
 
     clock: Clock
     trouble: Callable[[PersonId], AlertingError | None] = lambda _: None
