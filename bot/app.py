@@ -27,6 +27,7 @@ from bot.settings import SettingsProblem, SettingsWrong
 from bot.settings.domain import to_catalog, to_people
 from bot.settings.read import Settings
 from bot.single import only_process
+from bot.tour import Tour
 from engine.catalog import Placement
 from engine.commands import Request, Response
 from engine.components.probe import HttpProbe
@@ -34,7 +35,7 @@ from engine.deployments.journal import DeploymentJournal
 from engine.durable import Turn
 from engine.durable_dbos import DbosDurable
 from engine.failures import Failure
-from engine.orchestrator import Orchestrator
+from engine.orchestrator import Orchestrator, Publish
 from engine.security.identity import Directory
 from storage.database import PoolSettings, open_database
 
@@ -65,6 +66,7 @@ class Pilothouse:
     durable: DbosDurable
     membership: Membership
     socket: Socket | None
+    tour: Tour | None
     stop: asyncio.Event = field(default_factory=asyncio.Event)
     failure: str = ""
 
@@ -119,10 +121,12 @@ def build(ground: Ground, groups: Sequence[RuleGroup]) -> Pilothouse:
     alerting = build_alerting(ground, groups, durable, journal, speaking)
     join(ground, engine, alerting)
     readings = _readings(ground, engine, alerting)
-    orchestrator = _orchestrator(ground, engine, alerting, readings)
+    tour = _tour(ground, engine) if settings.file.tour else None
+    orchestrator = _orchestrator(ground, engine, alerting, readings, tour)
     tellers = [
         deployment_teller(journal, ground.catalog, speaking.mention, fallback=settings.file.channels.deploys, now=now),
         incident_teller(alerting.journal, speaking.mention, ground.directory),
+        *([tour.teller()] if tour else []),
     ]
     listening = build_listening(
         settings, ground.database, speaking, orchestrator, readings, ground.catalog, ground.directory, tellers, now=now
@@ -130,7 +134,7 @@ def build(ground: Ground, groups: Sequence[RuleGroup]) -> Pilothouse:
     token = settings.environment.slack_app_token
     socket = Socket(listening.app, token) if token else None
     house = Pilothouse(
-        ground, engine, alerting, readings, orchestrator, speaking, listening, durable, membership, socket
+        ground, engine, alerting, readings, orchestrator, speaking, listening, durable, membership, socket, tour
     )
     return house
 
@@ -161,7 +165,22 @@ def _readings(ground: Ground, engine: Engine, alerting: Alerting) -> Readings:
     )
 
 
-def _orchestrator(ground: Ground, engine: Engine, alerting: Alerting, readings: Readings) -> Orchestrator:
+def _tour(ground: Ground, engine: Engine) -> Tour:
+    settings = ground.settings
+    return Tour(
+        ground.database.log,
+        engine.journal,
+        engine.manager,
+        ground.catalog,
+        channel=settings.file.channels.welcome or settings.file.channels.deploys,
+        board=settings.board_url,
+        now=ground.now,
+    )
+
+
+def _orchestrator(
+    ground: Ground, engine: Engine, alerting: Alerting, readings: Readings, tour: Tour | None
+) -> Orchestrator:
     rooms = Rooms(
         catalog=ground.catalog,
         desk=engine.desk,
@@ -175,21 +194,26 @@ def _orchestrator(ground: Ground, engine: Engine, alerting: Alerting, readings: 
     )
     database = ground.database
     return Orchestrator(
-        build_routes(rooms),
+        {**build_routes(rooms), **(tour.routes() if tour else {})},
         ground.directory,
         ground.audit,
         database.claims,
         database.records,
-        _publish,
+        _publisher(tour),
         _notify,
         now=ground.now,
     )
 
 
-async def _publish(request: Request, response: Response) -> None:
-    """Every request is a line of the log; what it changed is in the event log already."""
-    verdict = "ok" if response.ok else f"{response.kind}: {response.error}"
-    log.info("%s from %s: %s", type(request.command).__name__, request.source, verdict)
+def _publisher(tour: Tour | None) -> Publish:
+    async def publish(request: Request, response: Response) -> None:
+        """Every request is a line of the log; what it changed is in the event log already."""
+        verdict = "ok" if response.ok else f"{response.kind}: {response.error}"
+        log.info("%s from %s: %s", type(request.command).__name__, request.source, verdict)
+        if tour is not None:
+            await tour.asked(request, response)
+
+    return publish
 
 
 async def _notify(request: Request, failure: Failure) -> None:
@@ -208,6 +232,8 @@ async def _start(house: Pilothouse, stack: AsyncExitStack) -> None:
     stack.push_async_callback(house.durable.close)
     await engine.desk.resume_all()
     _own(stack, house.listening.live.follow(), "live messages", house)
+    if house.tour is not None:
+        _own(stack, house.tour.follow(), "tour", house)
     stack.push_async_callback(house.listening.live.close)
     stack.push_async_callback(lambda: house.listening.tasks.drain(within=DRAIN))
     if house.socket is not None:
@@ -249,6 +275,8 @@ def _jobs(house: Pilothouse) -> list[Job]:
 def _health_job(house: Pilothouse, place: Placement) -> Job:
     async def check(_: datetime) -> None:
         await house.engine.components.check(place)
+        # Asking the router also starts it again after it was killed.
+        await house.engine.shifter.read(place)
 
     return Job(f"health of {place.service} in {place.environment}", place.health.interval, check)
 

@@ -74,6 +74,16 @@ class OpenDeployForm:
 
 
 @dataclass(frozen=True, slots=True)
+class KillInstance:
+    """The tour: kill a process of a service."""
+
+
+@dataclass(frozen=True, slots=True)
+class KillPilothouse:
+    """The tour: kill this process."""
+
+
+@dataclass(frozen=True, slots=True)
 class TakeIncident:
     """Acknowledge an incident; the newest open one when none is named."""
 
