@@ -12,6 +12,7 @@ from alerting.errors import AlertingError, TemporaryFailure
 from alerting.incidents import decisions
 from alerting.incidents.decisions import Rule
 from alerting.incidents.errors import BrokenPolicy
+from alerting.incidents.events import IncidentEvent
 from alerting.incidents.incident import Incident, IncidentAlert, IncidentId, PersonId, stream_of
 from alerting.incidents.intake import AlertChange, incident_id, joins, newest, news, opening, opening_alerts, seen
 from alerting.incidents.journal import IncidentJournal
@@ -146,13 +147,17 @@ class IncidentDesk:
         recent = None
         if any(joins(incident, change) for change in changes):
             recent = (await self._recent([*incident.alerts, *(change.alert for change in changes)])).changes
-        revision = await self._journal.change(
-            home, lambda one: () if one.ended else news(one, changes, recent), at=self._now()
-        )
+
+        def decide(latest: Incident) -> Sequence[IncidentEvent]:
+            return () if latest.ended else news(latest, changes, recent)
+
+        # Most of what is told is known: then one reading is enough.
+        known = not incident.ended and not decide(incident)
+        revision = None if known else await self._journal.change(home, decide, at=self._now())
         await self._start(home)
-        if revision.after.ended:
+        if revision and revision.after.ended:
             await self._end(home)
-        return not revision.before.ended
+        return revision is None or not revision.before.ended
 
     async def _open(self, key: str, changes: Sequence[AlertChange]) -> bool:
         """Open the group's incident when an alert asks for it; False when somebody else was quicker."""

@@ -87,10 +87,12 @@ class Escalator:
                 return self._wait(incident)
 
     async def _step(self, incident: Incident) -> bool:
-        """Write down the next step of the escalation if it is due; say whether it was."""
+        """Write down the next step of the escalation if it is due; say whether to look again."""
         events = self._due(incident)
-        if events:
+        try:
             await self._journal.record(incident, events, at=self._now())
+        except Conflict:
+            return True  # acknowledged, joined or escalated just now: decide anew
         return bool(events)
 
     def _due(self, incident: Incident) -> Sequence[IncidentEvent]:

@@ -1,6 +1,6 @@
 """The whole escalation on a virtual clock, from a firing alert to the last page."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
 
 import pytest
@@ -242,3 +242,45 @@ async def test_a_crash_between_any_two_effects_pages_nobody_twice_and_forgets_no
     incident = await world.only()
     assert all(page.delivered_at for page in incident.pages)
     assert incident.exhausted
+
+
+class InterruptedLog(MemoryLog):
+    """Lets something else happen just before the nth append."""
+
+    before: tuple[int, Callable[[], Awaitable[object]]]
+    appends = 0
+
+    async def append(
+        self, stream: str, events: Sequence[NewEvent], *, expected: int, at: datetime, card: CardChange | None = None
+    ) -> list[Event]:
+        self.appends += 1
+        if self.appends == self.before[0]:
+            await self.before[1]()
+        return await super().append(stream, events, expected=expected, at=at, card=card)
+
+
+async def test_an_alert_that_joins_while_a_step_is_written_delays_no_page() -> None:
+    world = World()
+    log = InterruptedLog(world.database.bell)
+    log.before = (2, lambda: world.desk.take([firing("Down")]))
+    world.log = log
+    world.restart()
+    await world.opened()
+    await world.run(until=0)
+    assert world.pager.told == [(ADA, 0)]
+    assert len((await world.only()).firing) == 2
+
+
+async def test_an_acknowledgment_while_a_step_is_written_comes_first() -> None:
+    world = World()
+    log = InterruptedLog(world.database.bell)
+    log.before = (2, lambda: acknowledge_the_only(world))
+    world.log = log
+    world.restart()
+    await world.opened()
+    await world.run(until=600)
+    assert world.pager.told == []
+
+
+async def acknowledge_the_only(world: World) -> None:
+    await world.desk.acknowledge((await world.only()).id, BOB)
