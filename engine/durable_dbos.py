@@ -28,6 +28,8 @@ SCHEMA: Final = "durable"  # of PostgreSQL
 WORKFLOW: Final = "pilothouse.loop"
 TOPIC: Final = "wake"
 TURNS: Final = 100  # of one generation
+STRETCH: Final = timedelta(seconds=5)  # of turns with short waits that DBOS sees as one
+SHORT: Final = timedelta(seconds=1)
 THREADS: Final = 4
 POLL: Final = timedelta(milliseconds=100)  # how soon SQLite notices a wake
 LONGEST: Final = timedelta(minutes=5)  # of one wait; a turn is cheap, a lost wake is not
@@ -74,7 +76,11 @@ class DbosDurable:
         self._idle.set()
         self._thread = threading.Thread(target=self._live, name="durable", daemon=True)
         self._thread.start()
-        await self._ready
+        try:
+            await self._ready
+        except Exception:
+            await self._ended()
+            raise
         await self.take_over()
 
     async def start(self, subject: str) -> None:
@@ -98,13 +104,17 @@ class DbosDurable:
     async def close(self) -> None:
         """End every loop where it stands, to be taken over at the next launch; leaves no thread."""
         self._closing = True
-        if self._thread is None or not self._thread.is_alive():
+        if self._thread is None:
             return
         with suppress(TimeoutError):
             async with asyncio.timeout(GRACE.total_seconds()):
                 await self._idle.wait()
         self._loop.call_soon_threadsafe(self._stop.set)
-        await asyncio.to_thread(self._thread.join)
+        await self._ended()
+
+    async def _ended(self) -> None:
+        if self._thread is not None:
+            await asyncio.to_thread(self._thread.join)
         self._thread = None
 
     # -- in the durable thread
@@ -175,7 +185,7 @@ class DbosDurable:
         await self._begin(subject, generation + 1)
 
     async def _take(self, subject: str) -> float | None:
-        return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(self._turn_here(subject), self._main))
+        return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(self._turns_here(subject), self._main))
 
     async def _start(self, subject: str) -> None:
         async with self._locks.setdefault(subject, asyncio.Lock()):
@@ -212,6 +222,15 @@ class DbosDurable:
         return found
 
     # -- in the caller's loop
+
+    async def _turns_here(self, subject: str) -> float | None:
+        """Take a turn, and the following ones as long as their waits are short: writing each down would cost more."""
+        until = self._main.time() + STRETCH.total_seconds()
+        while True:
+            wait = await self._turn_here(subject)
+            if wait is None or wait < 0 or wait >= SHORT.total_seconds() or self._main.time() > until:
+                return wait
+            await asyncio.sleep(wait)
 
     async def _turn_here(self, subject: str) -> float | None:
         if self._closing:

@@ -108,9 +108,11 @@ class Drive:
                 place = self._place(deployment)
                 seen = await self._observe(deployment, place)
                 action = next_step(deployment, seen, now=self._now())
-                if isinstance(action, Wait) or action == before:  # asked again: its effect takes time
+                if isinstance(action, Wait):
                     await self._cleared(deployment)
-                    return action.time if isinstance(action, Wait) else GLANCE
+                    return action.time
+                if action == before:  # asked again: its effect takes time
+                    return GLANCE
                 before, deployment = action, await self._act(deployment, place, seen, action)
             except TemporaryFailure as failure:
                 return await self._troubled(deployment, failure)

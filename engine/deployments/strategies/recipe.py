@@ -36,6 +36,7 @@ from engine.deployments.events import (
     PromotionStarted,
     RollbackStarted,
     StepEntered,
+    TroubleMet,
     WeightShifted,
 )
 from engine.deployments.judge import judge, measure_due
@@ -135,7 +136,7 @@ def _dwell(deployment: Deployment, seen: Observation, sizes: Sizes, now: datetim
     old = ids_of(plan, plan.previous, sizes.old_after)
     shares = _shares(deployment, deployment.weight)
     return (
-        (_route(seen, (*new, *old), shares) if _weights_of(seen) != dict(shares) else None)
+        _misrouted(deployment, seen, (*new, *old), shares, now)
         or (Measure() if measure_due(deployment, now=now) else None)
         or judge(deployment, now=now)
         or _start(seen, plan.version, new)
@@ -143,6 +144,24 @@ def _dwell(deployment: Deployment, seen: Observation, sizes: Sizes, now: datetim
         or _route(seen, (*new, *old), shares)
         or Wait(HEARTBEAT, "the step")
     )
+
+
+def _misrouted(
+    deployment: Deployment,
+    seen: Observation,
+    ids: Collection[InstanceId],
+    shares: tuple[tuple[Version, int], ...],
+    now: datetime,
+) -> Action | None:
+    """What the gates would judge is not there while the router reads back other weights than the step's."""
+    if _weights_of(seen) == dict(shares):
+        return None
+    since = deployment.trouble_since
+    if since is None:
+        return Record((TroubleMet(f"The router does not send the step's {deployment.weight} %."),))
+    if now - since > deployment.plan.strategy.progress_deadline:
+        return _back(deployment.trouble)
+    return _route(seen, ids, shares)
 
 
 def _make_room(deployment: Deployment, seen: Observation, sizes: Sizes) -> Action | None:
@@ -161,12 +180,14 @@ def _make_room(deployment: Deployment, seen: Observation, sizes: Sizes) -> Actio
 def _promoting(deployment: Deployment, seen: Observation, now: datetime) -> Action:
     plan = deployment.plan
     new = ids_of(plan, plan.version, plan.instances)
+    route = _route(seen, tuple(new), ((plan.version, 100),))
+    taken = len(seen.healthy(new)) == len(new) and route is None
     return (
         _died(deployment, seen)
-        or (_late(deployment, seen, now) if len(seen.healthy(new)) < len(new) else None)
+        or (None if taken else _late(deployment, seen, now))
         or _start(seen, plan.version, new)
         or _await_health(seen, new)
-        or _route(seen, tuple(new), ((plan.version, 100),))
+        or route
         or (Record((WeightShifted(100),)) if deployment.weight != 100 else None)
         or _let_go(seen, seen.others(new), force=_overdue(deployment, now))
         or Finish()

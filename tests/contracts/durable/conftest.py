@@ -14,7 +14,7 @@ from engine.durable_dbos import DbosDurable
 from tests.fakes import postgres
 from tests.fakes.durable import FakeDurable, VirtualClock
 
-WITHIN = 15.0
+WITHIN = 60.0
 
 
 class Turns:

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import threading
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -70,6 +71,7 @@ async def test_the_loop_of_a_living_executor_is_left_to_it(url: str) -> None:
 
 async def test_a_long_loop_goes_on_as_the_next_generation(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(engine.durable_dbos, "TURNS", 3)
+    monkeypatch.setattr(engine.durable_dbos, "STRETCH", timedelta(seconds=-1))
     turns = Turns()
     turns.answers["a"] = [*[timedelta(0)] * 7, LONG]
     durable = make_dbos(url, turns, "one")
@@ -108,28 +110,40 @@ async def test_an_unreachable_database_is_said_at_launch(tmp_path: Path) -> None
     await durable.close()
 
 
+Births = Callable[[str], "subprocess.Popen[bytes]"]
+
+
+@pytest.fixture
+def born(url: str, tmp_path: Path) -> Iterator[Births]:
+    """Starts processes of child.py; none outlives the test."""
+    children: list[subprocess.Popen[bytes]] = []
+
+    def bear(executor: str) -> "subprocess.Popen[bytes]":
+        environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+        command = [sys.executable, str(CHILD), url, executor, str(tmp_path)]
+        children.append(subprocess.Popen(command, env=environment, cwd=ROOT, stdout=subprocess.DEVNULL))
+        return children[-1]
+
+    yield bear
+    for child in children:
+        child.kill()
+        child.wait()
+
+
 @pytest.mark.chaos
-async def test_killed_in_a_turn_it_goes_on_in_a_new_process(url: str, tmp_path: Path) -> None:
+async def test_killed_in_a_turn_it_goes_on_in_a_new_process(born: Births, tmp_path: Path) -> None:
     (tmp_path / "turns").touch()
     (tmp_path / "hold").touch()
 
     def taken() -> list[str]:
         return (tmp_path / "turns").read_text().splitlines()
 
-    first = _child(url, "one", tmp_path)
+    first = born("one")
     await eventually(lambda: len(taken()) == 3)
     first.kill()
     first.wait()
     (tmp_path / "hold").unlink()
-    second = _child(url, "two", tmp_path)
+    born("two")
     await eventually(lambda: len(taken()) >= 5)
-    second.kill()
-    second.wait()
     assert taken()[:3] == ["deployment/a 0", "deployment/a 1", "deployment/a 2"]
     assert taken()[3:] == ["deployment/a 3", "deployment/a 4"]  # the turn cut off was taken again, no other
-
-
-def _child(url: str, executor: str, folder: Path) -> "subprocess.Popen[bytes]":
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    command = [sys.executable, str(CHILD), url, executor, str(folder)]
-    return subprocess.Popen(command, env=environment, cwd=ROOT)
