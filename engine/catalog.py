@@ -15,7 +15,6 @@ Version = NewType("Version", str)
 
 Comparison = Literal["<", "<=", ">", ">="]
 GateKind = Literal["rule", "query", "health", "approval"]
-Balancing = Literal["round-robin", "weighted"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +43,6 @@ class LocalTarget:
     instances: int = 2
     environment: Mapping[str, str] = field(default_factory=dict)
     stop_timeout: timedelta = timedelta(seconds=10)
-    balancing: Balancing = "round-robin"
 
 
 @dataclass(frozen=True, slots=True)

@@ -120,7 +120,6 @@ def _target(settings: Settings, part: ServicePart, place: PlacementPart) -> Loca
         instances=place.instances,
         environment=dict(part.local.environment),
         stop_timeout=part.local.stop_timeout,
-        balancing=part.local.balancing,
     )
 
 

@@ -118,7 +118,6 @@ class LocalPart(Part):
     command: list[str] = Field(min_length=1)
     environment: dict[str, str] = Field(default_factory=dict)
     stop_timeout: PositiveDuration = Field(default="10s", validate_default=True)
-    balancing: Literal["round-robin", "weighted"] = "round-robin"
 
 
 class PlacementPart(Part):
