@@ -96,6 +96,15 @@ async def test_an_end_before_its_firing_opens_nothing() -> None:
     assert await world.journal.recent() == ()
 
 
+async def test_an_alert_that_ended_stays_so_when_its_firing_is_told_again_after_a_restart() -> None:
+    world = World()
+    await world.desk.take([firing(), firing("Down")])
+    await world.desk.take([resolved()])
+    world.restart()
+    await world.desk.take([firing(value=7)])
+    assert [alert.name for alert in (await world.only()).firing] == ["Down"]
+
+
 async def test_an_alert_whose_route_changed_ends_where_it_fired() -> None:
     world = World()
     await world.opened()

@@ -88,3 +88,12 @@ async def test_a_step_that_finds_nobody_goes_on_to_the_next_at_once() -> None:
     await world.run(until=10)
     assert world.pager.told == [(CY, 0)]
     assert (await world.only()).history[1].text == "Step 1 of 3 paged nobody: nobody is on call for schedule:first"
+
+
+async def test_escalating_by_hand_keeps_the_rounds_that_are_left() -> None:
+    world = World(policies={"shop": EscalationPolicy("shop", (PageStep(0, ("person:ada",)),), repeat=2)})
+    incident = await world.opened()
+    await world.run(until=10)
+    await world.desk.escalate(incident, BOB)
+    await world.run(until=3600)
+    assert world.pager.told == [(ADA, 0), (ADA, 10), (ADA, 310)]

@@ -284,3 +284,17 @@ async def test_an_acknowledgment_while_a_step_is_written_comes_first() -> None:
 
 async def acknowledge_the_only(world: World) -> None:
     await world.desk.acknowledge((await world.only()).id, BOB)
+
+
+async def test_a_page_that_fails_after_an_acknowledgment_pages_nobody_else() -> None:
+    world = World()
+
+    class AckedThenRefused:
+        async def page(self, key: str, incident: Incident, person: PersonId, level: int) -> None:
+            await world.desk.acknowledge(incident.id, CY)
+            raise PermanentFailure("ada has left the workspace", "name another")
+
+    world.escalator._pager = AckedThenRefused()
+    await world.opened()
+    await world.run(until=600)
+    assert [page.person for page in (await world.only()).pages] == [ADA]
