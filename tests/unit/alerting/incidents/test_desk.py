@@ -101,7 +101,7 @@ async def test_an_alert_that_ended_stays_so_when_its_firing_is_told_again_after_
     await world.desk.take([firing(), firing("Down")])
     await world.desk.take([resolved()])
     world.restart()
-    await world.desk.take([firing(value=7)])
+    await world.desk.take([firing(value=7, seen=90)])
     assert [alert.name for alert in (await world.only()).firing] == ["Down"]
 
 
