@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -36,7 +36,6 @@ class StandInApp:
         self._session: ClientSession
         self._socket: ClientWebSocketResponse
         self._reading: asyncio.Task[None]
-        self._answers: set[asyncio.Task[None]] = set()
         self.web: AsyncWebClient
 
     async def __aenter__(self) -> Self:
@@ -52,10 +51,9 @@ class StandInApp:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        tasks = [self._reading, *self._answers]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        self._reading.cancel()
+        with suppress(asyncio.CancelledError):
+            await self._reading
         await self._socket.close()
         await self._session.close()
 
@@ -65,13 +63,12 @@ class StandInApp:
             return await self._news.get()
 
     async def _read(self) -> None:
-        async for frame in self._socket:
-            envelope = frame.json()
-            if "envelope_id" not in envelope:
-                continue
-            answering = asyncio.create_task(self._answer(envelope), name="answer")
-            self._answers.add(answering)
-            answering.add_done_callback(self._answers.discard)
+        """Answer side by side; an answer that raises ends all, and leaving the app raises it."""
+        async with asyncio.TaskGroup() as answers:
+            async for frame in self._socket:
+                envelope = frame.json()
+                if "envelope_id" in envelope:
+                    answers.create_task(self._answer(envelope), name="answer")
 
     async def _answer(self, envelope: Json) -> None:
         payload = envelope["payload"]
@@ -143,6 +140,7 @@ class House:
     workspace: Workspace
     app: StandInApp
     open: Callable[..., Awaitable[Page]]
+    bare: Callable[[], Awaitable[Page]]
 
     def channel(self, name: str) -> str:
         return next(one.id for one in self.workspace.state.channels.values() if one.name == name)
@@ -192,7 +190,13 @@ async def a_house(request: pytest.FixtureRequest, browser: Browser) -> AsyncIter
             await expect(page.locator(".person")).to_contain_text("You are")
             return page
 
-        yield House(workspace, app, open_page)
+        async def bare_page() -> Page:
+            """A page of the same origin with nothing on it, to try single modules in."""
+            page = await context.new_page()
+            await page.goto(f"{workspace.url}theme.js")
+            return page
+
+        yield House(workspace, app, open_page, bare_page)
     assert faults == []
 
 

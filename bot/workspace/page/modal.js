@@ -34,6 +34,8 @@ class Modal extends HTMLElement {
       event.preventDefault();
       this.#leave();
     });
+    // A browser closes a dialog without asking when Escape is pressed twice in a row.
+    this.dialog.addEventListener("close", () => this.#leave());
     this.dialog.addEventListener("keydown", (event) => this.#key(event));
     store.follow((state) => this.#update(state));
   }
