@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 import signal
@@ -30,6 +31,7 @@ STREAM: Final = "tour-1"
 CARD: Final = CardChange("tour", "welcome", "open", True, {})
 NOTICED: Final = {"IncidentAcknowledged": 4, "InstanceRestarted": 5}
 KILL: Final = "PilothouseKilled"
+KILL_AFTER: Final = 0.5  # seconds
 
 
 class Tour:
@@ -117,14 +119,15 @@ class Tour:
             alive = [one for one in await self._manager.observe(place) if one.health is not InstanceHealth.DEAD]
             if len(alive) > 1:
                 os.kill(alive[0].pid, signal.SIGKILL)
-                return {"text": f"Killed {alive[0].id} (process {alive[0].pid}). `/ops status` shows it come back."}
+                return {"text": f"Killed {alive[0].id}, process {alive[0].pid}. The status shows it come back."}
         raise NotNow("No service has two instances to kill one of.", "Deploy shop to production first.")
 
     async def _kill_us(self, request: Request, person: Person) -> Data:  # noqa: ARG002
         await self._write(KILL, {"by": str(person.id)})
         log.warning("killed for the tour by %s", person.id)
-        os.kill(os.getpid(), signal.SIGKILL)
-        return {}
+        # A moment later, so that the click is answered first.
+        asyncio.get_running_loop().call_later(KILL_AFTER, os.kill, os.getpid(), signal.SIGKILL)
+        return {"text": "Killing Pilothouse with -9 now. It comes back by itself."}
 
 
 def _done(events: list[Event]) -> set[int]:

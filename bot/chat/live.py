@@ -18,7 +18,7 @@ from bot.chat.ledger import Ledger
 from bot.chat.outbox import Outbox
 from bot.chat.port import ChatRefused, Priority
 from bot.chat.queue import Item, Post, Update
-from bot.views.blocks import Message
+from bot.views.blocks import Message, cut
 from storage.errors import StorageError
 from storage.events import EventLog
 from storage.records import Records
@@ -27,6 +27,7 @@ log = logging.getLogger(__name__)
 
 TOLD: Final = "chat-told"
 RECENT: Final = 100
+LONGEST: Final = 3500  # characters of a message without blocks, below Slack's advice of 4,000
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,19 +152,32 @@ class Live:
         if told >= len(telling.lines):
             return told
         key = f"{stream}:lines:{told}"
+        lines = _fitting(telling.lines[told:])
         post = Post(
             key,
-            Message("\n".join(telling.lines[told:])),
+            Message("\n".join(lines)),
             Priority.NOTICE,
             thread_key=stream,
-            broadcast=telling.ended,
-            payload=(("upto", str(len(telling.lines))),),
+            broadcast=telling.ended and told + len(lines) == len(telling.lines),
+            payload=(("upto", str(told + len(lines))),),
         )
         await self._outbox.deliver(telling.channel, post)
         # An earlier attempt may have arrived before a crash, with fewer lines: go on after those.
-        upto = int((await self._ledger.payload(key)).get("upto", len(telling.lines)))
+        upto = int((await self._ledger.payload(key)).get("upto", told + len(lines)))
         return await self._thread(stream, telling, upto)
 
     async def _rewrite(self, copy: Copy) -> None:
         if await self._ledger.find(copy.key):
             await self._outbox.deliver(copy.channel, Update(copy.key, copy.message, Priority.DECISION))
+
+
+def _fitting(lines: Sequence[str]) -> list[str]:
+    """As many lines as one message holds, one at least."""
+    fitting: list[str] = []
+    length = 0
+    for line in lines:
+        length += len(line) + 1
+        if fitting and length > LONGEST:
+            break
+        fitting.append(cut(line, LONGEST))
+    return fitting

@@ -51,7 +51,7 @@ def deployment_teller(
         return Telling(
             channel=f"#{_channel(deployment, catalog(), fallback)}",
             message=render_deployment(deployment, mention=mention, now=now()),
-            lines=[step.text for step in deployment.history],
+            lines=[plain(step.text) for step in deployment.history],
             state=deployment.state.value,
             version=deployment.stream_version,
             ended=deployment.ended,
@@ -76,7 +76,7 @@ def incident_teller(journal: IncidentJournal, mention: Mention, directory: Calla
         return Telling(
             channel=f"#{incident.channel}",
             message=render_incident(incident, mention=mention),
-            lines=[entry.text for entry in incident.history],
+            lines=[plain(entry.text) for entry in incident.history],
             state=f"{incident.state.value} {incident.acknowledged_by or ''}",
             version=incident.stream_version,
             ended=incident.state is State.RESOLVED,
