@@ -88,6 +88,7 @@ def _deployment_data(deployment: Deployment) -> Data:
         "environment": str(plan.environment),
         "version": str(plan.version),
         "state": deployment.state.value,
+        "waits": not deployment.approved,
     }
 
 

@@ -85,10 +85,10 @@ def alerts_of(statuses: Iterable[RuleStatus]) -> Iterator[Alert]:
 
 def _told(transition: Transition) -> AlertChange:
     ended = transition.at if transition.change is Change.RESOLVED else None
-    return _change(transition.alert, ended=ended)
+    return _change(transition.alert, ended=ended, seen=transition.at)
 
 
-def _change(alert: Alert, *, ended: datetime | None = None) -> AlertChange:
+def _change(alert: Alert, *, ended: datetime | None = None, seen: datetime | None = None) -> AlertChange:
     told = IncidentAlert(
         fingerprint=alert.fingerprint,
         name=alert.labels["alertname"],
@@ -97,6 +97,7 @@ def _change(alert: Alert, *, ended: datetime | None = None) -> AlertChange:
         value=alert.value,
         since=alert.active_at,
         ended_at=ended,
+        seen_at=seen,
     )
     return AlertChange("resolved" if ended else "firing", told)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from alerting.incidents.incident import Incident, IncidentAlert, State, Suspect
+from alerting.incidents.incident import Incident, IncidentAlert, Page, State, Suspect
 from bot.views.blocks import (
     Block,
     Mention,
@@ -104,11 +104,20 @@ def _pages(incident: Incident, mention: Mention) -> list[Block]:
         return []
     lines = []
     for page in incident.pages[-5:]:
-        state = f"delivered {when(page.delivered_at)}" if page.delivered_at else page.error or "being delivered"
-        lines.append(f"Paged {mention(page.person)} {when(page.at)} · {plain(state) if page.error else state}")
+        lines.append(f"Paged {mention(page.person)} {when(page.at)} · {_fate(page)}")
+    if incident.state is State.OPEN and incident.exhausted:
+        lines.append("*Everyone was paged and nobody took it.* Escalate again, or call somebody.")
     if incident.state is State.OPEN and incident.next_page_at:
         lines.append(f"Next page {when(incident.next_page_at)} unless somebody takes it")
     return [context(*lines)]
+
+
+def _fate(page: Page) -> str:
+    if page.delivered_at:
+        return f"delivered {when(page.delivered_at)}"
+    if page.withdrawn:
+        return "not needed any more"
+    return plain(page.error) if page.error else "being delivered"
 
 
 def _buttons(incident: Incident) -> list[Block]:

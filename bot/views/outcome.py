@@ -41,7 +41,7 @@ def _deed(command: object, data: Mapping[str, Any]) -> str:  # noqa: PLR0911  # 
     service, environment = plain(str(data.get("service", ""))), plain(str(data.get("environment", "")))
     what = f"{service} {code(str(data.get('version', '')))} in {environment}"
     match command:
-        case Deploy() if data.get("state") == "planned":
+        case Deploy() if data.get("waits"):
             return f"Planned {what}. Somebody else has to approve it in the channel."
         case Deploy():
             return f"Started {what}; its message in the channel shows how it goes."
