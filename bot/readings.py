@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Final, Protocol
 
 from alerting.incidents.incident import Incident
 from alerting.oncall.rotation import Rotation, next_on_call, on_call
@@ -14,6 +14,9 @@ from engine.components.lifecycle import Component
 from engine.deployments.deployment import Deployment, DeploymentId, PersonId, State
 from engine.deployments.journal import Summary
 from engine.ports import ArtifactSource
+
+SHOWN: Final = 20
+LOOK_BACK: Final = 500  # deployments searched for the latest one of each place
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +33,10 @@ class AlertRow:
 
 @dataclass(frozen=True, slots=True)
 class ServiceRow:
-    """One service in one environment as it is now. `in_flight` is the deployment under way there."""
+    """One service in one environment as it is now.
+
+    `in_flight` is the deployment under way there, `last` the latest one, ended or not.
+    """
 
     service: str
     environment: str
@@ -38,6 +44,7 @@ class ServiceRow:
     address: str
     component: Component | None
     in_flight: Deployment | None
+    last: Summary | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,11 +119,12 @@ class Readings:
     async def overview(self) -> Overview:
         """All of it."""
         in_flight = await self.in_flight()
+        recent = await self._deployments.recent(limit=LOOK_BACK)
         return Overview(
             at=self._now(),
-            services=await self.services(in_flight),
+            services=await self.services(in_flight, recent),
             deployments=in_flight,
-            recent=await self._deployments.recent(limit=20),
+            recent=recent[:SHOWN],
             incidents=await self._incidents.open_incidents(),
             alerts=self.alerts(),
             on_call=self.on_call(),
@@ -126,15 +134,19 @@ class Readings:
         """Every deployment that has not ended, whole."""
         return [await self._deployments.load(one.id) for one in await self._deployments.in_flight()]
 
-    async def services(self, in_flight: Sequence[Deployment] | None = None) -> list[ServiceRow]:
-        """Every placement of the settings with its component and the deployment under way."""
+    async def services(
+        self, in_flight: Sequence[Deployment] | None = None, recent: Sequence[Summary] | None = None
+    ) -> list[ServiceRow]:
+        """Every placement of the settings with its component, the deployment under way and the latest one."""
         known = {(one.service, one.environment): one for one in await self._components.components()}
         under_way = in_flight if in_flight is not None else await self.in_flight()
         by_place = {(one.plan.service, one.plan.environment): one for one in under_way}
+        newest_first = recent if recent is not None else await self._deployments.recent(limit=LOOK_BACK)
+        last = {(one.service, one.environment): one for one in reversed(newest_first)}
         rows = []
         for place in self._catalog().placements():
             pair = (place.service, place.environment)
-            rows.append(_row(self._catalog(), place, known.get(pair), by_place.get(pair)))
+            rows.append(_row(self._catalog(), place, known.get(pair), by_place.get(pair), last.get(pair)))
         return rows
 
     async def versions(self) -> dict[str, Sequence[Version]]:
@@ -167,7 +179,13 @@ def _waits(deployment: Deployment, person: PersonId, may_approve: Callable[[str]
     return open_ and not own and not decided and may_approve(str(deployment.plan.environment))
 
 
-def _row(catalog: Catalog, place: Placement, component: Component | None, deployment: Deployment | None) -> ServiceRow:
+def _row(
+    catalog: Catalog,
+    place: Placement,
+    component: Component | None,
+    deployment: Deployment | None,
+    last: Summary | None,
+) -> ServiceRow:
     return ServiceRow(
         service=str(place.service),
         environment=str(place.environment),
@@ -175,6 +193,7 @@ def _row(catalog: Catalog, place: Placement, component: Component | None, deploy
         address=f"http://127.0.0.1:{place.target.port}",
         component=component,
         in_flight=deployment,
+        last=last,
     )
 
 

@@ -1,11 +1,119 @@
-"""The board's addresses."""
+"""The board's addresses: the page, its files, signing in and out."""
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Final
+
 from aiohttp import web
 
+from bot.access import Access, access_of, set_cookie
 from bot.app import Pilothouse
+from bot.board import pages
+from engine.errors import Denied, Refused
+
+PAGE: Final = Path(__file__).parent / "page"
+LONGEST_CODE: Final = 200
+# Sources: Content Security Policy Level 3; Trusted Types. Nothing from elsewhere, nothing inline, no text as markup.
+POLICY: Final = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; "
+    "base-uri 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
+)
+HEADERS: Final = {
+    "Content-Security-Policy": POLICY,
+    "X-Content-Type-Options": "nosniff",
+    # Not no-referrer: browsers then send `Origin: null` with our own forms, and those could not be told from others'.
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+}
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 def add_board_routes(app: web.Application, house: Pilothouse) -> None:
     """Serve the board at `/`."""
+    add_pages(app, access_of(house))
+
+
+def add_pages(app: web.Application, access: Access) -> None:
+    """The pages, for whoever `access` lets in."""
+    app.router.add_get("/", _board(access))
+    app.router.add_get("/board/{file}", _file)
+    app.router.add_get("/signin", _ask_to_sign_in)
+    app.router.add_post("/signin", _sign_in(access))
+    app.router.add_get("/signout", _ask_to_sign_out)
+    app.router.add_post("/signout", _sign_out(access))
+
+
+def _board(access: Access) -> Handler:
+    async def board(request: web.Request) -> web.StreamResponse:
+        knock = access.knock(request)
+        try:
+            caller = await access.reader(knock)
+        except Denied as refusal:
+            return _html(pages.refused(refusal.reason, refusal.remedy), status=403)
+        except Refused as refusal:
+            return _html(pages.way_in(refusal.reason), status=401)
+        response = web.FileResponse(PAGE / "index.html", headers={**HEADERS, "Cache-Control": "no-cache"})
+        if caller.by == "session":
+            set_cookie(response, access, knock.cookie)  # the cookie lasts as long as the session, which slides
+        return response
+
+    return board
+
+
+async def _file(request: web.Request) -> web.StreamResponse:
+    path = PAGE / request.match_info["file"]
+    if path.parent != PAGE or not path.is_file():
+        raise web.HTTPNotFound(text="There is no such file here.")
+    return web.FileResponse(path, headers={**HEADERS, "Cache-Control": "no-cache"})
+
+
+async def _ask_to_sign_in(request: web.Request) -> web.StreamResponse:
+    code = request.query.get("code", "")
+    if not 0 < len(code) <= LONGEST_CODE:
+        return _html(pages.way_in("Signing in takes a link from chat."))
+    return _html(pages.sign_in(code))
+
+
+def _sign_in(access: Access) -> Handler:
+    async def sign_in(request: web.Request) -> web.StreamResponse:
+        if not access.same_origin(access.knock(request)):
+            return _html(pages.refused("Another site sent this.", "Open the link from chat itself."), status=403)
+        form = await request.post()
+        try:
+            text, _ = await access.sessions.redeem(str(form.get("code", "")), at=access.now())
+        except Refused as refusal:
+            return _html(pages.way_in(refusal.reason), status=401)
+        return _go_home(access, text)
+
+    return sign_in
+
+
+async def _ask_to_sign_out(_: web.Request) -> web.StreamResponse:
+    return _html(pages.sign_out())
+
+
+def _sign_out(access: Access) -> Handler:
+    async def sign_out(request: web.Request) -> web.StreamResponse:
+        knock = access.knock(request)
+        if not access.same_origin(knock):
+            return _html(pages.refused("Another site sent this.", "Sign out on the board itself."), status=403)
+        if knock.cookie:
+            await access.sessions.end(knock.cookie)
+        return _go_home(access, "")
+
+    return sign_out
+
+
+def _go_home(access: Access, session: str) -> web.Response:
+    response = web.Response(status=303, headers={"Location": "/", "Cache-Control": "no-store"})
+    set_cookie(response, access, session)
+    return response
+
+
+def _html(text: str, *, status: int = 200) -> web.Response:
+    return web.Response(
+        text=text, content_type="text/html", status=status, headers={**HEADERS, "Cache-Control": "no-store"}
+    )

@@ -1,17 +1,103 @@
-"""The API's addresses."""
+"""The API's addresses, as one table that the server and openapi.json are both made from."""
 
 from __future__ import annotations
 
+from typing import Final
+
 from aiohttp import web
 
+from bot.access import access_of
 from bot.app import Pilothouse
+from bot.inputs.api import deeds, reads, schemas
+from bot.inputs.api.endpoint import Api, Endpoint, Parameter, serve
+from bot.inputs.api.errors import tell_errors
+from bot.inputs.api.events import PATH, EventStream
+from bot.inputs.api.openapi import document
+from bot.inputs.api.summaries import Summaries
+from engine.commands import Abort, Reject, Resume
+
+ROOT: Final = "/api/v1"
+HEADERS: Final = {
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+}
+LIST: Final = (
+    Parameter("service", "Only this service."),
+    Parameter("environment", "Only this environment."),
+    Parameter("open", "true: only those in flight; false: only those that ended.", "boolean"),
+    Parameter("limit", "How many, from 1 to 200; 50 when left out.", "integer"),
+    Parameter("cursor", "`next` of the page before."),
+)
+ONE: Final = "/deployments/{id}"
+INCIDENT: Final = "/incidents/{id}"
+
+ENDPOINTS: Final[tuple[Endpoint, ...]] = (
+    Endpoint("GET", "/overview", "Everything on one page", reads.overview, schemas.Overview),
+    Endpoint("GET", "/services", "What can be deployed", reads.services, schemas.Services),
+    Endpoint("GET", "/components", "What runs", reads.components, schemas.Components),
+    Endpoint(
+        "GET", "/components/{service}/{environment}", "What runs in one place", reads.component, schemas.Component
+    ),
+    Endpoint("GET", "/deployments", "Deployments", reads.deployments, schemas.Deployments, query=LIST),
+    Endpoint("POST", "/deployments", "Deploy", deeds.deploy, schemas.Deployment, schemas.DeployAsk, 201),
+    Endpoint("GET", ONE, "One deployment", reads.deployment, schemas.Deployment),
+    Endpoint("POST", f"{ONE}/approve", "Agree", deeds.approve, schemas.Deployment, schemas.ApproveAsk),
+    Endpoint("POST", f"{ONE}/reject", "Refuse", deeds.decide(Reject), schemas.Deployment, schemas.NothingAsk),
+    Endpoint("POST", f"{ONE}/abort", "Undo", deeds.decide(Abort), schemas.Deployment, schemas.NothingAsk),
+    Endpoint("POST", f"{ONE}/resume", "Go on", deeds.decide(Resume), schemas.Deployment, schemas.NothingAsk),
+    Endpoint("POST", f"{ONE}/rollback", "Go back", deeds.roll_back, schemas.Deployment, schemas.NothingAsk),
+    Endpoint("GET", "/incidents", "Incidents, the newest 50", reads.incidents, schemas.Incidents),
+    Endpoint("GET", INCIDENT, "One incident", reads.incident, schemas.Incident),
+    Endpoint("POST", f"{INCIDENT}/acknowledge", "Take it", deeds.acknowledge, schemas.Incident, schemas.NothingAsk),
+    Endpoint("POST", f"{INCIDENT}/resolve", "End it", deeds.resolve, schemas.Incident, schemas.NothingAsk),
+    Endpoint("POST", f"{INCIDENT}/escalate", "Page the next", deeds.escalate, schemas.Incident, schemas.EscalateAsk),
+    Endpoint("GET", "/alerts", "Pending and firing alerts", reads.alerts, schemas.Alerts),
+    Endpoint("GET", "/oncall", "Who is on call", reads.on_call, schemas.OnCall),
+)
 
 
 def add_api_routes(app: web.Application, house: Pilothouse) -> None:
     """Serve `/api/v1`."""
+    app.add_subapp(ROOT, build_api(api_of(house)))
 
-    async def component(request: web.Request) -> web.Response:
-        found = await house.engine.components.component(request.match_info["service"], request.match_info["environment"])
-        return web.json_response({"version": found.version if found else None})
 
-    app.router.add_get("/api/v1/components/{service}/{environment}", component)
+def api_of(house: Pilothouse) -> Api:
+    """What the handlers work with, from the running product."""
+    ground, log = house.ground, house.ground.database.log
+    return Api(
+        access=access_of(house),
+        door=house.orchestrator,
+        readings=house.readings,
+        deployments=house.engine.journal,
+        incidents=house.alerting.journal,
+        log=log,
+        summaries=Summaries(log, ground.catalog, house.engine.journal, house.alerting.journal),
+        catalog=ground.catalog,
+        directory=ground.directory,
+        now=ground.now,
+    )
+
+
+def build_api(api: Api) -> web.Application:
+    """The addresses below `/api/v1`, with answers in JSON for whatever goes wrong."""
+    app = web.Application(middlewares=[tell_errors])
+    for endpoint in ENDPOINTS:
+        app.router.add_route(endpoint.method, endpoint.path, serve(api, endpoint))
+    stream = EventStream(api)
+    app.router.add_get(PATH, stream.answer)
+    app.on_shutdown.append(stream.close)
+    written = document(ENDPOINTS)
+
+    async def openapi(_: web.Request) -> web.Response:
+        return web.json_response(written)
+
+    app.router.add_get("/openapi.json", openapi)
+    app.on_response_prepare.append(_add_headers)
+    return app
+
+
+async def _add_headers(_: web.Request, response: web.StreamResponse) -> None:
+    for name, value in HEADERS.items():
+        response.headers[name] = value
+    response.headers.setdefault("Cache-Control", "no-store")
