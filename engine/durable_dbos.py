@@ -13,7 +13,7 @@ import sqlite3
 import threading
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import closing, suppress
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 from urllib.parse import urlsplit
 
@@ -36,6 +36,7 @@ LONGEST: Final = timedelta(minutes=5)  # of one wait; a turn is cheap, a lost wa
 GRACE: Final = timedelta(seconds=2)  # for turns under way when closing
 FAILED: Final = -1.0  # what a turn that raised is recorded as
 OPEN: Final = ("PENDING", "ENQUEUED", "DELAYED")
+CLOSED: Final = ("SUCCESS", "ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED")
 
 ResultT = TypeVar("ResultT")
 Alive = Callable[[str], Awaitable[bool]]
@@ -100,6 +101,12 @@ class DbosDurable:
             await self._there(asyncio.to_thread(self._dbos._recover_pending_workflows, dead))  # noqa: SLF001
         for subject in {_subject(one) for one in waiting if one.executor_id in dead}:
             await self.wake(subject)  # what has changed meanwhile is seen now, not at the end of an old wait
+
+    async def forget(self, before: datetime) -> None:
+        """Remove the loops that ended before then; the facts are in our own journals."""
+        ended = self._statuses(status=list(CLOSED), completed_before=before.isoformat())
+        if done := await self._there(ended):
+            await self._there(self._dbos.delete_workflows_async([one.workflow_id for one in done]))
 
     async def close(self) -> None:
         """End every loop where it stands, to be taken over at the next launch; leaves no thread."""

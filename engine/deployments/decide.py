@@ -71,7 +71,7 @@ def abort_events(deployment: Deployment, person: PersonId) -> tuple[DeploymentEv
         case State.ROLLING_BACK:
             return ()
         case _:
-            raise DeploymentNotNow(_ended(deployment), "Roll it back instead.", deployment=deployment)
+            raise DeploymentNotNow(_state(deployment), "Roll it back instead.", deployment=deployment)
 
 
 def resume_events(deployment: Deployment, person: PersonId) -> tuple[DeploymentEvent, ...]:
@@ -85,9 +85,9 @@ def resume_events(deployment: Deployment, person: PersonId) -> tuple[DeploymentE
         case State.PAUSED:
             return (DeploymentResumed(person),)
         case _ if deployment.ended:
-            raise DeploymentNotNow(_ended(deployment), "Deploy again instead.", deployment=deployment)
+            raise DeploymentNotNow(_state(deployment), "Deploy again instead.", deployment=deployment)
         case _:
-            raise DeploymentNotNow(f"It is {deployment.state}, not paused.", deployment=deployment)
+            raise DeploymentNotNow(f"It is {deployment.state}, not paused.", "Nothing to do.", deployment=deployment)
 
 
 def _expired(deployment: Deployment, now: datetime) -> bool:
@@ -105,8 +105,8 @@ def _void(deployment: Deployment) -> DeploymentNotNow:
 
 def _decided(deployment: Deployment) -> DeploymentNotNow:
     decisions = [one for one in deployment.decisions if one.step is None]
-    said = ", ".join(_said(one) for one in decisions) or _ended(deployment)
-    return DeploymentNotNow(f"This was decided: {said}.", deployment=deployment)
+    said = ", ".join(_said(one) for one in decisions)
+    return DeploymentNotNow(f"This was decided: {said}." if said else _state(deployment), deployment=deployment)
 
 
 def _said(decision: Decision) -> str:
@@ -114,6 +114,6 @@ def _said(decision: Decision) -> str:
     return f"{verb} by {decision.person} at {decision.at:%H:%M:%S} UTC"
 
 
-def _ended(deployment: Deployment) -> str:
+def _state(deployment: Deployment) -> str:
     outcome = f" ({deployment.outcome})" if deployment.outcome else ""
-    return f"The deployment is {deployment.state}{outcome}"
+    return f"The deployment is {deployment.state}{outcome}."

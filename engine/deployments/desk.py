@@ -98,12 +98,11 @@ class DeploymentDesk:
         """Agree to a plan, or to the step that waits. The same person agreeing again changes nothing."""
         command = _command(request, Approve)
         deployment = await self._journal.load(command.deployment)
-        place = self._catalog().placement(deployment.plan.service, deployment.plan.environment)
-        present = await self._artifact(place, deployment.plan.version)
+        present = await self._present_digest(deployment)
         now = self._now()
         return await self._decide(
             command.deployment,
-            lambda found: approve_events(found, person, command.digest, present.digest, now=now),
+            lambda found: approve_events(found, person, command.digest, present, now=now),
             person,
         )
 
@@ -121,6 +120,14 @@ class DeploymentDesk:
         """Let a paused deployment go on."""
         command = _command(request, Resume)
         return await self._decide(command.deployment, lambda found: resume_events(found, person), person)
+
+    async def _present_digest(self, deployment: Deployment) -> str:
+        """The digest of the artifact as it is now, asked only while it matters."""
+        plan = deployment.plan
+        if deployment.state not in {State.PLANNED, State.PAUSED}:
+            return plan.digest
+        place = self._catalog().placement(plan.service, plan.environment)
+        return (await self._artifact(place, plan.version)).digest
 
     async def _aborted(self, id: DeploymentId, person: PersonId) -> Deployment:  # noqa: A002
         return await self._decide(id, lambda found: abort_events(found, person), person)

@@ -39,7 +39,7 @@ from engine.deployments.gates import Gates
 from engine.deployments.journal import DeploymentJournal, id_of
 from engine.deployments.strategies import next_step
 from engine.deployments.strategies.recipe import GLANCE
-from engine.deployments.words import describe
+from engine.deployments.words import describe, sentence
 from engine.errors import NotFound, PermanentFailure, Refused, TemporaryFailure
 from engine.ports import (
     ComponentBook,
@@ -191,7 +191,7 @@ class Drive:
         return await self._record(deployment, _last(deployment, seen), DeploymentRolledBack())
 
     async def _give_up(self, deployment: Deployment, place: Placement | None, reason: str) -> Deployment:
-        full = f"{deployment.reason} {reason}".strip() if deployment.reason not in reason else reason
+        full = f"{sentence(deployment.reason)} {reason}".strip() if deployment.reason not in reason else reason
         if place is not None and deployment.started_at is not None:
             await self._fail_component(deployment, place, full, restored=False)
         return await self._record(deployment, DeploymentFailed(full))
@@ -215,6 +215,7 @@ class Drive:
 
     async def _broken(self, deployment: Deployment, reason: str) -> Deployment:
         """It will not work: go back, or when that is what does not work, say what is there and end."""
+        reason = sentence(reason)
         if deployment.state in {State.RUNNING, State.PAUSED, State.PROMOTING}:
             return await self._record(deployment, RollbackStarted(reason, Outcome.BROKEN))
         try:

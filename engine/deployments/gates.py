@@ -13,6 +13,7 @@ from engine.catalog import Comparison, Figure, GateSpec
 from engine.deployments.action import Observation
 from engine.deployments.deployment import Deployment, Measurement, Verdict
 from engine.deployments.judge import warm
+from engine.deployments.words import render_number
 from engine.errors import PermanentFailure, TemporaryFailure
 from engine.ports import FiringAlert, FiringAlerts, InstanceHealth, MetricQueries, MetricSample
 
@@ -114,19 +115,6 @@ def fill(text: str, deployment: Deployment, *, now: datetime) -> str:
         "window": f"{round(_window(deployment, now).total_seconds())}s",
     }
     return _PLACEHOLDER.sub(lambda found: values[found.group(1)], text)
-
-
-def render_number(value: float | None, unit: str) -> str:
-    """A number for people: ratios in percent, times in ms or s, others short."""
-    if value is None:
-        return "–"
-    match unit:
-        case "ratio":
-            return f"{value * 100:.2f} %"
-        case "seconds":
-            return f"{value * 1000:.0f} ms" if abs(value) < 1 else f"{value:.2f} s"
-        case _:
-            return f"{value:,.0f}" if abs(value) >= 100 or value == round(value) else f"{value:.2f}"
 
 
 def _window(deployment: Deployment, now: datetime) -> timedelta:

@@ -12,8 +12,10 @@ from typing import Final
 from engine.deployments.action import Record
 from engine.deployments.deployment import Deployment, Measurement, Outcome, State, Verdict
 from engine.deployments.events import DeploymentPaused, RollbackStarted, StepExtended, StepPassed
+from engine.deployments.words import render_number
 
 MEASURE_EVERY: Final = timedelta(seconds=2)
+MEASURE_PAUSED_EVERY: Final = timedelta(seconds=10)  # a pause may last for days
 ERRORS: Final = 5  # so many askings in a row that did not work make the deployment wait for a person
 
 
@@ -25,10 +27,10 @@ def warm(deployment: Deployment, *, now: datetime) -> bool:
 
 def measure_due(deployment: Deployment, *, now: datetime) -> bool:
     """Whether it is time to ask again: every MEASURE_EVERY, and once when the dwell is over."""
-    at = deployment.measured_at
-    if at is None or now - at >= MEASURE_EVERY:
+    at, paused = deployment.measured_at, deployment.state is State.PAUSED
+    if at is None or now - at >= (MEASURE_PAUSED_EVERY if paused else MEASURE_EVERY):
         return True
-    return _ripe(deployment, now) and not _ripe(deployment, at) and deployment.state is State.RUNNING
+    return _ripe(deployment, now) and not _ripe(deployment, at) and not paused
 
 
 def judge(deployment: Deployment, *, now: datetime) -> Record | None:
@@ -56,10 +58,8 @@ def _first(deployment: Deployment, verdict: Verdict) -> Measurement | None:
 
 
 def _failed(one: Measurement) -> str:
-    value = "no value" if one.value is None else f"{one.value:g}"
-    return (
-        f"Gate {one.gate} failed: {one.note}" if one.note else f"Gate {one.gate} failed: {value}, not {one.threshold}."
-    )
+    said = one.note or f"{render_number(one.value, one.unit)}, and it has to be {one.threshold}."
+    return f"Gate {one.gate} failed: {said}"
 
 
 def _unsure(deployment: Deployment) -> str:

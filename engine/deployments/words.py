@@ -20,8 +20,26 @@ def describe(plan: Plan, seen: Observation) -> str:
 def notes(seen: Observation, version: Version) -> str:
     """The platform's own words on the instances of a version that are not well."""
     ill = (one for one in seen.instances if one.version == version and one.health is not InstanceHealth.HEALTHY)
-    said = {one.note: f"{one.id} is {one.health}: {one.note}" for one in ill if one.note}
+    said = {one.note: sentence(f"{one.id} is {one.health}: {one.note}") for one in ill if one.note}
     return " ".join(said.values())
+
+
+def render_number(value: float | None, unit: str) -> str:
+    """A number for people: ratios in percent, times in ms or s, others short."""
+    if value is None:
+        return "–"
+    match unit:
+        case "ratio":
+            return f"{value * 100:.2f} %"
+        case "seconds":
+            return f"{value * 1000:.0f} ms" if abs(value) < 1 else f"{value:.2f} s"
+        case _:
+            return f"{value:,.0f}" if abs(value) >= 100 or value == round(value) else f"{value:.2f}"
+
+
+def sentence(text: str) -> str:
+    """`text` with a full stop, so that more can follow; platforms seldom end theirs."""
+    return text if not text or text.endswith((".", "!", "?", "…")) else f"{text}."
 
 
 def _running(version: Version, seen: Observation) -> str:

@@ -6,7 +6,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -100,6 +100,26 @@ async def test_a_workflow_that_was_closed_can_be_started_anew(url: str) -> None:
             break
         await asyncio.sleep(0.02)
     assert turns.taken == ["a", "a"]
+    await durable.close()
+
+
+async def test_what_ended_is_forgotten_and_what_runs_is_kept(url: str) -> None:
+    turns = Turns()
+    turns.answers["b"] = [LONG]
+    durable = make_dbos(url, turns, "one")
+    await durable.launch()
+    await durable.start("a")
+    await durable.start("b")
+
+    async def known() -> set[str]:
+        await durable.forget(datetime.now(UTC) + timedelta(days=1))
+        return {one.workflow_id for one in await durable._there(durable._statuses())}
+
+    for _ in range(500):
+        if await known() == {"b#1"}:
+            break
+        await asyncio.sleep(0.02)
+    assert await known() == {"b#1"}
     await durable.close()
 
 

@@ -10,8 +10,9 @@ import pytest
 from engine.catalog import Figure, GateSpec, Version
 from engine.deployments.action import Observation
 from engine.deployments.deployment import Deployment, DeploymentId, Purpose, State, Verdict
-from engine.deployments.gates import Gates, fill, render_number
+from engine.deployments.gates import Gates, fill
 from engine.deployments.plan import make_plan
+from engine.deployments.words import render_number
 from engine.errors import EngineError, PermanentFailure, TemporaryFailure
 from engine.ports import Artifact, FiringAlert, MetricSample, TrafficReading
 from tests.fakes.durable import VirtualClock

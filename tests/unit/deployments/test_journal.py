@@ -55,7 +55,7 @@ async def test_types_of_a_later_version_are_skipped() -> None:
 async def test_a_snapshot_is_as_good_as_the_events() -> None:
     town = Town(behaviour={"v2": Behaviour(errors=None)})
     deployment = await grown(town)
-    await town.run(400)
+    await town.run(1200)
     stored = await town.log.read(subject_of(deployment.id))
     assert len(stored) > 100
     assert await town.log.snapshot(subject_of(deployment.id)) is not None
