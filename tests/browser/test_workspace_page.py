@@ -32,13 +32,23 @@ pytestmark = [
 
 @pytest.mark.asyncio(loop_scope="module")
 async def test_a_newcomer_lands_in_general_as_the_first_person(house: House) -> None:
-    page = await house.open("", user="U0ADA")
+    page = await house.open(user="")
     await expect(page).to_have_title(re.compile("#general · Ada Lovelace · Harbour"))
     await expect(page.locator(".place[aria-current=page]")).to_have_text("general")
     await say(page, "Hello *world*, it is <b>me</b> & @grace")
     await expect(log(page).locator(".message")).to_contain_text("Hello world, it is <b>me</b> & @grace")
     await expect(log(page).locator("strong", has_text="world")).to_be_visible()
     await expect(composer(page)).to_have_value("")
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_an_address_that_is_no_longer_right_leads_somewhere(house: House) -> None:
+    page = await house.open("CNOSUCH", user="UNOBODY")
+    await expect(page.locator(".person")).to_contain_text("Ada Lovelace")
+    await expect(page.locator(".place[aria-current=page]")).to_have_text("general")
+    ts = await house.post("deploys", "Look at this")
+    await page.goto(f"{house.workspace.url}archives/{house.channel('deploys')}/p{ts.replace('.', '')}")
+    await expect(page.locator("ws-thread .message")).to_contain_text("Look at this")
 
 
 @pytest.mark.asyncio(loop_scope="module")

@@ -186,7 +186,7 @@ async def a_house(request: pytest.FixtureRequest, browser: Browser) -> AsyncIter
             page.on("console", lambda message: faults.extend(_policy_fault(message)))
             if viewport:
                 await page.set_viewport_size({"width": viewport["width"], "height": viewport["height"]})
-            await page.goto(f"{workspace.url}#/{user}/{place}")
+            await page.goto(f"{workspace.url}#/{user}/{place}" if user else workspace.url)
             await expect(page.locator(".person")).to_contain_text("You are")
             return page
 

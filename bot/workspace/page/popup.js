@@ -43,6 +43,8 @@ function listen(panel, anchor, close, signal) {
   const outside = (event) => !panel.contains(event.target) && !anchor.contains(event.target);
   document.addEventListener("pointerdown", (event) => outside(event) && close(), { signal, capture: true });
   window.addEventListener("resize", close, { signal });
+  const scrolled = (event) => !panel.contains(event.target) && anchor.isConnected && replacePopup();
+  document.addEventListener("scroll", scrolled, { signal, capture: true, passive: true });
   const escape = (event) => {
     if (event.key !== "Escape" && event.key !== "Tab") return;
     if (event.key === "Escape") event.preventDefault();
