@@ -1,4 +1,7 @@
-"""What the engine needs from outside, as small capabilities. Adapters live in infrastructure/ and in the composition root."""
+"""What the engine needs from outside, as small capabilities.
+
+Adapters live in infrastructure/ and in the composition root.
+"""
 
 from __future__ import annotations
 

@@ -25,6 +25,7 @@ from engine.infrastructure.local import LocalManager
 
 KNOWN: Final = (AlreadyRunning, DataFolderUnusable, DemoImpossible, ChildFailed)
 SHOP: Final = frozenset({"shop in production", "shop in staging"})
+LAST_BASE: Final = 65530  # six ports follow
 RESTART_PAUSE: Final = 1.0  # seconds
 
 
@@ -32,7 +33,7 @@ def demo(data: Path, base: int) -> int:
     """Run until Ctrl-C; the exit code."""
     layout = Layout(data.resolve(), base)
     try:
-        with only_process(layout.data, "demo"):
+        with only_process(layout.data, "demo", elsewhere="others with `make run DATA=/tmp/demo PORT=9100`"):
             asyncio.run(_Demo(layout).run())
     except KNOWN as error:
         print(error, file=sys.stderr)  # noqa: T201  # a command's word
@@ -69,6 +70,8 @@ class _Demo:
         left = await self._children.end_leftovers()
         if left:
             _say(f"An earlier demo was killed; its {left} remaining parts were ended. Its services go on running.")
+        if not 1024 <= self._layout.base <= LAST_BASE:
+            raise DemoImpossible(f"PORT has to lie between 1024 and {LAST_BASE}, not {self._layout.base}.")
         proxy_alive = (self._layout.house / "proxy").exists()
         taken = taken_ports(self._layout, ours=SHOP if proxy_alive else frozenset())
         if taken:

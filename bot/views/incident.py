@@ -102,9 +102,7 @@ def _suspect(one: Suspect, incident: Incident, mention: Mention) -> Block:
 def _pages(incident: Incident, mention: Mention) -> list[Block]:
     if not incident.pages:
         return []
-    lines = []
-    for page in incident.pages[-5:]:
-        lines.append(f"Paged {mention(page.person)} {when(page.at)} · {_fate(page)}")
+    lines = [f"Paged {mention(page.person)} {when(page.at)} · {_fate(page)}" for page in incident.pages[-5:]]
     if incident.state is State.OPEN and incident.exhausted:
         lines.append("*Everyone was paged and nobody took it.* Escalate again, or call somebody.")
     if incident.state is State.OPEN and incident.next_page_at:
