@@ -21,17 +21,6 @@ def now() -> datetime:
     return NOW
 
 
-@pytest.fixture
-def postgres_url() -> Iterator[str]:
-    """An empty PostgreSQL database."""
-    if reason := postgres.missing():
-        pytest.skip(reason)
-    server = postgres.shared_server()
-    url = server.new_database()
-    yield url
-    server.drop_database(url)
-
-
 @pytest.fixture(params=["sqlite", "postgresql"])
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """An empty database of each real kind."""
