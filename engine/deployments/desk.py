@@ -18,12 +18,11 @@ from engine.deployments.decide import (
 )
 from engine.deployments.deployment import Deployment, DeploymentId, Outcome, PersonId, Plan, Purpose, State
 from engine.deployments.events import DeploymentCancelled, DeploymentEvent, DeploymentExpired, DeploymentPlanned
-from engine.deployments.journal import DeploymentJournal, holder_of, subject_of
+from engine.deployments.journal import DeploymentJournal, Overtaken, PlaceTaken, subject_of
 from engine.deployments.plan import make_plan, make_return_plan, nearest, parse_version
 from engine.durable import Durable
 from engine.errors import Invalid, NotFound, NotNow
 from engine.ports import Artifact, ArtifactSource, ComponentBook
-from storage.errors import Conflict, KeyTaken
 
 ATTEMPTS: Final = 8
 CommandT = TypeVar("CommandT")
@@ -144,7 +143,7 @@ class DeploymentDesk:
             events = decide(deployment)
             try:
                 after = await self._journal.record(deployment, *events, at=self._now(), actor=person)
-            except Conflict:
+            except Overtaken:
                 continue
             await self._durable.wake(subject_of(id))
             if events and isinstance(events[0], DeploymentExpired):
@@ -157,9 +156,9 @@ class DeploymentDesk:
         id = _id_for(request)  # noqa: A001
         try:
             opened = await self._journal.begin(id, planned, at=self._now(), actor=person, correlation=request.id)
-        except KeyTaken as taken:
-            raise await self._occupied(holder_of(taken)) from taken
-        except Conflict:  # the same request, handled at the same time
+        except PlaceTaken as taken:
+            raise await self._occupied(taken.holder) from taken
+        except Overtaken:  # the same request, handled at the same time
             opened = await self._journal.load(id)
         await self._durable.start(subject_of(id))
         return opened

@@ -36,7 +36,7 @@ from engine.deployments.events import (
     TroubleMet,
 )
 from engine.deployments.gates import Gates
-from engine.deployments.journal import DeploymentJournal, id_of
+from engine.deployments.journal import DeploymentJournal, Overtaken, id_of
 from engine.deployments.strategies import next_step
 from engine.deployments.strategies.recipe import GLANCE
 from engine.deployments.words import describe, sentence
@@ -50,7 +50,6 @@ from engine.ports import (
     TrafficReading,
     TrafficShifter,
 )
-from storage.errors import Conflict
 
 ACTIONS_A_TURN: Final = 40
 SOONEST: Final = timedelta(milliseconds=500)
@@ -96,7 +95,7 @@ class Drive:
             return None
         try:
             return await self._advance(deployment)
-        except Conflict:
+        except Overtaken:
             return timedelta(0)  # somebody decided meanwhile: take the turn again on what they wrote
 
     async def _advance(self, deployment: Deployment) -> timedelta | None:

@@ -14,7 +14,7 @@ from engine.deployments import fold
 from engine.deployments.deployment import Deployment, DeploymentId, Outcome, PersonId, Purpose, State
 from engine.deployments.events import DeploymentEvent, DeploymentPlanned, event_data, parse_event
 from engine.errors import NotFound
-from storage.errors import KeyTaken
+from storage.errors import Conflict, KeyTaken
 from storage.events import Card, CardChange, Event, EventLog, NewEvent, Snapshot
 
 KIND: Final = "deployment"
@@ -23,6 +23,18 @@ SNAPSHOT_EVERY: Final = 100
 SNAPSHOT_FORMAT: Final = 1  # raised when the fold changes, so that older snapshots are folded anew
 
 SYSTEM: Final = "system"
+
+
+class Overtaken(Exception):  # it is news, not a fault
+    """Somebody else wrote to the deployment first: load it again and decide anew. Nothing was written."""
+
+
+class PlaceTaken(Exception):
+    """Another deployment (`holder`) is in flight in the same place. Nothing was written."""
+
+    def __init__(self, holder: DeploymentId) -> None:
+        super().__init__(f"Deployment {holder} is in flight there.")
+        self.holder = holder
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +76,7 @@ def id_of(subject: str) -> DeploymentId:
 
 
 class DeploymentJournal:
-    """Reads and writes deployments. Raises what the log raises: Conflict, KeyTaken, StorageUnavailable."""
+    """Reads and writes deployments. Every method may raise StorageUnavailable."""
 
     def __init__(self, log: EventLog) -> None:
         self._log = log
@@ -92,7 +104,7 @@ class DeploymentJournal:
         actor: str,
         correlation: str = "",
     ) -> Deployment:
-        """Write a new deployment. Raises KeyTaken when another is in flight there, Conflict when the id exists."""
+        """Write a new deployment. Raises PlaceTaken when another is in flight there, Overtaken when the id exists."""
         first = fold.begin(id, planned, at=at)
         return await self._append(first, (planned, *then), _after(first, then, at), 0, at, actor, correlation)
 
@@ -101,7 +113,7 @@ class DeploymentJournal:
     ) -> Deployment:
         """Append facts to the deployment as it was loaded and give it as it is now.
 
-        Raises Conflict when somebody else wrote first, IllegalMove when a fact does not fit the state; then nothing
+        Raises Overtaken when somebody else wrote first, IllegalMove when a fact does not fit the state; then nothing
         is written.
         """
         if not events:
@@ -139,15 +151,15 @@ class DeploymentJournal:
     ) -> Deployment:
         new = [NewEvent(type(one).__name__, event_data(one), actor, correlation) for one in events]
         stream = subject_of(before.id)
-        await self._log.append(stream, new, expected=expected, at=at, card=_card(after))
+        try:
+            await self._log.append(stream, new, expected=expected, at=at, card=_card(after))
+        except Conflict as conflict:
+            raise Overtaken(conflict.reason) from conflict
+        except KeyTaken as taken:
+            raise PlaceTaken(id_of(taken.stream)) from taken
         if after.stream_version // SNAPSHOT_EVERY > expected // SNAPSHOT_EVERY:
             await self._log.save_snapshot(_snapshot(stream, after, at))
         return after
-
-
-def holder_of(taken: KeyTaken) -> DeploymentId:
-    """The deployment that holds the place another wanted."""
-    return id_of(taken.stream)
 
 
 def _after(deployment: Deployment, events: Sequence[DeploymentEvent], at: datetime) -> Deployment:

@@ -142,8 +142,14 @@ def _dwell(deployment: Deployment, seen: Observation, sizes: Sizes, now: datetim
         or _start(seen, plan.version, new)
         or _let_go(seen, _of(seen, plan.previous, old), force=False)
         or _route(seen, (*new, *old), shares)
-        or Wait(HEARTBEAT, "the step")
+        or Wait(_until_due(deployment, now), "the step")
     )
+
+
+def _until_due(deployment: Deployment, now: datetime) -> timedelta:
+    """A heartbeat, or less when the dwell ends before the next."""
+    left = deployment.step_left(now)
+    return max(GLANCE, min(HEARTBEAT, left)) if left else HEARTBEAT
 
 
 def _misrouted(

@@ -7,9 +7,8 @@ import pytest
 from engine.commands import Approve, Deploy
 from engine.deployments.deployment import Deployment, State
 from engine.deployments.events import TYPES, TroubleCleared, TroubleMet, event_data, parse_event
-from engine.deployments.journal import subject_of
+from engine.deployments.journal import Overtaken, subject_of
 from engine.errors import IllegalMove
-from storage.errors import Conflict
 from storage.events import NewEvent
 from tests.unit.deployments.world import ANN, BEN, Behaviour, Town
 
@@ -68,7 +67,7 @@ async def test_two_writers_one_wins() -> None:
     town = Town()
     deployment = await town.at(await grown(town))
     await town.journal.record(deployment, TroubleMet("x"), at=town.clock())
-    with pytest.raises(Conflict):
+    with pytest.raises(Overtaken):
         await town.journal.record(deployment, TroubleCleared(), at=town.clock())
 
 
