@@ -229,6 +229,41 @@ async def test_the_theme_is_remembered(house: House) -> None:
 
 
 @pytest.mark.asyncio(loop_scope="module")
+async def test_events_may_come_in_pieces_twice_and_in_any_order(house: House) -> None:
+    page = await house.bare()
+    found = await page.evaluate("""async () => {
+        const { EventParser } = await import("/events.js");
+        const { reduce, initial, threadKey } = await import("/store.js");
+        const parser = new EventParser();
+        const pieces = [": still here\\n\\nid: a-1\\nevent: mess", "age\\ndata: {\\"x\\":", "1}\\n\\n"];
+        const parsed = pieces.flatMap((piece) => parser.feed(piece));
+
+        const post = (ts, more) => ({ type: "message", channel: "C1", message: { ts, user: "U1", ...more } });
+        const reply = post("3.0", { thread_ts: "1.0" });
+        const parent = { ts: "1.0", user: "U1", reply_count: 1, reply_users: ["U1"], latest_reply: "3.0" };
+        const events = [
+            { type: "conversation_loading", channel: "C1" },
+            { type: "thread_loading", channel: "C1", ts: "1.0" },
+            post("2.0"), post("1.0"), post("2.0"), reply, reply,
+            { type: "message_changed", channel: "C1", message: parent }, reply,
+            { type: "message_deleted", channel: "C1", ts: "2.0" },
+            { type: "message_changed", channel: "C1", message: { ts: "9.0" } },
+            { type: "constructor" },
+        ];
+        const state = events.reduce(reduce, initial);
+        const { messages } = state.conversations.C1;
+        return {
+            parsed,
+            channel: messages.map((message) => [message.ts, message.reply_count]),
+            thread: state.threads[threadKey("C1", "1.0")].messages.map((message) => message.ts),
+        };
+    }""")
+    assert found["parsed"] == [{"id": "a-1", "name": "message", "data": '{"x":1}'}]
+    assert found["channel"] == [["1.0", 1]]
+    assert found["thread"] == ["3.0"]
+
+
+@pytest.mark.asyncio(loop_scope="module")
 async def test_the_page_mends_itself_when_the_workspace_restarts(browser: Browser, tmp_path: Path) -> None:
     config = random_config(manifest=MANIFEST, channels=CHANNELS, rates=None, journal=tmp_path / "journal")
     page = await browser.new_page()

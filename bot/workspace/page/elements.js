@@ -91,7 +91,8 @@ function button(element, place, context) {
 
 function overflow(element, place, context) {
   const choose = (option) => tell(element, place, context, { selected_option: option });
-  const node = h("button", { type: "button", class: "button button-icon", "aria-label": "More actions", "aria-haspopup": "menu", "aria-expanded": "false" }, icon("more"));
+  const props = { type: "button", class: "button button-icon", "aria-label": "More actions", "aria-haspopup": "menu" };
+  const node = h("button", { ...props, "aria-expanded": "false" }, icon("more"));
   node.addEventListener("click", () => menu(node, "More actions", overflowItems(element.options ?? [], choose)));
   return answering(node, element, place, context);
 }

@@ -40,7 +40,7 @@ const words = TABLE.trim().split(/\s+/);
 for (let at = 0; at < words.length; at += 2) GLYPHS.set(words[at], words[at + 1]);
 
 /** The character of a name, or undefined; a skin tone is left out. */
-export const glyphOf = (name) => GLYPHS.get(name.replace(/::?skin-tone-\d$/, ""));
+const glyphOf = (name) => GLYPHS.get(name.replace(/::?skin-tone-\d$/, ""));
 
 /** An emoji with its name as title and for screen readers; unknown names stay `:name:`. */
 export function emoji(name) {

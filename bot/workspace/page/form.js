@@ -23,7 +23,7 @@ const EMPTY = {
 };
 
 /** Whether an element keeps a value (a button or an overflow menu does not). */
-export const isInput = (element) => Object.hasOwn(EMPTY, element.type);
+const isInput = (element) => Object.hasOwn(EMPTY, element.type);
 
 export class Form {
   #values = new Map();

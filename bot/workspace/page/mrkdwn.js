@@ -77,7 +77,7 @@ const build = (group) => BUILD[group.kind](group.matches);
 const depth = (space) => Math.min(5, Math.floor(space.replaceAll("\t", "    ").length / 2));
 
 /** One run of text -> nodes; `open` names the marks already around it, which do not nest in themselves. */
-export function inline(text, open = "") {
+function inline(text, open = "") {
   const nodes = [];
   let plain = "";
   let at = 0;

@@ -19,10 +19,8 @@ export function deliveryFault(app, error) {
   return `${app} ${reason}`;
 }
 
+/** What was pressed, by the key of the pressable thing: `{status, note}`. */
 const presses = new Map();
-
-/** The state of one pressable thing by its key: undefined, or `{status, note}`. */
-export const pressOf = (key) => presses.get(key);
 
 function paint(key) {
   const press = presses.get(key);
@@ -32,7 +30,7 @@ function paint(key) {
 }
 
 /** Show on an element whether it waits for an answer. */
-export function dress(node, press) {
+function dress(node, press) {
   const waiting = press?.status === "pending" || press?.status === "late";
   node.classList.toggle("is-pending", waiting);
   node.setAttribute("aria-busy", String(waiting));

@@ -26,11 +26,11 @@ const EMPTY_LIST = Object.freeze({ status: "loading", messages: [], hasMore: fal
 export const threadKey = (channel, ts) => `${channel}/${ts}`;
 
 /** Whether a message stands in the channel itself and not only in a thread. */
-export const inChannel = (message) =>
+const inChannel = (message) =>
   !message.thread_ts || message.thread_ts === message.ts || message.subtype === "thread_broadcast";
 
 /** The list with this message in its place by time, replacing the one of the same time. */
-export function upsert(messages, message) {
+function upsert(messages, message) {
   const at = messages.findLastIndex((other) => other.ts <= message.ts);
   if (at >= 0 && messages[at].ts === message.ts) return messages.with(at, message);
   return messages.toSpliced(at + 1, 0, message);
