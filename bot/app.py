@@ -44,6 +44,8 @@ log = logging.getLogger(__name__)
 RECONCILE: Final = timedelta(seconds=15)
 REFRESH: Final = timedelta(seconds=3)
 SECOND: Final = timedelta(seconds=1)
+COME_BACK: Final = timedelta(seconds=30)
+DAY: Final = timedelta(days=1)
 DRAIN: Final = timedelta(seconds=5)
 
 
@@ -262,9 +264,18 @@ def _jobs(house: Pilothouse) -> list[Job]:
     async def take_over(_: datetime) -> None:
         await house.durable.take_over()
 
+    async def come_back(_: datetime) -> None:
+        # A loop that the durable engine gave up is begun anew; one that runs is left alone.
+        await house.engine.desk.resume_all()
+
+    async def forget(at: datetime) -> None:
+        await house.durable.forget(at - DAY)
+
     return [
         Job("membership", TTL / 3, keep, shared=False),
         Job("take over", TTL / 3, take_over, shared=False),
+        Job("loops", COME_BACK, come_back, shared=False),
+        Job("ended loops", DAY, forget),
         Job("home tabs", REFRESH, home, shared=False),
         Job("rules", SECOND, rules),
         Job("incidents", RECONCILE, reconcile),
