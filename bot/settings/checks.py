@@ -6,15 +6,27 @@ Pure.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from typing import Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from rapidfuzz import process
 
+from alerting.rules.expression import parse_expression
 from bot.settings.model import File, GatePart, StrategyPart
 from bot.settings.positions import Field
+from engine.security.identity import SYSTEM
 
 Fault = tuple[Field, str]
+
+# Enough to see whether a query is PromQL before a deployment asks it.
+SAMPLES: Final = {
+    "{service}": "shop",
+    "{environment}": "production",
+    "{version}": "v2",
+    "{previous}": "v1",
+    "{window}": "60s",
+}
 
 
 def find_faults(file: File) -> list[Fault]:
@@ -29,12 +41,12 @@ def find_faults(file: File) -> list[Fault]:
     ]
 
 
-def unknown(what: str, name: str, known: object) -> str:
-    """`There is no strategy 'carful'. Did you mean 'careful'?`, or the list of what there is."""
-    names = [str(one) for one in known]  # type: ignore[attr-defined]
+def unknown(what: str, name: str, known: Iterable[str]) -> str:
+    """`there is no strategy 'carful'. Did you mean 'careful'?`, or the list of what there is."""
+    names = list(known)
     near = process.extractOne(name, names, score_cutoff=60)
     hint = f"Did you mean {near[0]!r}?" if near else f"Known: {', '.join(names) or 'none yet'}."
-    return f"there is no {what} {name!r}. {hint}"
+    return f"there is no {what} {name[:60]!r}. {hint}"
 
 
 def _people(file: File) -> Iterator[Fault]:
@@ -42,6 +54,8 @@ def _people(file: File) -> Iterator[Fault]:
     slack = Counter(person.slack for person in file.people.values())
     for name, person in file.people.items():
         field: Field = ("people", name)
+        if name == SYSTEM.id:
+            yield field, f"{name!r} is what Pilothouse calls itself; choose another name"
         if slack[person.slack] > 1:
             yield (
                 (*field, "slack"),
@@ -88,10 +102,31 @@ def _steps(field: Field, strategy: StrategyPart) -> Iterator[Fault]:
 def _gate(field: Field, gate: GatePart) -> Iterator[Fault]:
     if gate.kind == "query" and not gate.query:
         yield field, "a query gate needs `query`, a PromQL expression that gives one number"
+    foreign = [name for name in _foreign(gate) if name in gate.model_fields_set]
+    if foreign:
+        yield (*field, foreign[0]), f"belongs to another kind of gate than {gate.kind!r}; remove it or change `kind`"
+    yield from _promql((*field, "query"), gate.query)
+    yield from _promql((*field, "samples"), gate.samples)
     if gate.kind == "query" and (gate.below is None) == (gate.above is None):
         yield field, "a query gate needs exactly one of `below` and `above`"
     if gate.at_least and not gate.samples:
         yield (*field, "at_least"), "needs `samples`, the PromQL expression that counts the samples"
+
+
+def _foreign(gate: GatePart) -> tuple[str, ...]:
+    of_query = ("query", "below", "above", "samples", "at_least")
+    return {"query": ("rule",), "rule": of_query}.get(gate.kind, (*of_query, "rule"))
+
+
+def _promql(field: Field, query: str) -> Iterator[Fault]:
+    text = query
+    for name, sample in SAMPLES.items():
+        text = text.replace(name, sample)
+    try:
+        if text:
+            parse_expression(text)
+    except ValueError as error:
+        yield field, f"is no PromQL: {' '.join(str(error).split())[:200]}"
 
 
 def _services(file: File) -> Iterator[Fault]:
@@ -102,6 +137,8 @@ def _services(file: File) -> Iterator[Fault]:
                 ("services", name, "local", "artifact"),
                 "has to hold {version}, such as releases/{version}/app.py",
             )
+        for index, figure in enumerate(service.figures):
+            yield from _promql(("services", name, "figures", index, "query"), figure.query)
         for environment, place in service.environments.items():
             field: Field = ("services", name, "environments", environment)
             if environment not in file.environments:
@@ -133,6 +170,8 @@ def _policies(file: File) -> Iterator[Fault]:
 
 def _schedules(file: File) -> Iterator[Fault]:
     for name, schedule in file.schedules.items():
+        if not 2000 <= schedule.starts.year <= 2100:
+            yield ("schedules", name, "starts"), "has to be a day of this century, such as 2026-01-05T09:00:00Z"
         yield from _zone(("schedules", name, "timezone"), schedule.timezone)
         for index, person in enumerate(schedule.people):
             if person not in file.people:

@@ -2,16 +2,38 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 
 from bot.settings.durations import Duration, Number, PositiveDuration
 
-Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,39}$")]
+NAME: Final = r"^[a-z0-9][a-z0-9-]{0,39}$"
+SLACK: Final = r"^[A-Z0-9]+/[A-Z0-9]+$"
+CHANNEL: Final = r"^([^\s#@<>&A-Z]{1,80})?$"
+ADDRESS: Final = r"^(https?://[^\s/]+(/\S*)?)?$"
+TARGET: Final = r"^(schedule:[a-z0-9-]+(/next)?|person:[a-z0-9-]+)$"
+CLOCK: Final = r"^([01]\d|2[0-3]):[0-5]\d$"
+PATH: Final = r"^/"
+LEVEL: Final = r"^(?i:debug|info|warning|error|critical)$"
+
+
+def _local_path(path: Path) -> Path:
+    try:
+        path.expanduser()
+    except RuntimeError:
+        raise ValueError(f"there is no home folder {path.parts[0]}; write the whole path") from None
+    if "\0" in str(path):
+        raise ValueError("holds a character that no path may hold")
+    return path
+
+
+Name = Annotated[str, Field(pattern=NAME)]
+Channel = Annotated[str, Field(pattern=CHANNEL)]
+Address = Annotated[str, Field(pattern=ADDRESS)]
 Port = Annotated[int, Field(ge=1, le=65535)]
+LocalPath = Annotated[Path, AfterValidator(_local_path)]
 
 
 class Part(BaseModel):
@@ -25,15 +47,15 @@ class Http(Part):
 
     host: str = "127.0.0.1"
     port: int = Field(default=8080, ge=0, le=65535)
-    public_url: str = ""
+    public_url: Address = ""
 
 
 class Channels(Part):
     """Channel names without #: where things are told when nothing more special is set."""
 
-    deploys: str = "deploys"
-    incidents: str = "incidents"
-    welcome: str = ""
+    deploys: Annotated[Channel, Field(min_length=1)] = "deploys"
+    incidents: Annotated[Channel, Field(min_length=1)] = "incidents"
+    welcome: Channel = ""
 
 
 class Pool(Part):
@@ -49,7 +71,7 @@ class PersonPart(Part):
     """Someone who may use Pilothouse: chat identity `slack` as TEAM/USER, and a role for each environment or *."""
 
     name: str = Field(min_length=1, max_length=80)
-    slack: str = Field(pattern=r"^[A-Z0-9]+/[A-Z0-9]+$")
+    slack: str = Field(pattern=SLACK)
     email: str = ""
     timezone: str = "UTC"
     roles: dict[str, Literal["viewer", "deployer", "approver", "admin"]] = Field(default_factory=dict)
@@ -100,7 +122,7 @@ class StrategyPart(Part):
 class HealthPart(Part):
     """How an instance proves that it is well."""
 
-    path: str = Field(default="/healthz", pattern=r"^/")
+    path: str = Field(default="/healthz", pattern=PATH)
     interval: PositiveDuration = Field(default="2s", validate_default=True)
     timeout: PositiveDuration = Field(default="1s", validate_default=True)
     healthy_after: int = Field(default=1, ge=1)
@@ -140,7 +162,7 @@ class ServicePart(Part):
     """A thing people deploy."""
 
     description: str = Field(default="", max_length=200)
-    channel: str = ""
+    channel: Channel = ""
     local: LocalPart
     health: HealthPart = Field(default_factory=HealthPart)
     environments: dict[Name, PlacementPart] = Field(min_length=1)
@@ -151,7 +173,7 @@ class RoutePart(Part):
     """Which alerts go where: `match` are labels that must be equal; the first route that matches is taken."""
 
     match: dict[str, str] = Field(default_factory=dict)
-    channel: str = ""
+    channel: Channel = ""
     policy: str = ""
     group_by: list[str] = Field(default_factory=lambda: ["alertname", "service", "environment"])
 
@@ -160,9 +182,7 @@ class PageStepPart(Part):
     """After `after`, page these: schedule:NAME, schedule:NAME/next or person:ID."""
 
     after: Duration
-    page: list[Annotated[str, Field(pattern=r"^(schedule:[a-z0-9-]+(/next)?|person:[a-z0-9-]+)$")]] = Field(
-        min_length=1
-    )
+    page: list[Annotated[str, Field(pattern=TARGET)]] = Field(min_length=1)
 
 
 class PolicyPart(Part):
@@ -177,17 +197,17 @@ class SchedulePart(Part):
 
     people: list[str] = Field(min_length=1)
     every: Literal["daily", "weekly"] = "weekly"
-    handoff: str = Field(default="09:00", pattern=r"^([01]\d|2[0-3]):[0-5]\d$")
+    handoff: str = Field(default="09:00", pattern=CLOCK)
     timezone: str = "UTC"
-    starts: datetime
+    starts: AwareDatetime
 
 
 class File(Part):
     """The whole of pilothouse.yaml."""
 
-    data: Path = Path(".pilothouse")
+    data: LocalPath = Path(".pilothouse")
     http: Http = Field(default_factory=Http)
-    prometheus: str = "http://127.0.0.1:9090"
+    prometheus: Annotated[Address, Field(min_length=1)] = "http://127.0.0.1:9090"
     channels: Channels = Field(default_factory=Channels)
     tour: bool = False
     pool: Pool = Field(default_factory=Pool)

@@ -13,7 +13,8 @@ from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from bot.settings.checks import find_faults, unknown
-from bot.settings.model import File
+from bot.settings.messages import message_of
+from bot.settings.model import ADDRESS, LEVEL, File
 from bot.settings.positions import Field, line_of, read_positions
 from bot.settings.problems import SettingsProblem, SettingsWrong
 
@@ -21,18 +22,19 @@ from bot.settings.problems import SettingsProblem, SettingsWrong
 class Environment(BaseSettings):
     """The variables we read. Secrets live here and never in the file."""
 
-    model_config = SettingsConfigDict(extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(extra="ignore", frozen=True, env_ignore_empty=True, hide_input_in_errors=True)
 
-    slack_bot_token: str = ""
-    slack_app_token: str = ""
-    slack_signing_secret: str = ""
-    slack_api_url: str = "https://slack.com/api/"
-    database_url: str = ""
-    prometheus_url: str = ""
+    # None of the first four, which hold secrets, is part of the repr: that is what ends up in logs.
+    slack_bot_token: str = Setting(default="", repr=False)
+    slack_app_token: str = Setting(default="", repr=False)
+    slack_signing_secret: str = Setting(default="", repr=False)
+    database_url: str = Setting(default="", repr=False)
+    slack_api_url: str = Setting(default="https://slack.com/api/", pattern=ADDRESS)
+    prometheus_url: str = Setting(default="", pattern=ADDRESS)
     pilothouse_host: str = ""
     pilothouse_port: int | None = Setting(default=None, ge=0, le=65535)
     pilothouse_data: str = ""
-    pilothouse_log: str = "info"
+    pilothouse_log: str = Setting(default="info", pattern=LEVEL)
 
 
 class _Mapping(PydanticBaseSettingsSource):
@@ -120,31 +122,29 @@ def load_settings(path: Path) -> Settings:
 
 
 def _validated(path: Path, values: dict[str, Any], lines: dict[Field, int]) -> File:
+    # Only our own names reach the class of pydantic-settings, which takes orders by others (_cli_parse_args).
+    strangers = [name for name in values if name not in File.model_fields]
+    problems = [_problem(path, lines, (str(name),), _stranger(str(name), ())) for name in strangers]
     try:
-        return _FileSettings(**values)
+        file = _FileSettings(**{name: value for name, value in values.items() if name in File.model_fields})
     except ValidationError as error:
-        problems = [_problem(path, lines, _location(one["loc"]), _message(dict(one))) for one in error.errors()]
-        raise SettingsWrong(sorted(problems, key=lambda one: one.line)) from None
+        problems += [_fault(path, lines, dict(one)) for one in error.errors()]
+    if problems:
+        raise SettingsWrong(sorted(problems, key=lambda one: one.line))
+    return file
 
 
-def _location(location: tuple[int | str, ...]) -> Field:
-    return tuple(part for part in location if part != "[key]")
+def _fault(path: Path, lines: dict[Field, int], error: dict[str, Any]) -> SettingsProblem:
+    field: Field = tuple(part for part in error["loc"] if part != "[key]")
+    message = _stranger(str(field[-1]), field[:-1]) if error["type"] == "extra_forbidden" else message_of(error)
+    return _problem(path, lines, field, message)
 
 
-def _message(error: dict[str, Any]) -> str:
-    match error["type"]:
-        case "extra_forbidden":
-            known = _fields_at(_location(error["loc"])[:-1])
-            return unknown("setting", str(error["loc"][-1]), known) if known else "there is no such setting; remove it"
-        case "missing":
-            return "is missing; it has no default"
-        case "value_error":
-            return str(error["ctx"]["error"])
-        case _:
-            message: str = error["msg"]
-            given = error.get("input")
-            shown = f", not {given!r}" if isinstance(given, str | int | float) else ""
-            return message[0].lower() + message[1:] + shown
+def _stranger(name: str, around: Field) -> str:
+    if name.lower() in Environment.model_fields:
+        return f"is set in the environment as {name.upper()}, not in the file; remove it here"
+    known = _fields_at(around)
+    return unknown("setting", name, known) if known else "there is no such setting; remove it"
 
 
 def _fields_at(field: Field) -> list[str]:
@@ -182,5 +182,8 @@ def _environment() -> Environment:
         return Environment()
     except ValidationError as error:
         raise SettingsWrong(
-            [SettingsProblem("environment", 0, str(one["loc"][0]).upper(), one["msg"]) for one in error.errors()]
+            [
+                SettingsProblem("environment", 0, str(one["loc"][0]).upper(), message_of(dict(one), secret=True))
+                for one in error.errors()
+            ]
         ) from None
