@@ -1,0 +1,65 @@
+/** States in words and tones, numbers as people read them, people by name. */
+
+import { h } from "./dom.js";
+
+export const COMPONENT = {
+  registered: ["muted", "Registered"],
+  configuring: ["busy", "Configuring"],
+  deploying: ["busy", "Deploying"],
+  running: ["good", "Running"],
+  scaling: ["busy", "Scaling"],
+  updating: ["busy", "Updating"],
+  failed: ["bad", "Failed"],
+  stopping: ["busy", "Stopping"],
+  stopped: ["muted", "Stopped"],
+  unregistered: ["muted", "Unregistered"],
+};
+export const DEPLOYMENT = {
+  planned: ["warning", "Waiting for approval"],
+  running: ["busy", "In progress"],
+  paused: ["warning", "Paused"],
+  promoting: ["busy", "Promoting"],
+  succeeded: ["good", "Succeeded"],
+  rolling_back: ["warning", "Going back"],
+  rolled_back: ["warning", "Rolled back"],
+  failed: ["bad", "Failed"],
+  cancelled: ["muted", "Cancelled"],
+};
+export const OUTCOME = {
+  rejected: "rejected",
+  expired: "nobody decided in time",
+  aborted: "aborted",
+  gate_failed: "a gate failed",
+  broken: "could not be done",
+  superseded: "something newer took its place",
+};
+export const INCIDENT = { open: ["bad", "Open"], acknowledged: ["warning", "Acknowledged"], resolved: ["good", "Resolved"] };
+export const ALERT = { firing: ["bad", "Firing"], pending: ["warning", "Pending"] };
+export const VERDICT = { pass: ["good", "Pass"], fail: ["bad", "Fail"], inconclusive: ["muted", "Too little data"], error: ["warning", "Could not be asked"] };
+export const INSTANCE = { starting: ["busy", "Starting"], healthy: ["good", "Healthy"], unhealthy: ["bad", "Unhealthy"], dead: ["bad", "Gone"] };
+
+let names = {};
+export const setPeople = (people) => { names = people; };
+
+/** A person's name; somebody the settings do not name any more keeps the id. */
+export const person = (id) => names[id] ?? id;
+
+const COUNT = new Intl.NumberFormat(undefined);
+export const count = (value) => COUNT.format(value);
+export const plural = (value, one, many) => `${count(value)} ${value === 1 ? one : many}`;
+
+const three = (value) => String(Number(value.toPrecision(3)));
+
+/** 0.8 %, 250 ms, 1.2 s, 1,234; "no data" for nothing. */
+export function number(value, unit = "") {
+  if (value === null || value === undefined) return "no data";
+  if (unit === "ratio") return `${three(value * 100)} %`;
+  if (unit === "seconds") return value >= 1 ? `${three(value)} s` : `${three(value * 1000)} ms`;
+  return Math.abs(value) >= 1000 ? count(Math.round(value)) : three(value);
+}
+
+/** A name that a machine gave. */
+export const code = (text) => h("code", null, text);
+
+/** `shop` strong, `production` soft. */
+export const place = (one) => h("span", { class: "place" }, h("strong", null, one.service), " ", h("span", { class: "soft" }, one.environment));
