@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import secrets
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -19,7 +18,7 @@ from bot.chat.assembly import Listening, Speaking, build_listening, build_speaki
 from bot.chat.tellers import deployment_teller, incident_teller
 from bot.clockwork import Clockwork, Job
 from bot.inputs.slack.socket import Socket
-from bot.membership import TTL, Membership
+from bot.membership import TTL, Membership, own_name
 from bot.parts import Alerting, Engine, Ground, build_alerting, build_engine, join
 from bot.readings import Readings
 from bot.routes import Rooms, build_routes
@@ -114,7 +113,7 @@ async def _lay_ground(settings: Settings, stack: AsyncExitStack, now: Callable[[
 def build(ground: Ground, groups: Sequence[RuleGroup]) -> Pilothouse:
     """All rooms, joined and not yet started."""
     settings, now = ground.settings, ground.now
-    executor = secrets.token_hex(6)
+    executor = own_name()
     membership = Membership(ground.database.leases, executor, lost=lambda: house.give_up("Another process took over."))
     durable = DbosDurable(_durable_url(settings), _turn_of(ground), executor_id=executor, alive=membership.alive)
     journal = DeploymentJournal(ground.database.log)
@@ -242,7 +241,7 @@ async def _start(house: Pilothouse, stack: AsyncExitStack) -> None:
         stack.push_async_callback(house.socket.close)
         _own(stack, house.socket.run(), "socket mode", house)
     clock = Clockwork(
-        _jobs(house), ground.database.leases, secrets.token_hex(6), now=ground.now, taken=house.alerting.watch.start
+        _jobs(house), ground.database.leases, own_name(), now=ground.now, taken=house.alerting.watch.start
     )
     stack.push_async_callback(clock.stop)
     await clock.start()

@@ -6,10 +6,14 @@ A replica that was stopped and continued would otherwise act a second time on wo
 from __future__ import annotations
 
 import logging
+import os
+import secrets
 from collections.abc import Callable
 from datetime import timedelta
+from pathlib import Path
 from typing import Final
 
+from engine.infrastructure.processes import Process, find_process, is_alive
 from storage.errors import StorageError
 from storage.leases import Lease, Leases
 
@@ -17,6 +21,27 @@ log = logging.getLogger(__name__)
 
 TTL: Final = timedelta(seconds=15)
 PREFIX: Final = "executor:"
+
+
+def own_name() -> str:
+    """A name no process ever had: where this one can be seen, its pid, its birth, and chance.
+
+    A pid means something within one pid namespace of one boot only, so the namespace is part of the name.
+    """
+    born = find_process(os.getpid())
+    return "/".join([_namespace(), str(os.getpid()), born.birth if born else "", secrets.token_hex(4)])
+
+
+def ended_here(name: str) -> bool:
+    """Whether `name` is of a process that would be seen from here and is gone. Of others nobody can tell."""
+    match name.split("/"):
+        case [namespace, pid, birth, _] if pid.isdigit() and namespace == _namespace():
+            return not is_alive(Process(int(pid), birth))
+    return False
+
+
+def _namespace() -> str:
+    return str(Path("/proc/self/ns/pid").readlink())
 
 
 class Membership:
@@ -29,9 +54,12 @@ class Membership:
         self._lease: Lease | None = None
 
     async def join(self, *, alone: bool) -> None:
-        """Take the lease. `alone` says that no other process can live, so whatever leases stand are of the dead."""
-        if alone:
-            for lease in await self._leases.live():
+        """Take the lease, after ending those of the dead, so that their work need not wait for the time to live.
+
+        `alone` says that no other process can live, so whatever leases stand are of the dead.
+        """
+        for lease in await self._leases.live():
+            if alone or ended_here(lease.holder):
                 await self._leases.drop(lease.holder)
         self._lease = await self._leases.acquire(PREFIX + self._executor, self._executor, TTL)
 
