@@ -26,7 +26,7 @@ PREFIX: Final = "executor:"
 def own_name() -> str:
     """A name no process ever had: where this one can be seen, its pid, its birth, and chance.
 
-    A pid means something within one pid namespace of one boot only, so the namespace is part of the name.
+    A pid means something within one pid namespace of one boot only, so both are part of the name.
     """
     born = find_process(os.getpid())
     return "/".join([_namespace(), str(os.getpid()), born.birth if born else "", secrets.token_hex(4)])
@@ -35,9 +35,18 @@ def own_name() -> str:
 def ended_here(name: str) -> bool:
     """Whether `name` is of a process that would be seen from here and is gone. Of others nobody can tell."""
     match name.split("/"):
-        case [namespace, pid, birth, _] if pid.isdigit() and namespace == _namespace():
+        case [namespace, pid, birth, _] if pid.isdigit() and namespace == _namespace() and _boot(birth) == _boot_here():
             return not is_alive(Process(int(pid), birth))
     return False
+
+
+def _boot(birth: str) -> str:
+    return birth.partition(":")[0]
+
+
+def _boot_here() -> str:
+    born = find_process(os.getpid())
+    return _boot(born.birth) if born else ""
 
 
 def _namespace() -> str:
@@ -45,11 +54,11 @@ def _namespace() -> str:
 
 
 class Membership:
-    """Holds `executor:<id>`; `lost` is called once when it is gone."""
+    """Holds `executor:<name>`; `lost` is called once when it is gone."""
 
     def __init__(self, leases: Leases, executor: str, *, lost: Callable[[], None]) -> None:
         self._leases = leases
-        self._executor = executor
+        self.name = executor
         self._lost = lost
         self._lease: Lease | None = None
 
@@ -61,7 +70,7 @@ class Membership:
         for lease in await self._leases.live():
             if alone or ended_here(lease.holder):
                 await self._leases.drop(lease.holder)
-        self._lease = await self._leases.acquire(PREFIX + self._executor, self._executor, TTL)
+        self._lease = await self._leases.acquire(PREFIX + self.name, self.name, TTL)
 
     async def keep(self) -> None:
         """Renew; call it at least every third of the time to live."""

@@ -1,0 +1,67 @@
+"""A process among replicas: its lease, and how it tells that another is gone."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+
+from bot.membership import PREFIX, TTL, Membership, ended_here, own_name
+from tests.fakes.clock import VirtualClock
+from tests.fakes.memory_storage import MemoryDatabase
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def name_of_ended_process() -> str:
+    """The name that a process of this machine had, which has ended."""
+    program = "from bot.membership import own_name; print(own_name())"
+    return subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True).stdout.strip()
+
+
+def test_a_process_of_this_machine_that_ended_is_known_to_be_gone() -> None:
+    assert ended_here(name_of_ended_process())
+    assert not ended_here(own_name())
+
+
+def test_nothing_is_known_of_processes_elsewhere() -> None:
+    namespace, pid, birth, chance = own_name().split("/")
+    other_boot = birth.replace(birth.partition(":")[0], "0" * 36)
+    assert not ended_here("/".join([namespace, pid, other_boot, chance]))
+    assert not ended_here("/".join(["pid:[1]", pid, birth, chance]))
+    assert not ended_here("a name of an older form")
+
+
+async def test_the_lease_of_a_gone_process_is_dropped_and_that_of_a_living_one_kept() -> None:
+    clock = VirtualClock(START)
+    database = MemoryDatabase(now=clock)
+    gone, elsewhere = name_of_ended_process(), "pid:[1]/7/boot:1/aa"
+    for holder in (gone, elsewhere):
+        await database.leases.acquire(PREFIX + holder, holder, TTL)
+    member = Membership(database.leases, own_name(), lost=lambda: None)
+    await member.join(alone=False)
+    assert not await member.alive(gone)
+    assert await member.alive(elsewhere)
+
+
+async def test_whoever_is_alone_takes_every_lease_for_dead() -> None:
+    database = MemoryDatabase(now=VirtualClock(START))
+    await database.leases.acquire("clockwork", "elsewhere", TTL)
+    member = Membership(database.leases, own_name(), lost=lambda: None)
+    await member.join(alone=True)
+    assert [lease.name for lease in await database.leases.live()] == [PREFIX + member.name]
+
+
+async def test_a_lost_lease_is_told_once() -> None:
+    clock = VirtualClock(START)
+    database = MemoryDatabase(now=clock)
+    told: list[str] = []
+    member = Membership(database.leases, own_name(), lost=lambda: told.append("lost"))
+    await member.join(alone=True)
+    clock.advance(TTL / 2)
+    await member.keep()
+    assert told == []
+    clock.advance(TTL + timedelta(seconds=1))
+    await member.keep()
+    await member.keep()
+    assert told == ["lost"]
