@@ -10,7 +10,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Mapping
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -191,7 +191,9 @@ class House:
         if process is None:
             return 0
         if process.returncode is None:
-            process.send_signal(how)
+            with suppress(ProcessLookupError):
+                # Not by the process object, which would look for its end first and take it from the loop.
+                os.kill(process.pid, how)
         try:
             async with asyncio.timeout(END_WITHIN):
                 # Reads to the end, so that no pipe is left open.
@@ -299,7 +301,9 @@ class House:
         return last
 
 
-ENDS: Final = frozenset({"DeploymentSucceeded", "DeploymentRolledBack", "DeploymentFailed", "DeploymentCancelled"})
+ENDS: Final = frozenset(
+    f"Deployment{end}" for end in ("Succeeded", "RolledBack", "Failed", "Cancelled", "Rejected", "Expired")
+)
 
 
 def has_button(message: Json, action: str) -> bool:
