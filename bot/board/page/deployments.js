@@ -3,7 +3,7 @@
 import { facts, h, icon, keyed, nothing, section, setEmpty, state, typed } from "./dom.js";
 import { split } from "./services.js";
 import { span, when } from "./time.js";
-import { code, count, DEPLOYMENT, number, OUTCOME, person, VERDICT } from "./words.js";
+import { code, count, DEPLOYMENT, number, OUTCOME, person, plural, VERDICT } from "./words.js";
 
 /** `Deploy shop v2 to production`. */
 export function title(one) {
@@ -47,7 +47,7 @@ function progress(one) {
   const parts = [];
   if (one.state === "planned") parts.push(one.plan.expires_at ? when(one.plan.expires_at, "left", "expired") : null);
   if (one.state === "running" && one.until) parts.push(when(one.until, "left", "checking the gates"));
-  if (one.started_at) parts.push(h("span", null, `${count(one.lost)} of ${count(one.requests)} requests lost`));
+  if (one.started_at) parts.push(h("span", null, `${count(one.lost)} of ${plural(one.requests, "request", "requests")} lost`));
   return parts.filter(Boolean);
 }
 
@@ -55,6 +55,7 @@ function gates(one) {
   const known = new Map(one.measurements.map((each) => [each.gate, each]));
   const names = one.plan.gates.map((gate) => gate.name);
   if (!names.length) return null;
+  if (!known.size) return h("p", { class: "gate-names soft" }, `Gates: ${names.join(", ")}`);
   const cells = names.map((name) => gateRow(name, known.get(name)));
   const head = ["Gate", "Verdict", "Value", "Needs", "n"].map((word, at) => h("th", { scope: "col", class: at > 1 ? "is-number" : null }, word));
   return h("table", { class: "gates" }, h("thead", null, h("tr", null, head)), h("tbody", null, cells));

@@ -7,12 +7,12 @@ import { code, INCIDENT, number, person } from "./words.js";
 
 function holder(one) {
   if (one.acknowledged_by) return `${person(one.acknowledged_by)} has it`;
-  return one.on_call ? `nobody has it; ${person(one.on_call)} is on call` : "nobody has it";
+  return one.on_call ? `Nobody has it; ${person(one.on_call)} is on call` : "Nobody has it";
 }
 
 function paging(one) {
   if (one.state !== "open") return null;
-  return one.next_page_at ? h("span", { class: "soft" }, "next page: ", when(one.next_page_at, "left", "now")) : null;
+  return one.next_page_at ? h("span", { class: "soft" }, "Next page ", when(one.next_page_at, "in", "now")) : null;
 }
 
 function suspect(one) {

@@ -125,7 +125,7 @@ class Services extends HTMLElement {
 
   tellNone(shown) {
     this.none.hidden = shown > 0;
-    this.list.parentElement.classList.toggle("is-empty", shown === 0);
+    this.list.parentElement.classList.toggle("is-blank", shown === 0);
     if (!this.all.length) this.none.textContent = "No services yet. Add one under services in pilothouse.yaml and it appears here.";
     else if (this.filter.value.trim()) this.none.textContent = `Nothing fits “${this.filter.value.trim()}”. Esc clears the filter.`;
     else this.none.textContent = this.condition === "ill" ? "All of them are well." : "None of them is changing.";

@@ -45,15 +45,11 @@ function onCall(board) {
 }
 
 const TILES = [incidents, alerts, flights, onCall];
-const NAMES = ["Incidents", "Alerts", "Deployments", "On call"];
 
 class Strip extends HTMLElement {
   connectedCallback() {
-    const waiting = NAMES.map((name) => h("span", { class: "tile is-muted" },
-      h("span", { class: "tile-title" }, name), h("span", { class: "tile-value" }, "\u00a0"), h("span", { class: "tile-note" }, "\u00a0")));
-    this.nav = h("nav", { class: "strip", "aria-label": "Now" }, waiting);
+    this.nav = this.querySelector("nav"); // the page brings it, so that nothing moves when it is filled
     this.prints = [];
-    this.append(this.nav);
   }
 
   show(board) {

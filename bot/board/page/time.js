@@ -41,6 +41,7 @@ function left(date) {
 const SAY = {
   ago,
   since: (date) => `for ${span((now() - date) / 1000)}`,
+  in: (date, node) => (date > now() ? `in ${span((date - now()) / 1000)}` : node.dataset.after),
   left: (date, node) => left(date) || node.dataset.after,
 };
 

@@ -25,9 +25,10 @@ STATUS: Final[Mapping[str, int]] = {
     "Unauthenticated": 401,
     "Denied": 403,
     "NotNow": 409,
-    "DeploymentNotNow": 409,
     "TemporaryFailure": 503,
 }
+# Finer kinds inside, which carry more for chat; to a program they are the same refusal.
+ALIASES: Final[Mapping[str, str]] = {"DeploymentNotNow": "NotNow"}
 _ADDRESSES: Final = "GET /api/v1/openapi.json lists every address."
 
 
@@ -76,10 +77,9 @@ def from_failure(error: EngineError | StorageError) -> ApiError:
 
 def from_response(response: Response, *, named_in_body: bool = False) -> ApiError:
     """What the orchestrator answered. What a body names and does not exist is a wrong field, not a missing address."""
-    status = STATUS.get(response.kind, 500)
-    if named_in_body and response.kind == "NotFound":
-        status = 422
-    return ApiError(status, response.kind, response.error, response.remedy)
+    kind = ALIASES.get(response.kind, response.kind)
+    status = 422 if named_in_body and kind == "NotFound" else STATUS.get(kind, 500)
+    return ApiError(status, kind, response.error, response.remedy)
 
 
 def from_validation(error: ValidationError) -> ApiError:

@@ -66,7 +66,7 @@ def last_change(row: ServiceRow) -> schemas.LastChange | None:
     """The last deployment and who asked for it; before the first, the component's own last event."""
     if row.last is not None:
         one = row.last
-        verb = "roll back to" if one.purpose == "roll_back" else "deploy"
+        verb = "Roll back to" if one.purpose == "roll_back" else "Deploy"
         what = f"{verb} {one.version}, {one.state.replace('_', ' ')}"
         return schemas.LastChange(
             what=what, by=one.requested_by, at=one.updated_at or one.requested_at, deployment=one.id
