@@ -21,7 +21,7 @@ import yaml
 from bot.workspace import Workspace, WorkspaceClient, WorkspaceConfig, load_manifest
 from bot.workspace.config import random_credentials
 from engine.deployments.deployment import DeploymentId
-from engine.deployments.journal import id_of, subject_of
+from engine.deployments.journal import PREFIX, id_of, subject_of
 from engine.infrastructure.balancers.proxy import ProxyShifter
 from engine.infrastructure.local import LocalManager
 from tests.fakes.chronicle import Chronicle, Fact
@@ -259,8 +259,11 @@ class House:
         before = self.chronicle.last()
         person = await self.person(name)
         await person.command("deploys", line)
-        planned = await self.chronicle.wait_type("DeploymentPlanned", subject_of(DeploymentId("")), after=before)
-        return id_of(planned.stream)
+        return await self.planned(after=before)
+
+    async def planned(self, *, after: int) -> DeploymentId:
+        """The first deployment that is planned after this position of the log."""
+        return id_of((await self.chronicle.wait_type("DeploymentPlanned", PREFIX, after=after)).stream)
 
     async def approve(self, name: str, id: DeploymentId) -> None:  # noqa: A002
         """Click Approve as soon as the message offers it."""
@@ -280,6 +283,14 @@ class House:
             )
 
         return await ada.wait_message(channel, right, within)
+
+    async def told(self, id: DeploymentId) -> list[str]:  # noqa: A002
+        """The lines in the thread of an ended deployment, once the last one is there."""
+        last = self.chronicle.deployment(id).history[-1].text
+        message, ada = await self.message(id), await self.person("ada")
+        await ada.wait_message("deploys", lambda one: last in one["text"], PATIENCE, thread_ts=message["ts"])
+        _, *replies = await ada.thread("deploys", message["ts"])
+        return [line for one in replies for line in str(one["text"]).split("\n")]
 
     async def bring_out(self, version: str, environment: str = "production") -> DeploymentId:
         """Deploy a version the way a team would and wait for its end."""

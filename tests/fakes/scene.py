@@ -59,13 +59,15 @@ class Ports:
 class Scene:
     """What differs between houses. Durations as the settings file writes them.
 
-    `steps` are weight and dwell; `instances` those of production; `http_events` is HTTP mode instead of Socket Mode.
+    `steps` are weight and dwell, a person has to approve step `approval_at`; `instances` are those of production;
+    `http_events` is HTTP mode instead of Socket Mode.
     """
 
     steps: tuple[tuple[int, str], ...] = ((10, "1s"), (50, "1s"), (100, "1s"))
     gates: tuple[dict[str, Any], ...] = (HEALTHY,)
     warm_up: str = "0s"
     instances: int = 2
+    approval_at: int | None = None
     approvals: int = 1
     approval_expires: str = "1h"
     rules: str = ""
@@ -107,7 +109,10 @@ def _production(scene: Scene) -> dict[str, Any]:
 
 
 def _careful(scene: Scene) -> dict[str, Any]:
-    steps = [{"weight": weight, "dwell": dwell} for weight, dwell in scene.steps]
+    steps = [
+        {"weight": weight, "dwell": dwell, "approval": number == scene.approval_at}
+        for number, (weight, dwell) in enumerate(scene.steps)
+    ]
     return {"kind": "canary", "warm_up": scene.warm_up, "steps": steps, "gates": list(scene.gates)}
 
 

@@ -29,10 +29,10 @@ async def test_deploy_alone_opens_a_form_that_plans_a_deployment(house: House) -
     await ada.command("deploys", "/deploy")
     view = await ada.wait_view(since=mark)
     await ada.submit(view, {"service": "shop", "version": "v1", "environment": "production"})
-    planned = await house.chronicle.wait_type("DeploymentPlanned", "deployment/", after=before)
-    assert planned.data["plan"]["version"] == "v1"
+    id = await house.planned(after=before)  # noqa: A001
+    assert house.chronicle.deployment(id).plan.version == "v1"
     assert (await house.ask("ada", "/ops abort shop in production"))["text"]
-    await house.end_of(planned.stream.removeprefix("deployment/"), "DeploymentCancelled")
+    await house.end_of(id, "DeploymentCancelled")
 
 
 async def test_the_form_says_at_the_input_what_is_wrong(house: House) -> None:
@@ -77,9 +77,9 @@ async def test_the_button_of_a_suggestion_runs_the_corrected_line(house: House) 
     ada, before = await house.person("ada"), house.chronicle.last()
     answer = await house.ask("ada", "/ops depoly shop v1 to production")
     await ada.click(answer, "suggestion.run")
-    planned = await house.chronicle.wait_type("DeploymentPlanned", "deployment/", after=before)
+    id = await house.planned(after=before)  # noqa: A001
     await house.ask("ada", "/ops abort shop in production")
-    await house.end_of(planned.stream.removeprefix("deployment/"), "DeploymentCancelled")
+    await house.end_of(id, "DeploymentCancelled")
 
 
 async def test_who_may_not_is_told_who_may(house: House) -> None:
