@@ -126,7 +126,7 @@ def build(ground: Ground, groups: Sequence[RuleGroup]) -> Pilothouse:
     orchestrator = _orchestrator(ground, engine, alerting, readings, tour)
     tellers = [
         deployment_teller(journal, ground.catalog, speaking.mention, fallback=settings.file.channels.deploys, now=now),
-        incident_teller(alerting.journal, speaking.mention, ground.directory),
+        incident_teller(alerting.journal, speaking.mention, ground.directory, speaking.pager.link),
         *([tour.teller()] if tour else []),
     ]
     listening = build_listening(

@@ -106,12 +106,12 @@ def _suspect(candidate: _Candidate, rank: int) -> Suspect:
 
 
 def _why(candidate: _Candidate) -> str:
-    """Say it in one line: `the same service, the alert is of version v3, still in progress, began 4 min before`."""
+    """Say it in one line: `the same service, the alert is of version v3, in progress then, began 4 min before`."""
     reasons = ["the same service" if candidate.same_service else "another service of the same environment"]
     if candidate.same_version:
         reasons.append(f"the alert is of version {candidate.change.version}")
     if candidate.change.in_progress:
-        reasons.append("still in progress")
+        reasons.append("in progress then")
     return ", ".join([*reasons, f"began {_ago(candidate.before)} before"])
 
 

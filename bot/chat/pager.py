@@ -42,7 +42,7 @@ class ChatPager:
         found = self._directory().by_id(person)
         if found is None or not found.slack:
             raise PermanentFailure(f"{person} has no chat identity.", "Give one under `people` in the settings file.")
-        link = await self._link(incident)
+        link = await self.link(incident)
         message = render_page(incident, mention=self._mention, person=person, link=link)
         try:
             async with asyncio.timeout(PATIENCE.total_seconds()):
@@ -54,8 +54,8 @@ class ChatPager:
                 f"The chat platform refused the page: {refused.reason}.", "Check the app."
             ) from refused
 
-    async def _link(self, incident: Incident) -> str:
-        """The address of the incident's message; a page does not wait for it."""
+    async def link(self, incident: Incident) -> str:
+        """The address of the incident's message; empty when it is not known now, for a page does not wait for it."""
         ref = await self._ledger.find(stream_of(incident.id))
         if ref is None:
             return ""

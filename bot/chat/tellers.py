@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import Final
 
@@ -19,6 +19,8 @@ from engine.deployments.deployment import State as DeploymentState
 from engine.deployments.journal import PREFIX, DeploymentJournal, id_of
 from engine.errors import NotFound
 from engine.security.identity import Directory
+
+Link = Callable[[Incident], Awaitable[str]]
 
 INCIDENTS: Final = "incident-"
 URGENT: Final = frozenset({DeploymentState.PLANNED, DeploymentState.PAUSED, DeploymentState.ROLLING_BACK})
@@ -68,7 +70,9 @@ def _channel(deployment: Deployment, catalog: Catalog, fallback: str) -> str:
         return fallback
 
 
-def incident_teller(journal: IncidentJournal, mention: Mention, directory: Callable[[], Directory]) -> Teller:
+def incident_teller(
+    journal: IncidentJournal, mention: Mention, directory: Callable[[], Directory], link: Link
+) -> Teller:
     """Incidents, in their route's channel, with the pages that were sent as copies to keep true."""
 
     async def tell(stream: str) -> Telling:
@@ -81,17 +85,17 @@ def incident_teller(journal: IncidentJournal, mention: Mention, directory: Calla
             version=incident.stream_version,
             ended=incident.state is State.RESOLVED,
             urgent=True,
-            copies=_pages(incident, mention, directory()),
+            copies=_pages(incident, mention, directory(), await link(incident) if incident.pages else ""),
         )
 
     return Teller("incident", INCIDENTS, tell)
 
 
-def _pages(incident: Incident, mention: Mention, directory: Directory) -> list[Copy]:
+def _pages(incident: Incident, mention: Mention, directory: Directory, link: str) -> list[Copy]:
     copies = []
     for page in incident.pages:
         person = directory.by_id(page.person)
         if page.delivered_at and person and person.slack:
-            message = render_page(incident, mention=mention, person=page.person)
+            message = render_page(incident, mention=mention, person=page.person, link=link)
             copies.append(Copy(f"@{person.slack[0][1]}", page_key(incident, page), message))
     return copies

@@ -30,7 +30,7 @@ def render_number(value: float | None, unit: str) -> str:
         return "–"
     match unit:
         case "ratio":
-            return f"{value * 100:.2f} %"
+            return f"{value * 100:.3g} %"
         case "seconds":
             return f"{value * 1000:.0f} ms" if abs(value) < 1 else f"{value:.2f} s"
         case _:

@@ -59,7 +59,7 @@ def test_the_reason_says_all_that_speaks_for_it() -> None:
         [change("d1", 4, in_progress=True, can_roll_back=True), change("d2", 0.5, service="cart")],
     )
     assert [(one.rank, one.why, one.can_roll_back) for one in suspects] == [
-        (1, "the same service, the alert is of version v2, still in progress, began 4 min before", True),
+        (1, "the same service, the alert is of version v2, in progress then, began 4 min before", True),
         (2, "another service of the same environment, began 30 s before", False),
     ]
 
