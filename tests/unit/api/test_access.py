@@ -10,11 +10,11 @@ import pytest
 from bot.access import Knock, is_loopback
 from engine.errors import Denied, Unauthenticated
 from engine.security.sessions import SESSION_LASTS
-from tests.unit.api.house import House
+from tests.unit.api.house import House, Json
 
 HERE = Knock(peer="127.0.0.1", host="127.0.0.1:8080")
 LAN = Knock(peer="10.0.0.9", host="pilothouse.example")
-WORLD = {"listens_on": "0.0.0.0", "address": "https://pilothouse.example"}
+WORLD: Json = {"listens_on": "0.0.0.0", "address": "https://pilothouse.example"}
 
 OPEN = [
     HERE,
@@ -61,7 +61,7 @@ async def test_others_are_asked_to_sign_in(knock: Knock) -> None:
         {"listens_on": "192.168.1.2", "address": "http://192.168.1.2:8080"},
     ],
 )
-async def test_nothing_is_open_when_others_can_reach_the_server(rules: dict[str, str]) -> None:
+async def test_nothing_is_open_when_others_can_reach_the_server(rules: Json) -> None:
     with pytest.raises(Unauthenticated):
         await House(**rules).access.reader(HERE)
 

@@ -52,7 +52,7 @@ async def test_the_audit_trail_is_not_told(client: Client) -> None:
     async with asyncio.timeout(5), client.http.get(f"{client.house.url}/api/v1/events?after=0") as response:
         await client.house.fire()
         told = frames(response)
-        types = []
+        types: list[str] = []
         while not types or types[-1] != "IncidentOpened":
             types.append((await anext(told))["data"]["type"])
     assert not {"AccessAllowed", "AccessDenied"} & set(types)

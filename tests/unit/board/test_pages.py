@@ -12,9 +12,9 @@ from aiohttp import ClientSession, CookieJar
 from bot.board import pages
 from bot.board.routes import PAGE
 from engine.deployments.deployment import PersonId
-from tests.unit.api.house import Client, House, a_client
+from tests.unit.api.house import Client, House, Json, a_client
 
-WORLD = {"listens_on": "0.0.0.0"}
+WORLD: Json = {"listens_on": "0.0.0.0"}
 
 
 @pytest.fixture
