@@ -41,7 +41,7 @@ COMMANDS = {
 }
 
 # Foreign bases, which prescribe and document the methods of their subclasses.
-FOREIGN = ("asyncio.", "TypeDecorator[")
+FOREIGN = ("asyncio.", "sa.TypeDecorator[")
 
 # Public names without a docstring, by file. The numbers only go down: correct them when you write one.
 UNTOLD = Counter(
