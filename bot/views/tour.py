@@ -37,8 +37,8 @@ TRIES: Final = (
     Try(
         2,
         "Deploy a version",
-        "The deployment's message appears in #deploys. You can't approve what you asked for: switch to somebody else"
-        " at the top left, press *Approve* there, and watch the canary go 10 → 50 → 100 %.",
+        "Its message appears in #deploys. You can't approve what you asked for: switch to Ben (or to Ada, if you are"
+        " Ben) at the top left, press *Approve v2* there, and watch the canary go 10 → 50 → 100 %.",
         "Deploy shop v2",
         RUN_SUGGESTION,
         "/ops deploy shop v2 to production",
@@ -46,8 +46,8 @@ TRIES: Final = (
     Try(
         3,
         "Deploy a bad one",
-        "v3 fails every third request. Approve it as somebody else. Its gate fails on real numbers, and traffic goes"
-        " back before the new processes stop.",
+        "v3 fails every third request. Approve it as somebody else, too. Its gate fails on real numbers, and traffic"
+        " goes back before the new processes stop.",
         "Deploy shop v3",
         RUN_SUGGESTION,
         "/ops deploy shop v3 to production",
@@ -55,8 +55,9 @@ TRIES: Final = (
     Try(
         4,
         "Get paged",
-        "While v3 fails, an alert fires: #incidents shows it with the deployment that likely caused it, and Ben, who is"
-        " on call, is paged. Press *Acknowledge*, or wait 45 s and see it climb to the next person.",
+        "v3 also sets off an alert: #incidents shows it with the deployment that likely caused it, and whoever is on"
+        " call gets a direct message from Pilothouse. Press *Acknowledge*, or leave it and see the next person paged after 45 s."
+        " A minute after the last error it resolves by itself.",
         "Show the incidents",
         RUN_SUGGESTION,
         "/ops incidents",
@@ -64,8 +65,8 @@ TRIES: Final = (
     Try(
         5,
         "Kill an instance",
-        "A process of the shop is killed with -9. The health check sees it, the proxy goes round it, it is started"
-        " again. The board shows each step.",
+        "A process of the shop is killed with -9. The proxy sends traffic round it, the health check notices, and it is"
+        " started again within seconds. Have the board open to see each step.",
         "Kill an instance",
         KILL_INSTANCE,
         "shop",
@@ -73,7 +74,8 @@ TRIES: Final = (
     Try(
         6,
         "Kill Pilothouse itself",
-        "Best in the middle of a canary: it comes back, goes on at the same step, and not one request is lost.",
+        "Best in the middle of a canary: Pilothouse comes back within seconds and goes on at the same step, and not one"
+        " request is lost.",
         "Kill Pilothouse",
         KILL_PILOTHOUSE,
         "pilothouse",
@@ -91,7 +93,8 @@ def render_tour(done: Collection[int], *, board: str) -> Message:
         ),
     ]
     for one in TRIES:
-        mark = "✅" if one.number in done else f"{one.number}."
+        # A keycap is as wide as the tick, and no client takes it for the start of a list.
+        mark = "✅" if one.number in done else f"{one.number}\ufe0f\u20e3"
         pressed = button(one.label, one.action, one.value)
         blocks.append(section(f"{mark} *{one.title}*\n{one.text}", accessory=pressed))
     blocks.append(context(f"{len(set(done))} of {len(TRIES)} done. Everything here runs on this machine only."))
