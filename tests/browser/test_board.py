@@ -20,6 +20,7 @@ from bot.readings import AlertRow
 from engine.deployments.deployment import PersonId
 from engine.security.identity import Directory
 from engine.security.permissions import Role
+from storage.errors import StorageUnavailable
 from tests.unit.api.house import SECOND, Client, House, person
 
 CHROMIUM = Path("/usr/bin/chromium")
@@ -179,6 +180,21 @@ async def test_a_lost_connection_shows_itself_and_mends_itself(browser: Browser)
         await expect(page.locator("#connection")).to_have_text("Live")
         await expect(page.locator("#incidents summary")).to_contain_text("MeanwhileBroken")
         await context.close()
+
+
+async def test_a_board_that_cannot_be_read_says_why_and_tries_again(
+    look: Look, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def away() -> int:
+        raise StorageUnavailable("The database does not answer", "Look whether it runs")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(look.house.database.log, "last_position", away)
+        page = await look.open()
+        await expect(page.locator("#failure")).to_contain_text("The database does not answer. Look whether it runs.")
+    await page.get_by_role("button", name="Try now").click()
+    await expect(page.locator("#connection")).to_have_text("Live")
+    await expect(page.locator("#failure")).to_be_hidden()
 
 
 async def test_the_keyboard_reaches_everything(look: Look) -> None:

@@ -32,7 +32,7 @@ function change(one) {
   const last = one.last_change;
   if (!last) return h("span", { class: "change soft" }, "never changed");
   const what = last.deployment ? last.what : COMPONENT[one.state]?.[1].toLowerCase() ?? last.what;
-  return h("span", { class: "change" }, h("span", null, what), h("span", { class: "soft" }, `${person(last.by)} · `, when(last.at)));
+  return h("span", { class: "change" }, h("span", { title: what }, what), h("span", { class: "soft" }, `${person(last.by)} · `, when(last.at)));
 }
 
 function line(one) {
