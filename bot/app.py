@@ -125,7 +125,14 @@ def build(ground: Ground, groups: Sequence[RuleGroup]) -> Pilothouse:
     tour = _tour(ground, engine) if settings.file.tour else None
     orchestrator = _orchestrator(ground, engine, alerting, readings, tour)
     tellers = [
-        deployment_teller(journal, ground.catalog, speaking.mention, fallback=settings.file.channels.deploys, now=now),
+        deployment_teller(
+            journal,
+            ground.catalog,
+            speaking.mention,
+            ground.directory,
+            fallback=settings.file.channels.deploys,
+            now=now,
+        ),
         incident_teller(alerting.journal, speaking.mention, ground.directory, speaking.pager.link),
         *([tour.teller()] if tour else []),
     ]

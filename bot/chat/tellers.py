@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+import re
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 from typing import Final
 
@@ -10,8 +11,8 @@ from alerting.incidents.incident import Incident, State, incident_of
 from alerting.incidents.journal import IncidentJournal
 from alerting.oncall.escalator import page_key
 from bot.chat.live import Copy, Teller, Telling
-from bot.views.blocks import Mention, plain
-from bot.views.deployment import render_deployment
+from bot.views.blocks import Mention, cut, plain
+from bot.views.deployment import render_deployment, title
 from bot.views.incident import render_incident, render_page
 from engine.catalog import Catalog
 from engine.deployments.deployment import Deployment
@@ -24,6 +25,8 @@ Link = Callable[[Incident], Awaitable[str]]
 
 INCIDENTS: Final = "incident-"
 URGENT: Final = frozenset({DeploymentState.PLANNED, DeploymentState.PAUSED, DeploymentState.ROLLING_BACK})
+# Where a line of a thread names a person by id: first of all, after "by", after "from", after "Paging".
+PERSON: Final = re.compile(r"(?P<before>^|^Paging |\b(?:by|from) )(?P<id>[^\s,]+?)(?=[.,]?(?:\s|$))")
 
 
 def mention_by(directory: Callable[[], Directory]) -> Mention:
@@ -42,6 +45,7 @@ def deployment_teller(
     journal: DeploymentJournal,
     catalog: Callable[[], Catalog],
     mention: Mention,
+    directory: Callable[[], Directory],
     *,
     fallback: str,
     now: Callable[[], datetime],
@@ -53,7 +57,7 @@ def deployment_teller(
         return Telling(
             channel=f"#{_channel(deployment, catalog(), fallback)}",
             message=render_deployment(deployment, mention=mention, now=now()),
-            lines=[plain(step.text) for step in deployment.history],
+            lines=thread_lines([step.text for step in deployment.history], directory(), ended=_heading(deployment)),
             state=deployment.state.value,
             version=deployment.stream_version,
             ended=deployment.ended,
@@ -61,6 +65,31 @@ def deployment_teller(
         )
 
     return Teller("deployment", PREFIX, tell)
+
+
+def _heading(deployment: Deployment) -> str:
+    return title(deployment) if deployment.ended else ""
+
+
+def _subject(incident: Incident) -> str:
+    return incident.title if incident.ended else ""
+
+
+def thread_lines(texts: Sequence[str], directory: Directory, *, ended: str) -> list[str]:
+    """The lines of a thread with people's names. The last also stands in the channel, so it says what has ended."""
+    lines = [plain(_with_names(text, directory)) for text in texts]
+    if ended and lines:
+        lines[-1] = f"*{plain(cut(ended, 200))}* · {lines[-1]}"
+    return lines
+
+
+def _with_names(text: str, directory: Directory) -> str:
+    # Names, not mentions: whoever decided need not be called at each step.
+    def named(found: re.Match[str]) -> str:
+        person = directory.by_id(found["id"])
+        return found["before"] + (person.name if person else found["id"])
+
+    return PERSON.sub(named, text)
 
 
 def _channel(deployment: Deployment, catalog: Catalog, fallback: str) -> str:
@@ -80,7 +109,7 @@ def incident_teller(
         return Telling(
             channel=f"#{incident.channel}",
             message=render_incident(incident, mention=mention),
-            lines=[plain(entry.text) for entry in incident.history],
+            lines=thread_lines([entry.text for entry in incident.history], directory(), ended=_subject(incident)),
             state=f"{incident.state.value} {incident.acknowledged_by or ''}",
             version=incident.stream_version,
             ended=incident.state is State.RESOLVED,

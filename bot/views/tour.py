@@ -56,8 +56,8 @@ TRIES: Final = (
         4,
         "Get paged",
         "v3 also sets off an alert: #incidents shows it with the deployment that likely caused it, and whoever is on"
-        " call gets a direct message from Pilothouse. Press *Acknowledge*, or leave it and see the next person paged after 45 s."
-        " A minute after the last error it resolves by itself.",
+        " call gets a direct message from Pilothouse. Press *Acknowledge*, or leave it and see the next person paged"
+        " after 45 s. A minute after the last error it resolves by itself.",
         "Show the incidents",
         RUN_SUGGESTION,
         "/ops incidents",
