@@ -19,9 +19,6 @@ class Shape(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, from_attributes=True)
 
 
-# What may be sent
-
-
 class DeployAsk(Shape):
     """Bring `version` of `service` to `environment`."""
 
@@ -47,9 +44,6 @@ class NothingAsk(Shape):
     """Nothing needs to be said."""
 
 
-# What went wrong
-
-
 class Problem(Shape):
     """`kind` is for programs, `reason` and `remedy` for people; `field` is the one at fault, if a single one is."""
 
@@ -63,9 +57,6 @@ class ErrorAnswer(Shape):
     """Every answer that is not 2xx."""
 
     error: Problem
-
-
-# Services and components
 
 
 class Service(Shape):
@@ -134,9 +125,6 @@ class Components(Shape):
     """Every service in every environment it runs in."""
 
     components: list[Component]
-
-
-# Deployments
 
 
 class DeploymentRow(Shape):
@@ -260,9 +248,6 @@ class Deployment(DeploymentRow):
     history: list[Entry]
 
 
-# Incidents, alerts, on call
-
-
 class Alert(Shape):
     """A pending or firing alert of our rules; `since` is when its condition began to hold."""
 
@@ -363,9 +348,6 @@ class OnCall(Shape):
     """Every schedule."""
 
     on_call: list[Shift]
-
-
-# Everything
 
 
 class Happening(Shape):
