@@ -67,7 +67,7 @@ async def test_a_failing_gate_brings_traffic_back_before_the_new_version_stops()
         "stop shop-production-v2-1",
     ]
     measured = after.measurements[0]
-    assert (measured.value, measured.threshold, measured.verdict) == (0.2, "< 1.00 %", "fail")
+    assert (measured.value, measured.threshold, measured.verdict) == (0.2, "< 1 %", "fail")
     assert '{service="shop",version="v2"}[10s]' in measured.query
     assert town.world.book == ["begin v2", "fail restored=True"]
 
