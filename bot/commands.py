@@ -15,6 +15,8 @@ from engine.security.permissions import Permission
 
 ROOT: Final = "/ops"
 LONGEST: Final = 500  # characters; no command needs more, and all of it is echoed in answers
+LINKS: Final = frozenset({"to", "in", "on", "from"})
+LONGEST_WORD: Final = 80  # characters of a word that are echoed
 
 
 class Misunderstood(Exception):
@@ -139,11 +141,28 @@ def parse(text: str, vocabulary: Vocabulary) -> object:
     words = text.split()
     if not words:
         return ShowHelp()
-    verb = _verb(words)
     try:
-        return verb.read(words[1:], vocabulary)
+        return _verb(words).read(words[1:], vocabulary)
     except Misunderstood as error:
-        raise Misunderstood(error.reason, error.usage or f"{ROOT} {verb.usage}", error.suggestion) from None
+        usage = error.usage or f"{ROOT} {_verb(words).usage}"
+        raise Misunderstood(error.reason, usage, _settled(error.suggestion, vocabulary)) from None
+
+
+def _settled(suggestion: str, vocabulary: Vocabulary) -> str:
+    """The suggestion with what is still wrong in it put right as well; nothing when that can't be done."""
+    if not suggestion:
+        return ""
+    try:
+        parse(suggestion.removeprefix(ROOT), vocabulary)
+    except Misunderstood as error:
+        return error.suggestion
+    return suggestion
+
+
+def said(word: str) -> str:
+    """A word as it was typed, to be shown in code style: cut, without backticks and what can't be seen."""
+    seen = "".join(letter for letter in word if letter.isprintable()).replace("`", "'")
+    return f"`{seen if len(seen) <= LONGEST_WORD else seen[: LONGEST_WORD - 1] + '…'}`"
 
 
 def nearest(name: str, known: Sequence[str]) -> str | None:
@@ -159,7 +178,7 @@ def _verb(words: Words) -> Verb:
         return found
     near = nearest(name, list(BY_NAME))
     suggestion = " ".join([ROOT, near, *words[1:]]) if near else ""
-    raise Misunderstood(f"There is no command `{words[0]}`.", f"{ROOT} help", suggestion)
+    raise Misunderstood(f"There is no command {said(words[0])}.", f"{ROOT} help", suggestion)
 
 
 def _service(name: str, vocabulary: Vocabulary, line: Callable[[str], str]) -> str:
@@ -168,7 +187,7 @@ def _service(name: str, vocabulary: Vocabulary, line: Callable[[str], str]) -> s
     near = nearest(name, list(vocabulary.services))
     known = ", ".join(vocabulary.services) or "none yet"
     raise Misunderstood(
-        f"There is no service `{name}`. Known: {known}.", suggestion=f"{ROOT} {line(near)}" if near else ""
+        f"There is no service {said(name)}. Known: {known}.", suggestion=f"{ROOT} {line(near)}" if near else ""
     )
 
 
@@ -178,20 +197,20 @@ def _environment(name: str, service: str, vocabulary: Vocabulary, line: Callable
         return name
     near = nearest(name, places)
     reason = (
-        f"`{service}` does not run in `{name}`."
+        f"{said(service)} does not run in {said(name)}."
         if name in vocabulary.environments
-        else f"There is no environment `{name}`."
+        else f"There is no environment {said(name)}."
     )
     raise Misunderstood(f"{reason} It runs in: {', '.join(places)}.", suggestion=f"{ROOT} {line(near)}" if near else "")
 
 
 def _deploy(words: Words, vocabulary: Vocabulary) -> object:
-    match [word for word in words if word.lower() not in {"to", "in", "on"}]:
+    match list(words):
         case []:
             return OpenDeployForm()
         case [service]:
             return OpenDeployForm(_service(service, vocabulary, lambda name: f"deploy {name}"))
-        case [service, version, environment]:
+        case [service, version, *link, environment] if _links(link):
             service = _service(service, vocabulary, lambda name: f"deploy {name} {version} to {environment}")
             environment = _environment(
                 environment, service, vocabulary, lambda name: f"deploy {service} {version} to {name}"
@@ -209,6 +228,11 @@ def _deploy(words: Words, vocabulary: Vocabulary) -> object:
     raise Misunderstood("Those are more words than a deployment has.")
 
 
+def _links(words: Words) -> bool:
+    """Whether these words between a name and an environment are one preposition, or none."""
+    return not words or (len(words) == 1 and words[0].lower() in LINKS)
+
+
 def _roll_back(words: Words, vocabulary: Vocabulary) -> object:
     service, environment = _place("rollback", words, vocabulary)
     return RollBack(service, environment)
@@ -220,12 +244,12 @@ def _restart(words: Words, vocabulary: Vocabulary) -> object:
 
 
 def _place(verb: str, words: Words, vocabulary: Vocabulary) -> tuple[str, str]:
-    match [word for word in words if word.lower() not in {"in", "on", "from"}]:
+    match list(words):
         case [service]:
             service = _service(service, vocabulary, lambda name: f"{verb} {name}")
             places = vocabulary.services[service]
             return service, places[0] if len(places) == 1 else ""
-        case [service, environment]:
+        case [service, *link, environment] if _links(link):
             service = _service(service, vocabulary, lambda name: f"{verb} {name} in {environment}")
             return service, _environment(environment, service, vocabulary, lambda name: f"{verb} {service} in {name}")
     raise Misunderstood("Name one service.")
@@ -250,7 +274,7 @@ def _one(make: Callable[[str], object], what: str) -> Callable[[Words, Vocabular
 def _none(make: Callable[[], object]) -> Callable[[Words, Vocabulary], object]:
     def read(words: Words, _: Vocabulary) -> object:
         if words:
-            raise Misunderstood(f"`{words[0]}` is one word too many.")
+            raise Misunderstood(f"{said(words[0])} is one word too many.")
         return make()
 
     return read
@@ -266,7 +290,16 @@ def _status(words: Words, vocabulary: Vocabulary) -> object:
 
 
 def _help(words: Words, _: Vocabulary) -> object:
-    return ShowHelp(words[0].lower() if words else "")
+    match [word.lower() for word in words]:
+        case []:
+            return ShowHelp()
+        case [name] if name in BY_NAME:
+            return ShowHelp(BY_NAME[name].name)
+        case [name]:
+            near = nearest(name, list(BY_NAME))
+            suggestion = f"{ROOT} help {near}" if near else ""
+            raise Misunderstood(f"There is no command {said(words[0])}.", f"{ROOT} help", suggestion)
+    raise Misunderstood("Name one command, or none for all.")
 
 
 def _take(words: Words, _: Vocabulary) -> object:

@@ -6,44 +6,67 @@ from collections.abc import Sequence
 from typing import Final
 
 from bot.commands import ROOT, Misunderstood, Verb
-from bot.views.blocks import Block, Message, actions, button, code, context, escape, plain, section
+from bot.views.blocks import (
+    Block,
+    Message,
+    actions,
+    button,
+    code,
+    context,
+    cut,
+    cut_markup,
+    escape,
+    fitted,
+    plain,
+    section,
+)
 
 RUN_SUGGESTION: Final = "suggestion.run"
+LONGEST: Final = 2500  # characters of a reason; the rest of it would not fit
 
 
-def render_misunderstood(error: Misunderstood) -> Message:
-    """What was wrong, the right form, and the nearest correct line with a button that runs it."""
-    blocks: list[Block] = [section(escape(error.reason))]
-    if error.suggestion:
-        blocks.append(section(f"Did you mean {code(error.suggestion)}?"))
-        blocks.append(actions("suggestion", button("Yes, run it", RUN_SUGGESTION, error.suggestion)))
+def render_misunderstood(error: Misunderstood, *, warning: str = "") -> Message:
+    """What was wrong, the right form, and the nearest correct line with a button that runs it.
+
+    With a `warning` the line held a secret, so nothing of it is repeated.
+    """
+    reason = "I did not understand that." if warning else cut(error.reason, LONGEST)
+    suggestion = "" if warning else error.suggestion
+    blocks: list[Block] = [section(escape(reason))]
+    if suggestion:
+        blocks.append(section(f"Did you mean {code(suggestion)}?"))
+        blocks.append(actions("suggestion", button("Yes, run it", RUN_SUGGESTION, suggestion)))
     if error.usage:
         blocks.append(context(f"Usage: {code(error.usage)}"))
-    suggestion = f" Did you mean {error.suggestion}?" if error.suggestion else ""
-    return Message(f"{escape(error.reason)}{escape(suggestion)}", blocks)
+    better = f" Did you mean {suggestion}?" if suggestion else f" Usage: {error.usage}" if error.usage else ""
+    return warned(Message(cut_markup(escape(f"{reason}{better}"), LONGEST), blocks), warning)
 
 
 def render_refusal(error: str, remedy: str, *, warning: str = "") -> Message:
     """Why it was not done, and what to do next."""
-    blocks: list[Block] = [section(f"{plain(error)}\n{plain(remedy)}" if remedy else plain(error))]
-    if warning:
-        blocks.append(section(f"⚠️ {plain(warning)}"))
-    return Message(escape(" ".join(part for part in (error, remedy, warning) if part)), blocks)
+    told = [plain(cut(part, LONGEST // 2)) for part in (error, remedy) if part]
+    spoken = cut_markup(escape(f"{error} {remedy}".strip()), LONGEST)
+    return warned(Message(spoken, [section("\n".join(told))]), warning)
 
 
-def render_done(text: str, *, warning: str = "") -> Message:
+def render_done(text: str) -> Message:
     """A short private word that it was done; `text` is mrkdwn of ours."""
-    blocks = [section(text)]
-    if warning:
-        blocks.append(section(f"⚠️ {plain(warning)}"))
-    return Message(text, blocks)
+    return Message(cut_markup(text, LONGEST), [section(text)])
+
+
+def warned(message: Message, warning: str) -> Message:
+    """`message` with a warning above it, where there is one."""
+    if not warning:
+        return message
+    spoken = cut_markup(escape(warning), LONGEST // 2)
+    return Message(f"{spoken} {message.text}", fitted([section(f"⚠️ {plain(warning)}"), *message.blocks]))
 
 
 def render_help(verbs: Sequence[Verb], *, only: str = "") -> Message:
-    """What this person may do here."""
-    shown = [verb for verb in verbs if not only or only in (verb.name, *verb.aliases)] or list(verbs)
-    lines = [f"{code(f'{ROOT} {verb.usage}')}\n{verb.summary}" for verb in shown]
+    """What this person may do here; of the verb `only`, where it is named and allowed."""
+    shown = [verb for verb in verbs if verb.name == only]
+    title = "How it is written" if shown else f"You may not {only} here. What you can do" if only else "What you can do"
+    lines = [f"{code(f'{ROOT} {verb.usage}')}\n{verb.summary}" for verb in shown or verbs]
     note = "You see what you may do. Mention me in a thread, where slash commands do not work."
-    return Message(
-        "What you can do here", [section("*What you can do here*"), section("\n".join(lines)), context(note)]
-    )
+    spoken = "; ".join(f"{ROOT} {verb.usage}: {verb.summary}" for verb in shown or verbs)
+    return Message(escape(f"{title}: {spoken}"), [section(f"*{title}*"), section("\n".join(lines)), context(note)])

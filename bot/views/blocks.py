@@ -5,7 +5,7 @@ Limits: docs.slack.dev, reference/block-kit/blocks.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -44,14 +44,28 @@ def plain(text: str) -> str:
     return quiet
 
 
-def code(text: str) -> str:
-    """Outside text in code style, on one line."""
-    return "`" + escape(" ".join(text.split())).replace("`", "'") + "`"
+def code(text: str, most: int = 300) -> str:
+    """Outside text in code style, on one line, at most `most` characters of it."""
+    return "`" + escape(cut(" ".join(text.split()), most)).replace("`", "'") + "`"
 
 
 def cut(text: str, most: int) -> str:
     """`text`, shortened with … to at most `most` characters."""
     return text if len(text) <= most else text[: most - 1] + "…"
+
+
+def cut_markup(text: str, most: int) -> str:
+    """`text` of our own markup, shortened without leaving half a reference, entity or code span at its end."""
+    if len(text) <= most:
+        return text
+    kept = text[: most - 1]
+    for opening, closing in (("<", ">"), ("&", ";")):
+        start = kept.rfind(opening)
+        if start > kept.rfind(closing):
+            kept = kept[:start]
+    if kept.count("`") % 2:
+        kept = kept[: kept.rfind("`")]
+    return kept + "…"
 
 
 def when(at: datetime) -> str:
@@ -79,19 +93,31 @@ def header(text: str) -> Block:
 
 def section(text: str, *, accessory: Block | None = None) -> Block:
     """A paragraph of mrkdwn."""
-    block: Block = {"type": "section", "text": {"type": "mrkdwn", "text": cut(text, SECTION_TEXT)}}
+    block: Block = {"type": "section", "text": {"type": "mrkdwn", "text": cut_markup(text, SECTION_TEXT)}}
     return {**block, "accessory": accessory} if accessory else block
 
 
-def fields(pairs: Mapping[str, str]) -> Block:
+def paragraphs(lines: Sequence[str]) -> list[Block]:
+    """Lines of mrkdwn in as many sections as they need."""
+    made: list[str] = []
+    for line in lines:
+        if made and len(made[-1]) + len(line) < SECTION_TEXT:
+            made[-1] += f"\n{line}"
+        else:
+            made.append(line)
+    return [section(text) for text in made]
+
+
+def fields(pairs: Sequence[tuple[str, str]]) -> Block:
     """Label and value pairs in two columns, ten at most."""
-    texts = [f"*{label}*\n{value}" for label, value in list(pairs.items())[:MOST_FIELDS]]
-    return {"type": "section", "fields": [{"type": "mrkdwn", "text": cut(text, FIELD_TEXT)} for text in texts]}
+    texts = [f"*{label}*\n{value}" for label, value in pairs[:MOST_FIELDS]]
+    return {"type": "section", "fields": [{"type": "mrkdwn", "text": cut_markup(text, FIELD_TEXT)} for text in texts]}
 
 
 def context(*texts: str) -> Block:
     """Small print, ten pieces at most."""
-    return {"type": "context", "elements": [{"type": "mrkdwn", "text": cut(text, FIELD_TEXT)} for text in texts[:10]]}
+    shown = [{"type": "mrkdwn", "text": cut_markup(text, FIELD_TEXT)} for text in texts[:10]]
+    return {"type": "context", "elements": shown}
 
 
 def divider() -> Block:
@@ -129,7 +155,7 @@ def confirm(title: str, text: str, yes: str) -> Block:
     """The question before a destructive button acts."""
     return {
         "title": {"type": "plain_text", "text": cut(title, 100)},
-        "text": {"type": "mrkdwn", "text": cut(text, 300)},
+        "text": {"type": "mrkdwn", "text": cut_markup(text, 300)},
         "confirm": {"type": "plain_text", "text": cut(yes, 30)},
         "deny": {"type": "plain_text", "text": "Not now"},
         "style": "danger",
@@ -137,16 +163,24 @@ def confirm(title: str, text: str, yes: str) -> Block:
 
 
 def fitted(blocks: Sequence[Block]) -> list[Block]:
-    """`blocks` within Slack's limits on number and on all text together; what is left out is said."""
+    """`blocks` within Slack's limits on number and on all text together.
+
+    Buttons are never left out, for without them nobody could act; what is left out is said.
+    """
+    buttons = [block for block in blocks if block["type"] == "actions"]
+    places, room = MOST_BLOCKS - 1 - len(buttons), ALL_TEXT - 200 - _length(buttons)
     kept: list[Block] = []
-    length = 0
+    left = 0
     for block in blocks:
-        length += _length(block)
-        if len(kept) == MOST_BLOCKS - 1 or length > ALL_TEXT - 200:
-            left = len(blocks) - len(kept)
-            return [*kept, context(f"{left} more not shown here; the board has them all.")]
-        kept.append(block)
-    return kept
+        if block["type"] == "actions":
+            kept.append(block)
+            continue
+        room, places = room - _length(block), places - 1
+        if left or places < 0 or room < 0:
+            left += 1
+        else:
+            kept.append(block)
+    return [*kept, context(f"{left} more not shown here; the board has them all.")] if left else kept
 
 
 def _length(value: object) -> int:

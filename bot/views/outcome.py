@@ -6,15 +6,18 @@ from collections.abc import Mapping
 from typing import Any
 
 from bot import commands
-from bot.views.answers import render_done
+from bot.views.answers import render_done, warned
 from bot.views.blocks import Mention, Message, actions, code, link, plain, section
 from bot.views.status import render_alerts, render_incidents, render_on_call, render_services, render_status
 from engine.commands import Abort, Approve, Deploy, Reject, Response, Restart, Resume, RollBack
 
 
-def render_outcome(command: object, response: Response, *, mention: Mention) -> Message:  # noqa: PLR0911  # a table
+def render_outcome(command: object, response: Response, *, mention: Mention) -> Message:
     """What the one who asked sees; the change itself is told in the channel."""
-    data = response.data
+    return warned(_outcome(command, response.data, mention), str(response.data.get("warning", "")))
+
+
+def _outcome(command: object, data: Mapping[str, Any], mention: Mention) -> Message:  # noqa: PLR0911  # a table
     match command:
         case commands.ShowStatus(service):
             return render_status(data["overview"], service=service, mention=mention)
@@ -29,7 +32,7 @@ def render_outcome(command: object, response: Response, *, mention: Mention) -> 
         case commands.OpenBoard():
             return _board(str(data["url"]))
         case _:
-            return render_done(_deed(command, data), warning=str(data.get("warning", "")))
+            return render_done(_deed(command, data))
 
 
 def _board(url: str) -> Message:
@@ -57,4 +60,4 @@ def _deed(command: object, data: Mapping[str, Any]) -> str:  # noqa: PLR0911  # 
             return f"Going back: {what}; its message in the channel shows how it goes."
         case Restart():
             return f"Restarting {service} in {environment}, one instance at a time."
-    return plain(str(data.get("text", "Done.")))
+    return plain(str(data.get("text") or "Done."))
