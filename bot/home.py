@@ -5,13 +5,14 @@ from __future__ import annotations
 import logging
 from collections import OrderedDict
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
 from bot.chat.port import ChatFailure, Platform
 from bot.readings import Readings
 from bot.views.blocks import Mention
-from bot.views.home import render_home, render_stranger
+from bot.views.home import DRAWN, render_home, render_stranger
 from engine.commands import Actor
 from engine.errors import Unauthenticated
 from engine.security.identity import Directory
@@ -21,6 +22,15 @@ log = logging.getLogger(__name__)
 
 LOOKING: Final = timedelta(minutes=10)  # how long after opening it a Home tab is kept true
 MOST: Final = 50
+
+
+@dataclass(slots=True)
+class _Look:
+    """Somebody who looks: since when, with what kind of account, and what they see (None before it was shown)."""
+
+    opened: datetime
+    account: str
+    shown: list[Any] | None = None
 
 
 class HomeTab:
@@ -40,38 +50,39 @@ class HomeTab:
         self._directory = directory
         self._mention = mention
         self._now = now
-        self._lookers: OrderedDict[tuple[str, str], tuple[datetime, list[Any]]] = OrderedDict()
+        self._lookers: OrderedDict[Actor, _Look] = OrderedDict()
 
-    async def opened(self, team: str, user: str) -> None:
-        """Show it now."""
-        await self._publish(team, user, shown=[])
+    async def opened(self, actor: Actor, account: str = "") -> None:
+        """Show it now. `account` is what the platform says of the account, such as guest."""
+        self._lookers[actor] = _Look(self._now(), account)
+        self._lookers.move_to_end(actor)
         while len(self._lookers) > MOST:
             self._lookers.popitem(last=False)
+        await self._publish(actor, self._lookers[actor])
 
     async def refresh(self) -> None:
         """Publish again where something changed."""
-        for (team, user), (opened, shown) in list(self._lookers.items()):
-            if self._now() - opened > LOOKING:
-                del self._lookers[team, user]
+        for actor, look in list(self._lookers.items()):
+            if self._now() - look.opened > LOOKING:
+                self._lookers.pop(actor, None)
             else:
-                await self._publish(team, user, shown=shown, opened=opened)
+                await self._publish(actor, look)
 
-    async def _publish(self, team: str, user: str, *, shown: list[Any], opened: datetime | None = None) -> None:
-        view = await self._view(team, user)
-        # The last lines say when it was drawn; without them equal views are equal.
-        content = view["blocks"][:-2]
-        if content == shown:
+    async def _publish(self, actor: Actor, look: _Look) -> None:
+        view = await self._view(actor, look.account)
+        content = [block for block in view["blocks"] if block.get("block_id") != DRAWN]
+        if content == look.shown:
             return
         try:
-            await self._platform.publish_home(user, view)
+            await self._platform.publish_home(actor.user, view)
         except ChatFailure as failure:
-            log.warning("the Home tab of %s could not be shown: %s", user, failure)
+            log.warning("the Home tab of %s could not be shown: %s", actor.user, failure)
             return
-        self._lookers[team, user] = (opened or self._now(), content)
+        look.shown = content
 
-    async def _view(self, team: str, user: str) -> dict[str, Any]:
+    async def _view(self, actor: Actor, account: str) -> dict[str, Any]:
         try:
-            person = self._directory().authenticate(Actor("slack", user, team))
+            person = self._directory().authenticate(actor, account=account)
         except Unauthenticated as stranger:
             return render_stranger(stranger.reason, stranger.remedy)
         waiting = await self._readings.waiting_for(person.id, lambda place: allowed(person, Permission.APPROVE, place))

@@ -174,8 +174,9 @@ class Readings:
 
 def _waits(deployment: Deployment, person: PersonId, may_approve: Callable[[str], bool]) -> bool:
     own = deployment.plan.four_eyes and deployment.requested_by == person
-    decided = any(one.person == person for one in deployment.approvals)
-    open_ = deployment.state is State.PLANNED and not deployment.approved
+    step = deployment.waiting_step
+    decided = any(one.approved and (one.person, one.step) == (person, step) for one in deployment.decisions)
+    open_ = step is not None or (deployment.state is State.PLANNED and not deployment.approved)
     return open_ and not own and not decided and may_approve(str(deployment.plan.environment))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -20,6 +21,7 @@ from bot.chat.slack import SlackPlatform
 from bot.chat.tellers import mention_by
 from bot.commands import OpenDeployForm, Vocabulary
 from bot.home import HomeTab
+from bot.inputs.slack.accounts import Accounts
 from bot.inputs.slack.app import build_app
 from bot.inputs.slack.listeners import Door, SlackListeners
 from bot.inputs.slack.reply import PrivateReply
@@ -30,8 +32,11 @@ from bot.views.blocks import Mention
 from bot.views.forms import render_deploy_form
 from bot.views.outcome import render_outcome
 from engine.catalog import Catalog
+from engine.errors import EngineError
 from engine.security.identity import Directory
 from storage.database import Database
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,10 +104,11 @@ def build_listening(
         claims=database.claims,
         vocabulary=lambda: Vocabulary.of(catalog()),
         render=lambda command, response: render_outcome(command, response, mention=speaking.mention),
-        reply=PrivateReply(speaking.session, speaking.outbox),
+        reply=PrivateReply(speaking.session, speaking.platform, speaking.outbox),
         deploy_form=lambda command: _deploy_form(command, catalog(), readings),
         open_form=speaking.platform.open_view,
         publish_home=home.opened,
+        account=Accounts(speaking.platform, now=now).kind,
         now=now,
     )
     app = build_app(speaking.client, listeners, tasks, signing_secret=settings.environment.slack_signing_secret)
@@ -111,11 +117,12 @@ def build_listening(
 
 
 async def _deploy_form(command: OpenDeployForm, catalog: Catalog, readings: Readings) -> Mapping[str, Any]:
-    # A trigger lives three seconds, so the list of versions may cost one at most.
+    # A trigger lives three seconds, so the list of versions may cost one at most; the form is good without it.
     try:
         async with asyncio.timeout(1):
             versions = await readings.versions()
-    except TimeoutError:
+    except (TimeoutError, EngineError) as error:
+        log.info("the form names no versions: %s", error)
         versions = {}
     services = [str(name) for name in catalog.services]
     return render_deploy_form(services, [str(name) for name in catalog.environments], versions, chosen=command.service)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import IntEnum
 from typing import Any, Protocol
 
-from bot.views.blocks import Block, Message
+from bot.views.blocks import Message
 
 
 class Priority(IntEnum):
@@ -67,8 +67,16 @@ class Platform(Protocol):
         """Timestamp id and metadata payload of our message with this key, posted at or after `since`."""
         ...
 
-    async def whisper(self, channel: str, user: str, text: str, blocks: Sequence[Block]) -> None:
+    async def whisper(self, channel: str, user: str, message: Message, *, thread: str = "") -> None:
         """Show something to one person only. Never the only place of anything that matters."""
+        ...
+
+    async def home_team(self) -> str:
+        """The id of the team the app is installed in."""
+        ...
+
+    async def account(self, user: str) -> Mapping[str, Any]:
+        """What the platform knows of an account: the `user` of users.info."""
         ...
 
     async def open_view(self, trigger: str, view: Mapping[str, Any]) -> None: ...

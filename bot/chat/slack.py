@@ -7,7 +7,7 @@ they arrived, so the ledger looks first.
 from __future__ import annotations
 
 import json
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -16,7 +16,7 @@ from slack_sdk.errors import SlackApiError, SlackClientError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.chat.port import ChatAway, ChatBusy, ChatRefused, MessageRef
-from bot.views.blocks import Block, Message
+from bot.views.blocks import Message
 
 METADATA: Final = "pilothouse_message"
 PAGE: Final = 200
@@ -79,10 +79,23 @@ class SlackPlatform:
             return self._client.conversations_replies(ts=thread, cursor=cursor or None, **common)
         return self._client.conversations_history(cursor=cursor or None, **common)
 
-    async def whisper(self, channel: str, user: str, text: str, blocks: Sequence[Block]) -> None:
+    async def whisper(self, channel: str, user: str, message: Message, *, thread: str = "") -> None:
         await _called(
-            lambda: self._client.chat_postEphemeral(channel=channel, user=user, text=text, blocks=list(blocks) or None)
+            lambda: self._client.chat_postEphemeral(
+                channel=channel,
+                user=user,
+                text=message.text,
+                blocks=list(message.blocks) or None,
+                thread_ts=thread or None,
+            )
         )
+
+    async def home_team(self) -> str:
+        return str((await _called(self._client.auth_test))["team_id"])
+
+    async def account(self, user: str) -> Mapping[str, Any]:
+        found: Mapping[str, Any] = (await _called(lambda: self._client.users_info(user=user)))["user"]
+        return found
 
     async def open_view(self, trigger: str, view: Mapping[str, Any]) -> None:
         # A plain dict goes through as it is; slack_sdk's View class turns blocks it does not know into null.

@@ -14,10 +14,13 @@ from bot.views.blocks import (
     code,
     confirm,
     context,
+    cut,
+    cut_markup,
     escape,
     fields,
     fitted,
     header,
+    paragraphs,
     plain,
     section,
     span,
@@ -31,6 +34,8 @@ REJECT: Final = "deployment.reject"
 ABORT: Final = "deployment.abort"
 RESUME: Final = "deployment.resume"
 ROLL_BACK: Final = "deployment.roll_back"
+
+LONGEST_REASON: Final = 1000
 
 STATES: Final = {
     State.PLANNED: "⏳ Waiting for approval",
@@ -83,35 +88,37 @@ def render_deployment(deployment: Deployment, *, mention: Mention, now: datetime
         *_buttons(deployment),
         context(_footer(deployment)),
     ]
-    return Message(f"{title(deployment)}: {state_line(deployment)}", fitted(blocks))
+    return Message(escape(f"{cut(title(deployment), 300)}: {state_line(deployment)}"), fitted(blocks))
 
 
 def _summary(deployment: Deployment, mention: Mention) -> str:
     line = (
         f"*{state_line(deployment)}* · asked for by {mention(deployment.requested_by)} {when(deployment.requested_at)}"
     )
-    return f"{line}\n{plain(deployment.reason)}" if deployment.reason else line
+    return f"{line}\n{plain(cut(deployment.reason, LONGEST_REASON))}" if deployment.reason else line
 
 
-def _plan(deployment: Deployment) -> dict[str, str]:
+def _plan(deployment: Deployment) -> list[tuple[str, str]]:
     plan = deployment.plan
     old = code(plan.previous) if plan.previous else "nothing"
     gates = ", ".join(plain(gate.name) for gate in plan.strategy.gates) or "none"
-    return {
-        "Version": f"{old} → {code(plan.version)}",
-        "Plan": _strategy(deployment),
-        "Gates": gates,
-        "Instances": str(plan.instances),
-        **{plain(name): plain(value) for name, value in deployment.figures},
-    }
+    figures = [(plain(cut(name, 60)), plain(cut(value, 60))) for name, value in deployment.figures]
+    return [
+        ("Version", f"{old} → {code(plan.version)}"),
+        ("Plan", cut(_strategy(deployment), 300)),
+        ("Gates", cut_markup(gates, 500)),
+        ("Instances", str(plan.instances)),
+        *figures,
+    ]
 
 
 def _strategy(deployment: Deployment) -> str:
     spec = deployment.plan.strategy
     if deployment.plan.first:
-        return f"{spec.name}: first deployment, all traffic at once when healthy"
+        return f"{escape(spec.name)}: first deployment, all traffic at once when healthy"
     weights = " → ".join(str(step.weight) for step in spec.steps)
-    return f"{spec.name}: {weights} %" if weights else f"{spec.name}: {spec.kind}, {spec.max_surge} more at a time"
+    how = f"{weights} %" if weights else f"{spec.kind}, {spec.max_surge} more at a time"
+    return f"{escape(spec.name)}: {how}"
 
 
 def _progress(deployment: Deployment, now: datetime) -> list[Block]:
@@ -136,15 +143,15 @@ def _gates(deployment: Deployment) -> list[Block]:
         return []
     lines = [measured(one) for one in deployment.measurements]
     failed = [one for one in deployment.measurements if one.verdict in {Verdict.FAIL, Verdict.ERROR} and one.query]
-    queries = [f"{plain(one.gate)} asked {code(one.query)}" for one in failed]
-    return [section("\n".join([*lines, *queries]))]
+    queries = [f"{plain(cut(one.gate, 60))} asked {code(one.query, 1000)}" for one in failed]
+    return paragraphs([*lines, *queries])
 
 
 def _trouble(deployment: Deployment) -> list[Block]:
     if not deployment.trouble or deployment.ended:
         return []
     since = f" since {when(deployment.trouble_since)}" if deployment.trouble_since else ""
-    return [section(f"⚠️ Trying again{since}: {plain(deployment.trouble)}")]
+    return [section(f"⚠️ Trying again{since}: {plain(cut(deployment.trouble, LONGEST_REASON))}")]
 
 
 def _decisions(deployment: Deployment, mention: Mention) -> list[Block]:
@@ -156,14 +163,14 @@ def _decisions(deployment: Deployment, mention: Mention) -> list[Block]:
         lines.append(f"Abort asked for by {mention(deployment.abort_asked_by)}")
     if deployment.state is State.PLANNED and not deployment.approved:
         lines.append(_needed(deployment))
-    return [context(*lines)] if lines else []
+    return [context("\n".join(lines))] if lines else []
 
 
 def _needed(deployment: Deployment) -> str:
     plan = deployment.plan
     who = "someone other than who asked" if plan.four_eyes else "anyone who may approve"
     expiry = f" · expires {when(plan.expires_at)}" if plan.expires_at else ""
-    return f"{len(deployment.approvals)} of {plan.approvals_needed} approvals, by {who}{expiry}"
+    return f"{len(deployment.approvals)} of {plan.approvals_needed} needed approvals, by {who}{expiry}"
 
 
 def _buttons(deployment: Deployment) -> list[Block]:
@@ -210,7 +217,7 @@ def _abort_question(deployment: Deployment) -> Block:
     plan = deployment.plan
     back = f" All traffic goes back to {escape(plan.previous)}." if plan.previous else ""
     return confirm(
-        f"Abort {plan.service} {plan.version}?", f"The deployment to {plan.environment} ends.{back}", "Abort"
+        f"Abort {plan.service} {plan.version}?", f"The deployment to {escape(plan.environment)} ends.{back}", "Abort"
     )
 
 
@@ -223,4 +230,4 @@ def _back_question(deployment: Deployment) -> Block:
 
 def _footer(deployment: Deployment) -> str:
     digest = deployment.plan.digest.removeprefix("sha256:")[:12]
-    return f"{deployment.id} · digest {digest}"
+    return f"{escape(deployment.id)} · digest {escape(digest)}"

@@ -42,11 +42,22 @@ def _option(name: str) -> Block:
 
 
 def _select(block: str, label: str, names: Sequence[str], initial: str | None) -> Block:
-    options = [_option(name) for name in names[:MOST_OPTIONS]]
-    element: Block = {"type": "static_select", "action_id": block, "options": options}
-    if initial in names[:MOST_OPTIONS]:
+    element: Block = {"type": "static_select", "action_id": block, **_choices(names)}
+    if initial in names:
         element["initial_option"] = _option(str(initial))
     return {"type": "input", "block_id": block, "label": _plain(label), "element": element}
+
+
+def _choices(names: Sequence[str]) -> Block:
+    """Up to a hundred options as they are, more of them in groups of a hundred."""
+    if len(names) <= MOST_OPTIONS:
+        return {"options": [_option(name) for name in names]}
+    parts = [names[start : start + MOST_OPTIONS] for start in range(0, len(names), MOST_OPTIONS)][:MOST_OPTIONS]
+    groups = [
+        {"label": _plain(cut(f"{part[0]} … {part[-1]}", 75)), "options": [_option(name) for name in part]}
+        for part in parts
+    ]
+    return {"option_groups": groups}
 
 
 def _text(block: str, label: str, hint: str) -> Block:

@@ -12,21 +12,23 @@ from bot.views.blocks import (
     actions,
     button,
     context,
+    cut,
     divider,
     escape,
     header,
+    plain,
     section,
     when,
 )
 from bot.views.deployment import APPROVE, REJECT, button_value, title
-from bot.views.incident import ACKNOWLEDGE
+from bot.views.incident import ACKNOWLEDGE, take_value
 from bot.views.status import flight_line, incident_line, on_call_line, service_line
 from engine.deployments.deployment import Deployment, PersonId
 
 OPEN_BOARD: Final = "home.board"
 SHOW_STATUS: Final = "home.status"
 MOST: Final = 10
-MOST_BLOCKS: Final = 100
+DRAWN: Final = "home.drawn"  # the block that says when it was drawn, the only one that differs each time
 
 
 def render_home(
@@ -45,10 +47,10 @@ def render_home(
         *_texts([on_call_line(row, mention) for row in overview.on_call], "No schedule is set."),
         header("Services"),
         *_texts([service_line(row) for row in overview.services], "No services yet."),
-        context(f"As of {when(overview.at)}"),
+        {**context(f"As of {when(overview.at)}"), "block_id": DRAWN},
         actions("home", button("Open the board", OPEN_BOARD, "board")),
     ]
-    return {"type": "home", "blocks": blocks[:MOST_BLOCKS]}
+    return {"type": "home", "blocks": blocks}
 
 
 def render_stranger(reason: str, remedy: str) -> dict[str, Any]:
@@ -59,22 +61,28 @@ def render_stranger(reason: str, remedy: str) -> dict[str, Any]:
 def _waiting(overview: Overview, person: PersonId, waiting: Sequence[Deployment], mention: Mention) -> list[Block]:
     mine = [block for one in waiting[:MOST] for block in _approval(one, mention)]
     pages = [
-        section(incident_line(one, mention), accessory=button("Acknowledge", ACKNOWLEDGE, str(one.id), style="primary"))
+        section(
+            incident_line(one, mention), accessory=button("Acknowledge", ACKNOWLEDGE, take_value(one), style="primary")
+        )
         for one in overview.incidents
         if one.acknowledged_by is None and (str(person) in {one.on_call, *(page.person for page in one.pages)})
     ]
     shifts = [
         context(f"You are on call: {on_call_line(row, mention)}") for row in overview.on_call if row.person == person
     ]
-    return [*pages[:MOST], *mine, *shifts] or [section("Nothing. Enjoy the quiet.")]
+    left = len(pages) + len(waiting) + len(shifts) - 3 * MOST
+    more = [context("More waits for you; the board has it all.")] if left > 0 else []
+    shown = [*pages[:MOST], *mine, *shifts[:MOST], *more]
+    return shown or [section("Nothing. Enjoy the quiet.")]
 
 
 def _approval(deployment: Deployment, mention: Mention) -> list[Block]:
-    text = (
-        f"*{escape(title(deployment))}* asked for by {mention(deployment.requested_by)} {when(deployment.requested_at)}"
-    )
+    asked = f"asked for by {mention(deployment.requested_by)} {when(deployment.requested_at)}"
+    step = deployment.waiting_step
+    what = f"Approve step {step + 1}" if step is not None else "Approve"
     value = button_value(deployment)
-    buttons = [button("Approve", APPROVE, value, style="primary"), button("Reject", REJECT, value)]
+    buttons = [button(what, APPROVE, value, style="primary"), button("Reject", REJECT, value)]
+    text = f"*{plain(cut(title(deployment), 200))}* {asked}"
     return [section(text), actions(f"home:{deployment.id}", *buttons)]
 
 

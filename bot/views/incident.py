@@ -14,6 +14,8 @@ from bot.views.blocks import (
     code,
     confirm,
     context,
+    cut,
+    cut_markup,
     escape,
     fields,
     fitted,
@@ -43,9 +45,9 @@ def render_incident(incident: Incident, *, mention: Mention) -> Message:
         *_suspects(incident, mention),
         *_pages(incident, mention),
         *_buttons(incident),
-        context(f"{incident.id} · severity {plain(incident.severity or 'none')}"),
+        context(f"{escape(incident.id)} · severity {plain(cut(incident.severity, 100) or 'none')}"),
     ]
-    return Message(f"{STATES[incident.state]}: {escape(incident.title)}", fitted(blocks))
+    return Message(f"{STATES[incident.state]}: {escape(cut(incident.title, 300))}", fitted(blocks))
 
 
 def _summary(incident: Incident, mention: Mention) -> str:
@@ -67,13 +69,16 @@ def _alerts(incident: Incident) -> list[Block]:
 
 
 def _alert(alert: IncidentAlert) -> Block:
-    labels = "  ".join(
-        f"{code(f'{name}={value}')}" for name, value in sorted(alert.labels.items()) if name not in QUIET_LABELS
+    labels = cut_markup(
+        "  ".join(
+            code(f"{name}={value}", 100) for name, value in sorted(alert.labels.items()) if name not in QUIET_LABELS
+        ),
+        500,
     )
-    summary = plain(alert.annotations.get("summary", alert.name))
+    summary = plain(cut(alert.annotations.get("summary", alert.name), 300))
     end = f" · ended {when(alert.ended_at)}" if alert.ended_at else ""
     lines = [
-        f"*{plain(alert.name)}* · value {number(alert.value, '')} · since {when(alert.since)}{end}",
+        f"*{plain(cut(alert.name, 100))}* · value {number(alert.value, '')} · since {when(alert.since)}{end}",
         summary,
         labels,
     ]
@@ -88,8 +93,8 @@ def _suspects(incident: Incident, mention: Mention) -> list[Block]:
 
 def _suspect(one: Suspect, incident: Incident, mention: Mention) -> Block:
     change = f"{code(one.previous)} → {code(one.version)}" if one.previous else code(one.version)
-    what = f"{one.rank}. {plain(one.service)} in {plain(one.environment)} {change}"
-    text = f"{what} by {mention(one.person)} {when(one.at)}\n{plain(one.why)}"
+    what = f"{one.rank}. {plain(cut(one.service, 60))} in {plain(cut(one.environment, 60))} {change}"
+    text = f"{what} by {mention(one.person)} {when(one.at)}\n{plain(cut(one.why, 300))}"
     if not one.can_roll_back or incident.state is State.RESOLVED:
         return section(text)
     question = confirm(
@@ -107,7 +112,7 @@ def _pages(incident: Incident, mention: Mention) -> list[Block]:
         lines.append("*Everyone was paged and nobody took it.* Escalate again, or call somebody.")
     if incident.state is State.OPEN and incident.next_page_at:
         lines.append(f"Next page {when(incident.next_page_at)} unless somebody takes it")
-    return [context(*lines)]
+    return [context("\n".join(lines))]
 
 
 def _fate(page: Page) -> str:
@@ -115,7 +120,13 @@ def _fate(page: Page) -> str:
         return f"delivered {when(page.delivered_at)}"
     if page.withdrawn:
         return "not needed any more"
-    return plain(page.error) if page.error else "being delivered"
+    return plain(cut(page.error, 200)) if page.error else "being delivered"
+
+
+def take_value(incident: Incident) -> str:
+    """What a button that takes the incident carries: from whose hands, so that taking it back later is a new click."""
+    since = f"{incident.acknowledged_at.timestamp():.0f}" if incident.acknowledged_at else ""
+    return f"{incident.id}|{since}"
 
 
 def _buttons(incident: Incident) -> list[Block]:
@@ -129,13 +140,13 @@ def _buttons(incident: Incident) -> list[Block]:
     match incident.state:
         case State.OPEN:
             made = [
-                button("Acknowledge", ACKNOWLEDGE, value, style="primary"),
+                button("Acknowledge", ACKNOWLEDGE, take_value(incident), style="primary"),
                 button("Escalate now", ESCALATE, f"{value}|{incident.level}"),
                 resolve,
             ]
         case State.ACKNOWLEDGED:
             made = [
-                button("Take over", ACKNOWLEDGE, value),
+                button("Take over", ACKNOWLEDGE, take_value(incident)),
                 button("Escalate now", ESCALATE, f"{value}|{incident.level}"),
                 resolve,
             ]
@@ -146,14 +157,17 @@ def _buttons(incident: Incident) -> list[Block]:
 
 def render_page(incident: Incident, *, mention: Mention, person: str, link: str = "") -> Message:
     """The direct message that pages a person: why, and the button that takes it."""
-    text = f"{mention(person)} you are paged: {escape(incident.title)}"
+    text = f"{mention(person)} you are paged: {escape(cut(incident.title, 300))}"
     detail = f"{STATES[incident.state]} since {when(incident.opened_at)}"
-    about = {"Service": plain(incident.service or "none named"), "Severity": plain(incident.severity or "none")}
+    about = [
+        ("Service", plain(cut(incident.service, 100) or "none named")),
+        ("Severity", plain(cut(incident.severity, 100) or "none")),
+    ]
     blocks: list[Block] = [header(f"📟 {incident.title}"), section(f"{text}\n{detail}"), fields(about)]
     if link:
         blocks.append(context(f"<{link}|The incident's message>"))
     if incident.state is State.OPEN:
         blocks.append(
-            actions(f"page:{incident.id}", button("Acknowledge", ACKNOWLEDGE, str(incident.id), style="primary"))
+            actions(f"page:{incident.id}", button("Acknowledge", ACKNOWLEDGE, take_value(incident), style="primary"))
         )
     return Message(text, fitted(blocks))

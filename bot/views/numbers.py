@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from bot.views.blocks import cut, plain
 from engine.deployments.deployment import Measurement, Verdict
 
 FULL, EMPTY = "▰", "▱"
@@ -18,7 +19,9 @@ def number(value: float | None, unit: str) -> str:
         return f"{value * 100:.3g} %"
     if unit == "seconds":
         return f"{value:.3g} s" if value >= 1 else f"{value * 1000:.3g} ms"
-    return f"{value:,.6g}" if value < 1e6 else f"{value:,.0f}"
+    if abs(value) >= 1e15:
+        return f"{value:.3g}"
+    return f"{value:,.6g}" if abs(value) < 1e6 else f"{value:,.0f}"
 
 
 def bar(percent: int, *, width: int = 10) -> str:
@@ -31,10 +34,10 @@ def bar(percent: int, *, width: int = 10) -> str:
 
 def measured(one: Measurement) -> str:
     """`✓ error ratio 0.8 % · n=250 · must be < 5 %`; the word stands beside the mark, never the mark alone."""
-    parts = [f"{MARKS[one.verdict]} {one.verdict.value}", f"*{one.gate}*"]
+    parts = [f"{MARKS[one.verdict]} {one.verdict.value}", f"*{plain(cut(one.gate, 60))}*"]
     if one.kind == "query":
         parts.append(number(one.value, one.unit))
     parts += [f"n={one.samples:,}"] if one.samples is not None else []
-    parts += [f"needs {one.threshold}"] if one.threshold else []
-    parts += [one.note] if one.note else []
+    parts += [f"needs {plain(cut(one.threshold, 60))}"] if one.threshold else []
+    parts += [plain(cut(one.note, 300))] if one.note else []
     return " · ".join(parts)

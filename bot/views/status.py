@@ -7,7 +7,22 @@ from typing import Final, TypeVar
 
 from alerting.incidents.incident import Incident, State
 from bot.readings import AlertRow, OnCallRow, Overview, ServiceRow
-from bot.views.blocks import Block, Mention, Message, code, context, divider, escape, fitted, plain, section, when
+from bot.views.blocks import (
+    Block,
+    Mention,
+    Message,
+    code,
+    context,
+    cut,
+    cut_markup,
+    divider,
+    escape,
+    fitted,
+    paragraphs,
+    plain,
+    section,
+    when,
+)
 from bot.views.deployment import state_line, title
 from bot.views.numbers import bar, number
 from engine.deployments.deployment import Deployment
@@ -15,6 +30,8 @@ from engine.deployments.deployment import Deployment
 Row = TypeVar("Row")
 
 STATE_MARKS: Final = {"running": "🟢", "failed": "🔴", "updating": "🔵", "deploying": "🔵", "scaling": "🔵"}
+MOST_VERSIONS: Final = 20  # of a service, the newest
+LONGEST_SPOKEN: Final = 1000  # characters of a fallback that lists things
 INCIDENT_MARKS: Final = {State.OPEN: "🔴 open", State.ACKNOWLEDGED: "🟡 acknowledged", State.RESOLVED: "✅ resolved"}
 
 
@@ -24,13 +41,12 @@ def render_status(overview: Overview, *, service: str | None, mention: Mention) 
     flights = [one for one in overview.deployments if service is None or one.plan.service == service]
     incidents = [one for one in overview.incidents if service is None or one.service == service]
     blocks = [
-        section("*Services*\n" + "\n".join(map(service_line, rows))),
-        section("*In flight*\n" + _lines(flights, flight_line, "Nothing is being deployed.")),
-        section("*Incidents*\n" + _lines(incidents, lambda one: incident_line(one, mention), "Nothing is broken.")),
-        section(
-            "*On call*\n" + _lines(overview.on_call, lambda row: on_call_line(row, mention), "No schedule is set.")
-        ),
+        *_titled("In flight", flights, flight_line, "Nothing is being deployed."),
+        *_titled("Incidents", incidents, lambda one: incident_line(one, mention), "Nothing is broken."),
+        *_titled("On call", overview.on_call, lambda row: on_call_line(row, mention), "No schedule is set."),
+        *_titled("Services", rows, service_line, "No services yet."),
     ]
+    # What goes on comes first: of three hundred services, the tail may be left to the board.
     return Message(f"{len(rows)} services, {len(flights)} in flight, {len(incidents)} open incidents", fitted(blocks))
 
 
@@ -39,13 +55,18 @@ def render_services(rows: Sequence[ServiceRow], versions: Mapping[str, Sequence[
     blocks: list[Block] = []
     for name in dict.fromkeys(row.service for row in rows):
         places = [row for row in rows if row.service == name]
-        lines = [f"*{plain(name)}* · {plain(places[0].description)}" if places[0].description else f"*{plain(name)}*"]
-        lines += [service_line(row) for row in places]
-        known = ", ".join(code(version) for version in versions.get(name, ())) or "none found"
-        blocks += [section("\n".join(lines)), context(f"Versions: {known}"), divider()]
+        about = f" · {plain(cut(places[0].description, 200))}" if places[0].description else ""
+        known = ", ".join(code(version) for version in versions.get(name, ())[-MOST_VERSIONS:]) or "none found"
+        lines = [f"*{plain(name)}*{about}", *map(service_line, places)]
+        blocks += [*paragraphs(lines), context(f"Versions: {cut_markup(known, 500)}"), divider()]
     if not blocks:
         return Message("No services yet", [section("No services yet. Add one under `services` in pilothouse.yaml.")])
-    return Message("Services", fitted(blocks))
+    return Message(escape(cut("Services: " + "; ".join(map(_spoken, rows)), LONGEST_SPOKEN)), fitted(blocks))
+
+
+def _spoken(row: ServiceRow) -> str:
+    version = row.component.version if row.component and row.component.version else "nothing"
+    return f"{row.service} in {row.environment} runs {version}"
 
 
 def render_incidents(incidents: Sequence[Incident], *, mention: Mention) -> Message:
@@ -82,21 +103,24 @@ def flight_progress(deployment: Deployment) -> str:
 
 def flight_line(deployment: Deployment) -> str:
     """A deployment in one line, with its id for commands."""
-    return f"{state_line(deployment)} · {escape(title(deployment))} · {bar(deployment.weight)} · {code(deployment.id)}"
+    what = f"{state_line(deployment)} · {escape(cut(title(deployment), 200))}"
+    return f"{what} · {bar(deployment.weight)} · {code(deployment.id)}"
 
 
 def incident_line(incident: Incident, mention: Mention) -> str:
     """An incident in one line, with its id for commands."""
     taken = f" by {mention(incident.acknowledged_by)}" if incident.acknowledged_by else ""
     state = f"{INCIDENT_MARKS[incident.state]}{taken}"
-    return f"{state} · {plain(incident.title)} · since {when(incident.opened_at)} · {code(incident.id)}"
+    return f"{state} · {plain(cut(incident.title, 200))} · since {when(incident.opened_at)} · {code(incident.id)}"
 
 
 def alert_line(row: AlertRow) -> str:
     """An alert in one line."""
-    labels = " ".join(code(f"{name}={value}") for name, value in sorted(row.labels.items()) if name != "alertname")
+    labels = cut_markup(
+        " ".join(code(f"{name}={value}", 100) for name, value in sorted(row.labels.items()) if name != "alertname"), 500
+    )
     mark = "🔴 firing" if row.state == "firing" else "🟡 pending"
-    return f"{mark} · *{plain(row.name)}* {number(row.value, '')} · since {when(row.since)}\n{labels}"
+    return f"{mark} · *{plain(cut(row.name, 100))}* {number(row.value, '')} · since {when(row.since)}\n{labels}"
 
 
 def on_call_line(row: OnCallRow, mention: Mention) -> str:
@@ -111,8 +135,9 @@ def on_call_line(row: OnCallRow, mention: Mention) -> str:
 def _list(name: str, rows: Sequence[Row], line: Callable[[Row], str], empty: str) -> Message:
     if not rows:
         return Message(empty, [section(empty)])
-    return Message(f"{name}: {len(rows)}", fitted([section(line(row)) for row in rows]))
+    blocks = [block for row in rows for block in paragraphs([line(row)])]
+    return Message(f"{name}: {len(rows)}", fitted(blocks))
 
 
-def _lines(rows: Sequence[Row], line: Callable[[Row], str], empty: str) -> str:
-    return "\n".join(map(line, rows)) if rows else empty
+def _titled(name: str, rows: Sequence[Row], line: Callable[[Row], str], empty: str) -> list[Block]:
+    return paragraphs([f"*{name}*", *(map(line, rows) if rows else [empty])])

@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Protocol
 
 from slack_bolt.app.async_app import AsyncApp
+from slack_bolt.authorization import AuthorizeResult
 from slack_bolt.error import BoltUnhandledRequestError
 from slack_bolt.response import BoltResponse
 from slack_sdk.web.async_client import AsyncWebClient
@@ -26,6 +27,7 @@ from bot.inputs.slack.deliveries import (
     parse_submission,
 )
 from bot.inputs.slack.tasks import Tasks
+from engine.commands import Actor
 
 log = logging.getLogger(__name__)
 
@@ -44,14 +46,19 @@ class Listeners(Protocol):
 
     async def submitted(self, delivery: Submitted) -> None: ...
 
-    async def home_opened(self, team: str, user: str) -> None: ...
+    async def home_opened(self, actor: Actor) -> None: ...
 
 
 def build_app(client: AsyncWebClient, listeners: Listeners, tasks: Tasks, *, signing_secret: str) -> AsyncApp:
     """An app over `client`. Signatures are checked before it (see signature.py), so bolt need not."""
+
+    async def authorize(enterprise_id: str | None, team_id: str | None) -> AuthorizeResult:
+        # One app, one team: asking auth.test here would put a call to Slack before the first acknowledgment.
+        return AuthorizeResult(enterprise_id=enterprise_id, team_id=team_id, bot_token=client.token)
+
     app = AsyncApp(
         client=client,
-        token=client.token,
+        authorize=authorize,
         signing_secret=signing_secret or None,
         request_verification_enabled=False,
         raise_error_for_unhandled_request=True,
@@ -113,7 +120,8 @@ def _home(listeners: Listeners, tasks: Tasks) -> Callable[..., Awaitable[None]]:
         await ack()
         event = body["event"]
         if event.get("tab") == "home":
-            tasks.start(listeners.home_opened(str(body.get("team_id", "")), str(event["user"])), name="home")
+            actor = Actor("slack", str(event["user"]), str(body.get("team_id", "")))
+            tasks.start(listeners.home_opened(actor), name="home")
 
     return home
 

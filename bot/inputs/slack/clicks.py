@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping
 from typing import Final
 
@@ -24,6 +25,10 @@ def _digest(value: str) -> str:
     return value.split("|")[1] if "|" in value else ""
 
 
+def _incident(value: str) -> IncidentId:
+    return IncidentId(value.partition("|")[0])
+
+
 def _escalate(value: str) -> Escalate:
     name, _, level = value.partition("|")
     return Escalate(IncidentId(name), int(level) if level.lstrip("-").isdigit() else None)
@@ -35,8 +40,8 @@ COMMANDS: Final[Mapping[str, Callable[[str], object]]] = {
     deployment.ABORT: lambda value: Abort(_deployment(value)),
     deployment.RESUME: lambda value: Resume(_deployment(value)),
     deployment.ROLL_BACK: lambda value: RollBack("", "", _deployment(value)),
-    incident.ACKNOWLEDGE: lambda value: Acknowledge(IncidentId(value)),
-    incident.RESOLVE: lambda value: ResolveIncident(IncidentId(value)),
+    incident.ACKNOWLEDGE: lambda value: Acknowledge(_incident(value)),
+    incident.RESOLVE: lambda value: ResolveIncident(_incident(value)),
     incident.ESCALATE: _escalate,
     incident.ROLL_BACK: lambda value: RollBack("", "", DeploymentId(value.partition("|")[2])),
     OPEN_BOARD: lambda _: OpenBoard(),
@@ -54,4 +59,6 @@ def command_of(click: Clicked) -> object | None:
 
 def request_id(click: Clicked) -> str:
     """The same for each click of one person on one button in one state: a double click is one request."""
-    return f"click:{click.message}:{click.action}:{click.value}:{click.actor.user}"
+    # A value may hold 2,000 characters of anything; a request's id may not.
+    state = hashlib.sha256(click.value.encode("utf-8", "replace")).hexdigest()[:20]
+    return f"click:{click.message}:{click.action}:{state}:{click.actor.user}"

@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from engine.commands import Actor
 
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """Who did something, where, and how to answer them privately. `id` names this one delivery."""
+    """Who did something, where, and how to answer them privately. `id` names this one delivery.
+
+    `thread` is where a mention stands, `account` what the payload itself says of the account (bot, or nothing).
+    """
 
     id: str
     actor: Actor
     channel: str
     response_url: str
     trigger: str
+    thread: str = ""
+    account: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,16 +52,20 @@ class Submitted(Delivery):
     carried: str = ""
 
 
-def _actor(body: Mapping[str, Any], user: str) -> Actor:
-    team = body.get("team_id") or (body.get("team") or {}).get("id") or (body.get("user") or {}).get("team_id") or ""
-    return Actor("slack", user=user, team=str(team))
+REFERENCE: Final = re.compile(r"<[^<>|]*\|([^<>]*)>|<((?:https?|mailto):[^<>|]*)>")
+
+
+def _actor(body: Mapping[str, Any], user: Mapping[str, Any]) -> Actor:
+    """Who it was: a person of another organisation carries a team of their own, which is not the channel's."""
+    home = (body.get("team") or {}).get("id") or ""
+    return Actor("slack", user=str(user["id"]), team=str(user.get("team_id") or home))
 
 
 def parse_command(body: Mapping[str, Any]) -> Typed:
     """A slash command's form fields."""
     return Typed(
         id=f"command:{body['trigger_id']}",
-        actor=_actor(body, str(body["user_id"])),
+        actor=Actor("slack", str(body["user_id"]), str(body.get("team_id", ""))),
         channel=str(body["channel_id"]),
         response_url=str(body.get("response_url", "")),
         trigger=str(body["trigger_id"]),
@@ -72,7 +82,7 @@ def parse_click(body: Mapping[str, Any]) -> Clicked:
     message = str(container.get("message_ts", "")) or str(container.get("view_id", ""))
     return Clicked(
         id=f"click:{body['trigger_id']}",
-        actor=_actor(body, str(body["user"]["id"])),
+        actor=_actor(body, body["user"]),
         channel=str((body.get("channel") or {}).get("id", "")),
         response_url=str(body.get("response_url", "")),
         trigger=str(body["trigger_id"]),
@@ -88,7 +98,7 @@ def parse_submission(body: Mapping[str, Any]) -> Submitted:
     values = {block: _value(next(iter(inputs.values()))) for block, inputs in view["state"]["values"].items() if inputs}
     return Submitted(
         id=f"form:{view['id']}:{view.get('hash', '')}",
-        actor=_actor(body, str(body["user"]["id"])),
+        actor=_actor(body, body["user"]),
         channel="",
         response_url="",
         trigger=str(body.get("trigger_id", "")),
@@ -101,16 +111,25 @@ def parse_submission(body: Mapping[str, Any]) -> Submitted:
 def parse_mention(body: Mapping[str, Any]) -> Typed:
     """An app_mention event: the words after the mention, for threads, where slash commands do not work."""
     event = body["event"]
-    text = str(event.get("text", "")).partition(">")[2]
+    team = event.get("user_team") or event.get("source_team") or event.get("team") or body.get("team_id", "")
+    by_bot = bool(event.get("bot_id") or event.get("subtype") == "bot_message" or not event.get("user"))
     return Typed(
-        id=f"event:{body.get('event_id', event['ts'])}",
-        actor=_actor(body, str(event.get("user", ""))),
+        id=f"event:{body.get('event_id') or event['ts']}",
+        actor=Actor("slack", str(event.get("user") or event.get("bot_id", "")), str(team)),
         channel=str(event["channel"]),
         response_url="",
         trigger="",
+        thread=str(event.get("thread_ts") or ""),
+        account="bot" if by_bot else "",
         root="mention",
-        text=text,
+        text=_typed(str(event.get("text", "")).partition(">")[2]),
     )
+
+
+def _typed(text: str) -> str:
+    """Message text as it was typed: Slack turns addresses into references and escapes three characters."""
+    bare = REFERENCE.sub(lambda found: found[1] or found[2], text)
+    return bare.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
 
 
 def _value(element: Mapping[str, Any]) -> str:

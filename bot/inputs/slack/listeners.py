@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import logging
+import secrets
+import traceback
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final, Protocol
 
-from bot.commands import VERBS, Misunderstood, OpenDeployForm, ShowHelp, Verb, Vocabulary, parse
+from bot.chat.port import ChatFailure
+from bot.commands import VERBS, Misunderstood, OpenDeployForm, ShowHelp, ShowStatus, Verb, Vocabulary, parse
 from bot.inputs.slack.clicks import command_of, request_id
 from bot.inputs.slack.deliveries import Clicked, Delivery, Submitted, Typed
 from bot.views import forms
-from bot.views.answers import RUN_SUGGESTION, render_help, render_misunderstood, render_refusal
+from bot.views.answers import RUN_SUGGESTION, render_help, render_misunderstood, render_refusal, warned
 from bot.views.blocks import Message
 from engine.commands import Actor, Deploy, Request, Response
+from engine.errors import TemporaryFailure
 from engine.security.permissions import Permission
+from engine.security.secrets import mask
 from storage.claims import Claims
+from storage.errors import StorageError
 
 log = logging.getLogger(__name__)
 
@@ -24,6 +30,7 @@ REPEATS: Final = timedelta(minutes=15)  # Slack repeats a delivery for up to 11 
 Render = Callable[[object, Response], Message]
 FormOf = Callable[[OpenDeployForm], Awaitable[Mapping[str, Any]]]
 OpenForm = Callable[[str, Mapping[str, Any]], Awaitable[None]]
+KindOf = Callable[[Actor], Awaitable[str]]
 
 
 class Door(Protocol):
@@ -52,7 +59,8 @@ class SlackListeners:
         reply: Reply,
         deploy_form: FormOf,
         open_form: OpenForm,
-        publish_home: Callable[[str, str], Awaitable[None]],
+        publish_home: Callable[[Actor, str], Awaitable[None]],
+        account: KindOf,
         *,
         now: Callable[[], datetime],
     ) -> None:
@@ -64,66 +72,87 @@ class SlackListeners:
         self._deploy_form = deploy_form
         self._open_form = open_form
         self._publish_home = publish_home
+        self._account = account
         self._now = now
 
     async def typed(self, delivery: Typed) -> None:
         """A slash command or a mention."""
-        if await self._first(delivery):
-            prefix = "" if delivery.root in {"/ops", "mention"} else delivery.root.removeprefix("/") + " "
-            await self._line(delivery, prefix + delivery.text, request=delivery.id)
+        prefix = "" if delivery.root in {"/ops", "mention"} else delivery.root.removeprefix("/") + " "
+        await self._answered(delivery, lambda: self._line(delivery, prefix + delivery.text, request=delivery.id))
 
     async def clicked(self, delivery: Clicked) -> None:
         """A button. What it stands for is checked again behind the door, as if it were typed."""
-        if not await self._first(delivery):
-            return
-        if delivery.action == RUN_SUGGESTION:
-            await self._line(delivery, delivery.value.partition(" ")[2], request=request_id(delivery))
-            return
-        command = command_of(delivery)
-        if command is not None:
-            await self._do(delivery, command, request=request_id(delivery))
+        await self._answered(delivery, lambda: self._clicked(delivery))
 
     def checked(self, delivery: Submitted) -> Mapping[str, str]:
         """Errors to show at the inputs, before the form closes."""
-        try:
-            self._read_form(delivery)
-        except Misunderstood as error:
-            return {forms.VERSION: error.reason}
-        return {}
+        return check_form(delivery.values, self._vocabulary()) if delivery.callback == forms.DEPLOY_FORM else {}
 
     async def submitted(self, delivery: Submitted) -> None:
         """A form that had no errors."""
-        if await self._first(delivery):
-            await self._do(delivery, self._read_form(delivery), request=delivery.id)
+        if delivery.callback == forms.DEPLOY_FORM:
+            await self._answered(delivery, lambda: self._submitted(delivery))
 
-    async def home_opened(self, team: str, user: str) -> None:
+    async def home_opened(self, actor: Actor) -> None:
         """Somebody looks at the Home tab."""
-        await self._publish_home(team, user)
+        try:
+            await self._publish_home(actor, await self._account(actor))
+        except (StorageError, TemporaryFailure) as error:
+            log.warning("a Home tab could not be shown: %s", error)
+
+    async def _answered(self, delivery: Delivery, work: Callable[[], Awaitable[None]]) -> None:
+        """Do the work of a delivery that was not seen before. Whatever goes wrong, the person is told."""
+        try:
+            if await self._first(delivery):
+                await work()
+        except (StorageError, TemporaryFailure) as error:
+            log.warning("%s could not be handled: %s", delivery.id, error)
+            await self._reply(delivery, render_refusal(_sentence(error.reason), _sentence(error.remedy)))
+        except ChatFailure as failure:
+            log.warning("%s could not be answered as meant: %s", delivery.id, failure)
+            await self._reply(delivery, render_refusal("Slack did not take the answer.", "Try again."))
+        except Exception as error:  # noqa: BLE001  # the last line of defence: nobody is left without an answer
+            reference = secrets.token_hex(4)
+            trace = mask("".join(traceback.format_exception(error))).text
+            log.error("%s failed, reference %s\n%s", delivery.id, reference, trace)  # noqa: TRY400  # masked by hand
+            remedy = f"It is logged under the reference {reference}; tell whoever runs Pilothouse."
+            await self._reply(delivery, render_refusal("Something went wrong here.", remedy))
 
     async def _first(self, delivery: Delivery) -> bool:
         """Whether this delivery was not seen before, by this process or another."""
         return await self._claims.claim(f"slack:{delivery.id}", now=self._now(), ttl=REPEATS)
 
-    def _read_form(self, delivery: Submitted) -> object:
-        values = delivery.values
-        version = values.get(forms.VERSION, "").strip()
-        if not version or len(version.split()) != 1:
-            raise Misunderstood("A version is one word, such as v2.4.1.")
-        line = f"deploy {values.get(forms.SERVICE, '')} {version} to {values.get(forms.ENVIRONMENT, '')}"
-        command = parse(line, self._vocabulary())
-        if not isinstance(command, Deploy):
-            raise Misunderstood("Choose a service, a version and an environment.")
-        return command
+    async def _clicked(self, delivery: Clicked) -> None:
+        request = request_id(delivery)
+        if delivery.action == RUN_SUGGESTION:
+            await self._line(delivery, delivery.value.partition(" ")[2], request=request)
+            return
+        command = command_of(delivery)
+        if command is not None:
+            await self._do(delivery, command, request=request, account=await self._kind(delivery))
+
+    async def _submitted(self, delivery: Submitted) -> None:
+        line = form_line(delivery.values)
+        await self._line(delivery, line, request=delivery.id)
+
+    async def _kind(self, delivery: Delivery) -> str:
+        return delivery.account or await self._account(delivery.actor)
 
     async def _line(self, delivery: Delivery, line: str, *, request: str) -> None:
+        account = await self._kind(delivery)
+        if account or not self._door.may(delivery.actor, Permission.VIEW, None):
+            # Whoever may not even look is told so by the door, and learns no names from us.
+            await self._do(delivery, ShowStatus(), request=request, account=account, text=line)
+            return
+        warning = _warning(line)
         try:
             command = parse(line, self._vocabulary())
         except Misunderstood as error:
-            await self._reply(delivery, render_misunderstood(error))
+            await self._reply(delivery, render_misunderstood(error, warning=warning))
             return
         match command:
             case ShowHelp(verb):
-                await self._reply(delivery, render_help(self._allowed(delivery.actor), only=verb))
+                await self._reply(delivery, warned(render_help(self._allowed(delivery.actor), only=verb), warning))
             case OpenDeployForm() if delivery.trigger:
                 await self._show_form(delivery, command)
             case OpenDeployForm():
@@ -133,24 +162,60 @@ class SlackListeners:
                 await self._do(delivery, command, request=request, text=line)
 
     async def _show_form(self, delivery: Delivery, command: OpenDeployForm) -> None:
-        if not any(
-            self._door.may(delivery.actor, Permission.DEPLOY, place) for place in self._vocabulary().environments
-        ):
-            await self._reply(
-                delivery, render_refusal("You may not deploy anywhere.", "`/ops help` shows what you may do.")
-            )
-            return
-        await self._open_form(delivery.trigger, await self._deploy_form(command))
+        vocabulary = self._vocabulary()
+        if not vocabulary.services:
+            remedy = "Add one under `services` in the settings file."
+            await self._reply(delivery, render_refusal("There are no services yet.", remedy))
+        elif not any(self._door.may(delivery.actor, Permission.DEPLOY, place) for place in vocabulary.environments):
+            remedy = "`/ops help` shows what you may do."
+            await self._reply(delivery, render_refusal("You may not deploy anywhere.", remedy))
+        else:
+            await self._open_form(delivery.trigger, await self._deploy_form(command))
 
     def _allowed(self, actor: Actor) -> Sequence[Verb]:
         places = [None, *self._vocabulary().environments]
         return [verb for verb in VERBS if any(self._door.may(actor, verb.permission, place) for place in places)]
 
-    async def _do(self, delivery: Delivery, command: object, *, request: str, text: str = "") -> None:
-        context = {"channel": delivery.channel, "text": text}
+    async def _do(
+        self, delivery: Delivery, command: object, *, request: str, account: str = "", text: str = ""
+    ) -> None:
+        context = {"channel": delivery.channel, "text": text, "account": account}
         response = await self._door.handle(Request(request, self._now(), "chat", delivery.actor, command, context))
         warning = str(response.data.get("warning", ""))
         if response.ok:
             await self._reply(delivery, self._render(command, response))
         else:
             await self._reply(delivery, render_refusal(response.error, response.remedy, warning=warning))
+
+
+def check_form(values: Mapping[str, str], vocabulary: Vocabulary) -> Mapping[str, str]:
+    """What is wrong with the deploy form's values, by the input it is wrong at."""
+    version = values.get(forms.VERSION, "").split()
+    if len(version) != 1:
+        return {forms.VERSION: "A version is one word, such as v2.4.1."}
+    service = values.get(forms.SERVICE, "")
+    if service not in vocabulary.services:
+        return {forms.SERVICE: "There is no such service any more. Close this and begin anew."}
+    try:
+        command = parse(form_line(values), vocabulary)
+    except Misunderstood as error:
+        return {forms.ENVIRONMENT: error.reason}
+    return {} if isinstance(command, Deploy) else {forms.ENVIRONMENT: "Choose an environment."}
+
+
+def form_line(values: Mapping[str, str]) -> str:
+    """The deploy form as it would be typed."""
+    service, environment = values.get(forms.SERVICE, ""), values.get(forms.ENVIRONMENT, "")
+    return f"deploy {service} {values.get(forms.VERSION, '').strip()} to {environment}"
+
+
+def _warning(line: str) -> str:
+    found = mask(line)
+    if not found.found:
+        return ""
+    kinds = ", ".join(found.kinds)
+    return f"Your message held what looks like a secret ({kinds}). Rotate it: others may have read it."
+
+
+def _sentence(text: str) -> str:
+    return text if not text or text.endswith((".", "!", "?")) else f"{text}."
