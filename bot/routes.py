@@ -18,13 +18,13 @@ from bot.readings import Readings
 from engine.catalog import Catalog
 from engine.commands import Abort, Approve, Deploy, Reject, Request, Restart, Resume, RollBack
 from engine.components.manager import ComponentManager
-from engine.deployments.deployment import Deployment, DeploymentId
+from engine.deployments.deployment import Deployment
 from engine.deployments.desk import DeploymentDesk
-from engine.deployments.journal import DeploymentJournal
+from engine.deployments.journal import DeploymentJournal, Summary
 from engine.errors import EngineError, NotFound, NotNow, PermanentFailure, TemporaryFailure
 from engine.orchestrator import Data, Route
 from engine.security.identity import Person
-from engine.security.permissions import Permission
+from engine.security.permissions import Permission, allowed, denied
 from engine.security.sessions import Sessions
 
 Ask = Callable[[DeploymentDesk, Request, Person], Awaitable[Deployment]]
@@ -58,6 +58,12 @@ def _deployment_routes(rooms: Rooms) -> dict[type, Route]:
     async def of_roll_back(command: RollBack) -> str:
         return (await _placed(rooms, command)).environment
 
+    async def of_abort(command: commands.AbortByName) -> str:
+        return str((await _flying(rooms, command)).environment)
+
+    async def of_restart(command: Restart) -> str:
+        return command.environment or await _latest_environment(rooms, command.service)
+
     def deed(name: str, permission: Permission, environment: Any, handle: Any) -> Route:
         return Route(name, permission, environment, handle, audited=True)
 
@@ -68,8 +74,8 @@ def _deployment_routes(rooms: Rooms) -> dict[type, Route]:
         Abort: deed("abort", Permission.ABORT, of_deployment, _asked(rooms, DeploymentDesk.abort)),
         Resume: deed("resume", Permission.ABORT, of_deployment, _asked(rooms, DeploymentDesk.resume)),
         RollBack: deed("roll back", Permission.ROLL_BACK, of_roll_back, _rolled_back(rooms)),
-        commands.AbortByName: deed("abort", Permission.ABORT, lambda one: one.environment or None, _aborted(rooms)),
-        Restart: deed("restart", Permission.RESTART, lambda one: one.environment or None, _restarted(rooms)),
+        commands.AbortByName: deed("abort", Permission.ABORT, of_abort, _aborted(rooms)),
+        Restart: deed("restart", Permission.RESTART, of_restart, _restarted(rooms)),
     }
 
 
@@ -94,8 +100,9 @@ def _deployment_data(deployment: Deployment) -> Data:
 
 def _rolled_back(rooms: Rooms) -> Callable[[Request, Person], Awaitable[Data]]:
     async def handle(request: Request, person: Person) -> Data:
-        placed = replace(request, command=await _placed(rooms, request.command))
-        return _deployment_data(await rooms.desk.roll_back(placed, person.id))
+        placed = await _placed(rooms, request.command)
+        _check(person, Permission.ROLL_BACK, placed.environment)
+        return _deployment_data(await rooms.desk.roll_back(replace(request, command=placed), person.id))
 
     return handle
 
@@ -122,17 +129,30 @@ async def _latest_environment(rooms: Rooms, service: str) -> str:
 def _aborted(rooms: Rooms) -> Callable[[Request, Person], Awaitable[Data]]:
     async def handle(request: Request, person: Person) -> Data:
         command: Any = request.command
-        flying = [
-            one
-            for one in await rooms.journal.in_flight()
-            if one.service == command.service and command.environment in {"", one.environment}
-        ]
-        if len(flying) != 1:
-            raise _not_one(command.service, [str(one.environment) for one in flying])
-        abort = replace(request, command=Abort(DeploymentId(flying[0].id)))
+        flying = await _flying(rooms, command)
+        _check(person, Permission.ABORT, str(flying.environment))
+        abort = replace(request, command=Abort(flying.id))
         return _deployment_data(await rooms.desk.abort(abort, person.id))
 
     return handle
+
+
+async def _flying(rooms: Rooms, command: commands.AbortByName) -> Summary:
+    """The one deployment in flight that is meant. Raises NotNow when there is none, or more than one."""
+    flying = [
+        one
+        for one in await rooms.journal.in_flight()
+        if one.service == command.service and command.environment in {"", one.environment}
+    ]
+    if len(flying) != 1:
+        raise _not_one(command.service, [str(one.environment) for one in flying])
+    return flying[0]
+
+
+def _check(person: Person, permission: Permission, environment: str) -> None:
+    """Where people left the environment out, the one meant may be another since the door let them in."""
+    if not allowed(person, permission, environment):
+        raise denied(person, permission, environment, ())
 
 
 def _not_one(service: str, places: list[str]) -> NotNow:
@@ -145,6 +165,7 @@ def _restarted(rooms: Rooms) -> Callable[[Request, Person], Awaitable[Data]]:
     async def handle(request: Request, person: Person) -> Data:
         command: Any = request.command
         environment = command.environment or await _latest_environment(rooms, command.service)
+        _check(person, Permission.RESTART, environment)
         place = rooms.catalog().placement(command.service, environment)
         await rooms.components.restart(place, by=person.id, at=request.at)
         return {"service": command.service, "environment": environment}
