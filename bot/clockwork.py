@@ -91,13 +91,15 @@ class Clockwork:
 
     async def _keep(self, _: datetime) -> None:
         try:
-            if self._lease is not None:
-                self._lease = await self._leases.renew(self._lease, TTL)
-            else:
-                self._lease = await self._leases.acquire(NAME, self._holder, TTL)
-                if self._lease is not None:
-                    await self._taken()
-            self._ready = self._lease is not None
+            lease = self._lease
+            self._lease = await (
+                self._leases.renew(lease, TTL) if lease else self._leases.acquire(NAME, self._holder, TTL)
+            )
+            # Whoever has just got the lease acts only once the work of the one before is taken up.
+            self._ready = self._ready and lease is not None and self._lease is not None
+            if self._lease is not None and not self._ready:
+                await self._taken()
+                self._ready = True
         except StorageError as error:
             # Without the database nobody knows who holds the lease, so nobody acts on it.
             self._ready, self._lease = False, None
