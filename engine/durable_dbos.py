@@ -32,6 +32,8 @@ STRETCH: Final = timedelta(seconds=5)  # of turns with short waits that DBOS see
 SHORT: Final = timedelta(seconds=1)
 THREADS: Final = 4
 POLL: Final = timedelta(milliseconds=100)  # how soon SQLite notices a wake
+HASTE: Final = timedelta(milliseconds=50)  # how often DBOS looks for loops taken over, while it launches
+CALM: Final = timedelta(seconds=1)  # and later, when only another replica's death brings any
 LONGEST: Final = timedelta(minutes=5)  # of one wait; a turn is cheap, a lost wake is not
 GRACE: Final = timedelta(seconds=2)  # for turns under way when closing
 FAILED: Final = -1.0  # what a turn that raised is recorded as
@@ -83,6 +85,7 @@ class DbosDurable:
             await self._ended()
             raise
         await self.take_over()
+        self._look_for_loops(every=CALM)
 
     async def start(self, subject: str) -> None:
         """Begin the subject's loop; one that runs, here or elsewhere, is left alone."""
@@ -143,7 +146,8 @@ class DbosDurable:
         from dbos import DBOS, SetWorkflowID  # noqa: PLC0415  # half a second of imports, off the caller's loop
 
         self._dbos, self._with_id = DBOS, SetWorkflowID
-        DBOS(config=self._config())
+        self._queue = DBOS(config=self._config())._registry.get_internal_queue()  # noqa: SLF001
+        self._look_for_loops(every=HASTE)
         _quiet()
 
         @DBOS.workflow(name=WORKFLOW, max_recovery_attempts=None)
@@ -155,6 +159,9 @@ class DbosDurable:
         self._main.call_soon_threadsafe(self._ready.set_result, None)
         await self._stop.wait()
         logging.getLogger("dbos").setLevel(logging.CRITICAL)  # it warns of each loop we end on purpose
+
+    def _look_for_loops(self, *, every: timedelta) -> None:
+        self._queue._polling_interval_sec = every.total_seconds()  # noqa: SLF001  # no setting reaches it
 
     def _config(self) -> Any:
         return {
