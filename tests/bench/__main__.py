@@ -48,6 +48,7 @@ def main() -> int:
     facts = machine()
     results = asyncio.run(_measure(names or list(FIGURES)))
     if not names and not results.failed:
+        PAGE.parent.mkdir(exist_ok=True)
         PAGE.write_text(page(results.figures, results.missing, facts, COMMAND), encoding="utf-8")
         print(f"Written to {PAGE.relative_to(ROOT)}")
     return 1 if results.failed else 0
