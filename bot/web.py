@@ -11,6 +11,7 @@ from typing import Final
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, generate_latest
 
+from bot.access import access_of, for_scrapers
 from bot.app import Pilothouse
 from bot.board.routes import add_board_routes
 from bot.discovery import discover
@@ -62,10 +63,11 @@ def build_web(house: Pilothouse) -> web.Application:
     )
     add_api_routes(app, house)
     add_board_routes(app, house)
-    app.router.add_get("/sd/prometheus", _discovery(house))
+    access = access_of(house)
+    app.router.add_get("/sd/prometheus", for_scrapers(access, _discovery(house)))
     app.router.add_get("/healthz", _health)
     app.router.add_get("/readyz", _ready(house))
-    app.router.add_get("/metrics", _metrics(house))
+    app.router.add_get("/metrics", for_scrapers(access, _metrics(house)))
     return app
 
 

@@ -42,6 +42,7 @@ class Response:
     error: str = ""
     remedy: str = ""
     kind: str = ""  # the error's class name in the engine's tree
+    field: str = ""  # which field of the request is wrong, where one is
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,7 @@ class Failure:
     kind: str
     severity: Severity
     retry_after: timedelta | None = None
+    field: str = ""
 
     @property
     def passing(self) -> bool:
@@ -38,7 +39,7 @@ def classify(error: Exception, error_id: str) -> Failure:
     """Sort an error. Whatever nobody raised on purpose is a defect, told by its `error_id` and nothing else."""
     match error:
         case Refused():
-            return Failure(error.reason, error.remedy, type(error).__name__, "refusal")
+            return Failure(error.reason, error.remedy, _kind(error), "refusal", field=getattr(error, "field", ""))
         case TemporaryFailure():
             remedy = error.remedy or "Try again in a moment."
             return Failure(error.reason, remedy, TemporaryFailure.__name__, "warning", error.retry_after)
@@ -51,6 +52,11 @@ def classify(error: Exception, error_id: str) -> Failure:
         case _:
             remedy = "Tell whoever runs Pilothouse; the log has more under that reference."
             return Failure(f"Something broke on our side, reference {error_id}.", remedy, "Defect", "critical")
+
+
+def _kind(error: Refused) -> str:
+    """The name in the engine's tree; a room's own subclass goes by the name of its parent there."""
+    return next(kind.__name__ for kind in type(error).__mro__ if kind.__module__ == Refused.__module__)
 
 
 def _storage(error: StorageError) -> Failure:

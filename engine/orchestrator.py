@@ -234,6 +234,7 @@ class Orchestrator:
                 error=result.reason,
                 remedy=result.remedy,
                 kind=result.kind,
+                field=result.field,
             )
         return Response(request.id, self._now(), ok=True, data=result)
 

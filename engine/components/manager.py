@@ -166,7 +166,7 @@ class ComponentManager:
 
     async def _repair_alone(self, place: Placement, component: Component, repair: Repair) -> None:
         if repair.start:
-            reason = "; ".join(f"{one}: {component.instances[one].reason}" for one in repair.start)
+            reason = " ".join(f"{one}: {component.instances[one].reason}" for one in repair.start)
             await self._change(place, lambda one: changes.repair_begun(one, reason), self._now())
             await self._start(place, component, repair.start)
             await self._route(place)

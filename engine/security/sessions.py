@@ -19,7 +19,7 @@ SESSIONS: Final = "sessions"
 CODE_LASTS: Final = timedelta(minutes=5)
 SESSION_LASTS: Final = timedelta(hours=12)
 _SLIDES_EVERY: Final = timedelta(minutes=5)  # a write for each page would be a load for nothing
-_REMEDY: Final = "Ask for a new link in chat with `/ops signin`."
+_REMEDY: Final = "Ask for a new link in chat with `/ops board`."
 
 
 @dataclass(frozen=True, slots=True)

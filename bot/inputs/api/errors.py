@@ -27,8 +27,6 @@ STATUS: Final[Mapping[str, int]] = {
     "NotNow": 409,
     "TemporaryFailure": 503,
 }
-# Finer kinds inside, which carry more for chat; to a program they are the same refusal.
-ALIASES: Final[Mapping[str, str]] = {"DeploymentNotNow": "NotNow"}
 _ADDRESSES: Final = "GET /api/v1/openapi.json lists every address."
 
 
@@ -77,9 +75,8 @@ def from_failure(error: EngineError | StorageError) -> ApiError:
 
 def from_response(response: Response, *, named_in_body: bool = False) -> ApiError:
     """What the orchestrator answered. What a body names and does not exist is a wrong field, not a missing address."""
-    kind = ALIASES.get(response.kind, response.kind)
-    status = 422 if named_in_body and kind == "NotFound" else STATUS.get(kind, 500)
-    return ApiError(status, kind, response.error, response.remedy)
+    status = 422 if named_in_body and response.kind == "NotFound" else STATUS.get(response.kind, 500)
+    return ApiError(status, response.kind, response.error, response.remedy, field=response.field or None)
 
 
 def from_validation(error: ValidationError) -> ApiError:

@@ -147,10 +147,10 @@ BAD_BODIES: list[tuple[Any, int, str | None]] = [
     ({**V1, "version": 2}, 422, "version"),
     ({**V1, "version": "x" * 81}, 422, "version"),
     ({**V1, "weight": 10}, 422, "weight"),
-    ({**V1, "service": "nope"}, 422, None),
-    ({**V1, "environment": "nope"}, 422, None),
-    ({**V1, "version": "v9"}, 422, None),
-    ({**V1, "version": "<b>"}, 422, None),
+    ({**V1, "service": "nope"}, 422, "service"),
+    ({**V1, "environment": "nope"}, 422, "environment"),
+    ({**V1, "version": "v9"}, 422, "version"),
+    ({**V1, "version": "<b>"}, 422, "version"),
     ([], 422, None),
 ]
 
