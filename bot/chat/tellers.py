@@ -26,7 +26,7 @@ Link = Callable[[Incident], Awaitable[str]]
 INCIDENTS: Final = "incident-"
 URGENT: Final = frozenset({DeploymentState.PLANNED, DeploymentState.PAUSED, DeploymentState.ROLLING_BACK})
 # Where a line of a thread names a person by id: first of all, after "by", after "from", after "Paging".
-PERSON: Final = re.compile(r"(?P<before>^|^Paging |\b(?:by|from) )(?P<id>[^\s,]+?)(?=[.,]?(?:\s|$))")
+PERSON: Final = re.compile(r"(?P<before>^Paging |^|\b(?:by|from) )(?P<id>[^\s,]+?)(?=[.,]?(?:\s|$))")
 
 
 def mention_by(directory: Callable[[], Directory]) -> Mention:
@@ -62,13 +62,15 @@ def deployment_teller(
             version=deployment.stream_version,
             ended=deployment.ended,
             urgent=deployment.state in URGENT,
+            failing=deployment.state is DeploymentState.ROLLING_BACK,
         )
 
     return Teller("deployment", PREFIX, tell)
 
 
 def _heading(deployment: Deployment) -> str:
-    return title(deployment) if deployment.ended else ""
+    loud = deployment.ended or deployment.state is DeploymentState.ROLLING_BACK
+    return title(deployment) if loud else ""
 
 
 def _subject(incident: Incident) -> str:
@@ -110,7 +112,7 @@ def incident_teller(
             channel=f"#{incident.channel}",
             message=render_incident(incident, mention=mention),
             lines=thread_lines([entry.text for entry in incident.history], directory(), ended=_subject(incident)),
-            state=f"{incident.state.value} {incident.acknowledged_by or ''}",
+            state=f"{incident.state.value} {incident.acknowledged_by or ''} {_arrived(incident)}",
             version=incident.stream_version,
             ended=incident.state is State.RESOLVED,
             urgent=True,
@@ -118,6 +120,11 @@ def incident_teller(
         )
 
     return Teller("incident", INCIDENTS, tell)
+
+
+def _arrived(incident: Incident) -> int:
+    """How many pages arrived: one that did after somebody took the incident still offers to take it."""
+    return sum(page.delivered_at is not None for page in incident.pages)
 
 
 def _pages(incident: Incident, mention: Mention, directory: Directory, link: str) -> list[Copy]:
