@@ -177,6 +177,17 @@ class House:
         own = {"PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1", "DATABASE_URL": self._database_url}
         return {"PATH": os.environ["PATH"], "HOME": str(self.room), **own, **keys}
 
+    async def fall(self, stream: str, kind: str, **data: object) -> int:
+        """kill -9 as soon as such an event is recorded, and start again; the last position before the kill."""
+        await self.chronicle.wait(
+            lambda one: one.stream.startswith(stream) and one.type == kind and data.items() <= one.data.items(),
+            why=f"{kind} {data}",
+        )
+        await self.kill()
+        last = self.chronicle.last()
+        await self.start()
+        return last
+
     def tail(self) -> str:
         """The last lines of the product's log."""
         lines = (self.room / "house.log").read_text(errors="replace").splitlines()[-TAIL:]
@@ -261,6 +272,13 @@ class House:
         await person.command("deploys", line)
         return await self.planned(after=before)
 
+    async def direct(self, name: str) -> list[Json]:
+        """What the app wrote to a person directly, oldest first."""
+        person = await self.person(name)
+        channels = (await person.boot())["channels"]
+        app = self._keys.bot_user
+        return await person.messages(next(one["id"] for one in channels if one["is_im"] and one["user"] == app))
+
     async def planned(self, *, after: int) -> DeploymentId:
         """The first deployment that is planned after this position of the log."""
         return id_of((await self.chronicle.wait_type("DeploymentPlanned", PREFIX, after=after)).stream)
@@ -286,9 +304,9 @@ class House:
 
     async def told(self, id: DeploymentId) -> list[str]:  # noqa: A002
         """The lines in the thread of an ended deployment, once the last one is there."""
-        last = self.chronicle.deployment(id).history[-1].text
+        last = _said(self.chronicle.deployment(id).history[-1].text)
         message, ada = await self.message(id), await self.person("ada")
-        await ada.wait_message("deploys", lambda one: last in one["text"], PATIENCE, thread_ts=message["ts"])
+        await ada.wait_message("deploys", lambda one: last in _said(one["text"]), PATIENCE, thread_ts=message["ts"])
         _, *replies = await ada.thread("deploys", message["ts"])
         return [line for one in replies for line in str(one["text"]).split("\n")]
 
@@ -325,3 +343,22 @@ def has_button(message: Json, action: str) -> bool:
 def all_text(message: Json) -> str:
     """Everything a person can read in it, with its structure."""
     return json.dumps([message.get("text"), message.get("blocks")], ensure_ascii=False)
+
+
+def about(messages: list[Json], key: str) -> list[Json]:
+    """Those of the messages that the app posted under this key."""
+    return [one for one in messages if (one.get("metadata") or {}).get("event_payload", {}).get("key") == key]
+
+
+def _said(line: str) -> str:
+    """A line of a thread without what chat adds: the title before the last one, and people's names for their ids."""
+    return line.rpartition("* · ")[2].lower()
+
+
+async def told_once(house: House, id: DeploymentId, word: str) -> None:  # noqa: A002
+    """Assert that an ended deployment stands in the channel once, and each line of its thread once and in order."""
+    await house.message(id, word)
+    told, history = await house.told(id), [step.text for step in house.chronicle.deployment(id).history]
+    assert list(map(_said, told)) == list(map(_said, history)), f"told {told}\nhappened {history}"
+    messages = await (await house.person("ada")).messages("deploys", limit=500)
+    assert len(about(messages, subject_of(id))) == 1
