@@ -35,21 +35,17 @@ class Ledger:
         entry = await self._records.get(MESSAGES, key)
         return entry.get("payload", {}) if entry else {}
 
-    async def begin(self, key: str, channel: str, thread: str) -> MessageRef | None:
-        """Write the intent to post down. Answers the message when an earlier attempt did arrive."""
+    async def begin(self, key: str, channel: str, thread: str) -> tuple[MessageRef, Mapping[str, Any]] | None:
+        """Write the intent to post down. Answers the message with its payload when an earlier attempt did arrive."""
         entry = await self._records.get(MESSAGES, key)
-        if entry is None:
+        if entry is not None:
+            since = datetime.fromisoformat(entry["at"]) - SKEW
+            found = await self._platform.find(entry["channel"], key, since=since, thread=thread)
+            if found is not None:
+                return MessageRef(entry["channel"], found[0]), found[1]
+        if entry is None or entry["channel"] != channel:
             await self._records.put(MESSAGES, key, {"channel": channel, "at": self._now().isoformat()}, at=self._now())
-            return None
-        if entry.get("ts"):
-            return MessageRef(entry["channel"], entry["ts"])
-        since = datetime.fromisoformat(entry["at"]) - SKEW
-        found = await self._platform.find(entry["channel"], key, since=since, thread=thread)
-        if found is None:
-            return None
-        ref = MessageRef(entry["channel"], found[0])
-        await self.done(key, ref, found[1])
-        return ref
+        return None
 
     async def done(self, key: str, ref: MessageRef, payload: Mapping[str, Any]) -> None:
         """The message stands in the channel."""

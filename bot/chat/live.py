@@ -11,14 +11,16 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
+import alerting.errors as alerting_errors
 from bot.chat.ledger import Ledger
 from bot.chat.outbox import Outbox
 from bot.chat.port import ChatRefused, Priority
 from bot.chat.queue import Item, Post, Update
-from bot.views.blocks import Message, cut
+from bot.views.blocks import Message, cut_markup
+from engine.errors import TemporaryFailure
 from storage.errors import StorageError
 from storage.events import EventLog
 from storage.records import Records
@@ -27,6 +29,9 @@ log = logging.getLogger(__name__)
 
 TOLD: Final = "chat-told"
 RECENT: Final = 100
+FIRST_PAUSE: Final = timedelta(seconds=1)
+LONGEST_PAUSE: Final = timedelta(seconds=30)
+PASSING: Final = (StorageError, TemporaryFailure, alerting_errors.TemporaryFailure)
 LONGEST: Final = 3500  # characters of a message without blocks, below Slack's advice of 4,000
 
 
@@ -41,7 +46,10 @@ class Copy:
 
 @dataclass(frozen=True, slots=True)
 class Telling:
-    """A subject as it should stand in chat. `version` is the stream version it was drawn from."""
+    """A subject as it should stand in chat. `version` is the stream version it was drawn from.
+
+    The newest line is also shown in the channel when the subject has `ended` or has just begun `failing`.
+    """
 
     channel: str
     message: Message
@@ -50,6 +58,7 @@ class Telling:
     version: int
     ended: bool
     urgent: bool = False
+    failing: bool = False
     copies: Sequence[Copy] = field(default_factory=tuple)
 
 
@@ -86,6 +95,7 @@ class Live:
         self._now = now
         self._dirty: set[str] = set()
         self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._closed = False
 
     async def follow(self) -> None:
         """Tell what is missing, then what happens, until cancelled."""
@@ -98,6 +108,7 @@ class Live:
 
     async def close(self) -> None:
         """Stop telling; what is not told yet is told after the next start."""
+        self._closed = True
         tasks = list(self._tasks.values())
         for task in tasks:
             task.cancel()
@@ -105,7 +116,7 @@ class Live:
 
     def touch(self, stream: str) -> None:
         """Something changed about this subject."""
-        if self._teller(stream) is None:
+        if self._closed or self._teller(stream) is None:
             return
         self._dirty.add(stream)
         if stream not in self._tasks:
@@ -118,13 +129,26 @@ class Live:
         try:
             while stream in self._dirty:
                 self._dirty.discard(stream)
-                await self._tell_once(stream)
-        except (ChatRefused, StorageError) as error:
-            log.error("the message of %s is not up to date: %s", stream, error)  # noqa: TRY400  # no trace is needed
+                await self._tell_surely(stream)
         finally:
             self._tasks.pop(stream, None)
-        if stream in self._dirty:
-            self.touch(stream)
+
+    async def _tell_surely(self, stream: str) -> None:
+        """Tell it, however long storage or what is told of is away; what is refused is left to the next change."""
+        pause = FIRST_PAUSE
+        while True:
+            try:
+                return await self._tell_once(stream)
+            except ChatRefused as refused:
+                log.error("chat does not take the message of %s: %s", stream, refused)  # noqa: TRY400  # no trace needed
+                return None
+            except PASSING as error:
+                log.warning("the message of %s waits: %s", stream, error)
+            except Exception:
+                log.exception("the message of %s can't be made", stream)
+                return None
+            await asyncio.sleep(pause.total_seconds())
+            pause = min(pause * 2, LONGEST_PAUSE)
 
     async def _tell_once(self, stream: str) -> None:
         teller = self._teller(stream)
@@ -135,7 +159,8 @@ class Live:
         if told["version"] >= telling.version:
             return
         await self._outbox.deliver(telling.channel, await self._item(stream, telling))
-        lines = await self._thread(stream, telling, int(told["lines"]))
+        loud = telling.ended or (telling.failing and told["state"] != telling.state)
+        lines = await self._thread(stream, telling, int(told["lines"]), loud=loud)
         if told["state"] != telling.state:
             for copy in telling.copies:
                 await self._rewrite(copy)
@@ -148,7 +173,7 @@ class Live:
             return Update(stream, telling.message, priority)
         return Post(stream, telling.message, Priority.DECISION)
 
-    async def _thread(self, stream: str, telling: Telling, told: int) -> int:
+    async def _thread(self, stream: str, telling: Telling, told: int, *, loud: bool) -> int:
         if told >= len(telling.lines):
             return told
         key = f"{stream}:lines:{told}"
@@ -158,17 +183,20 @@ class Live:
             Message("\n".join(lines)),
             Priority.NOTICE,
             thread_key=stream,
-            broadcast=telling.ended and told + len(lines) == len(telling.lines),
+            broadcast=loud and told + len(lines) == len(telling.lines),
             payload=(("upto", str(told + len(lines))),),
         )
         await self._outbox.deliver(telling.channel, post)
         # An earlier attempt may have arrived before a crash, with fewer lines: go on after those.
         upto = int((await self._ledger.payload(key)).get("upto", told + len(lines)))
-        return await self._thread(stream, telling, upto)
+        return await self._thread(stream, telling, upto, loud=loud)
 
     async def _rewrite(self, copy: Copy) -> None:
-        if await self._ledger.find(copy.key):
-            await self._outbox.deliver(copy.channel, Update(copy.key, copy.message, Priority.DECISION))
+        try:
+            if await self._ledger.find(copy.key):
+                await self._outbox.deliver(copy.channel, Update(copy.key, copy.message, Priority.DECISION))
+        except ChatRefused as refused:
+            log.warning("chat does not take the copy %s: %s", copy.key, refused)
 
 
 def _fitting(lines: Sequence[str]) -> list[str]:
@@ -179,5 +207,5 @@ def _fitting(lines: Sequence[str]) -> list[str]:
         length += len(line) + 1
         if fitting and length > LONGEST:
             break
-        fitting.append(cut(line, LONGEST))
+        fitting.append(cut_markup(line, LONGEST))
     return fitting

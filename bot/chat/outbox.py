@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
 from bot.chat.ledger import Ledger
 from bot.chat.port import ChatAway, ChatBusy, ChatFailure, ChatRefused, MessageRef, Platform
@@ -20,6 +20,9 @@ FIRST_PAUSE: Final = timedelta(seconds=1)
 LONGEST_PAUSE: Final = timedelta(seconds=30)
 
 
+Waiting = list[asyncio.Future[MessageRef]]
+
+
 @dataclass(slots=True)
 class _Lane:
     """One channel: its queue, its worker, and who waits for which post."""
@@ -27,7 +30,7 @@ class _Lane:
     queue: ChannelQueue = field(default_factory=ChannelQueue)
     changed: asyncio.Event = field(default_factory=asyncio.Event)
     task: asyncio.Task[None] | None = None
-    waiting: dict[tuple[str, str], list[asyncio.Future[MessageRef]]] = field(default_factory=dict)
+    waiting: dict[tuple[str, str], Waiting] = field(default_factory=dict)
     failures: int = 0
 
 
@@ -64,7 +67,9 @@ class Outbox:
         """Wait until nothing is queued or under way."""
         async with self._idle:
             await self._idle.wait_for(
-                lambda: not any(lane.queue.waiting or lane.waiting for lane in self._lanes.values())
+                lambda: (
+                    not any(lane.queue.waiting or lane.queue.under_way or lane.waiting for lane in self._lanes.values())
+                )
             )
 
     async def close(self) -> None:
@@ -104,36 +109,43 @@ class Outbox:
             return
 
     async def _attempt(self, channel: str, lane: _Lane, item: Item) -> None:
+        # Whoever asks from now on waits for a newer state than this one.
+        waiting = lane.waiting.pop(name_of(item), [])
         try:
             ref = await self._send(channel, item)
         except ChatBusy as busy:
-            self._later(lane, item, busy.retry_after)
+            self._later(lane, item, waiting, busy.retry_after)
         except (ChatAway, StorageUnavailable) as away:
             lane.failures += 1
             log.warning("chat is away, %s waits: %s", item.key, away)
-            self._later(lane, item, min(FIRST_PAUSE * 2 ** min(lane.failures, 6), LONGEST_PAUSE))
+            self._later(lane, item, waiting, min(FIRST_PAUSE * 2 ** min(lane.failures, 6), LONGEST_PAUSE))
         except ChatRefused as refused:
-            self._give_up(lane, item, refused)
+            self._give_up(lane, item, waiting, refused)
+        except Exception as error:
+            log.exception("%s could not be sent", item.key)
+            self._give_up(lane, item, waiting, ChatRefused(f"it could not be sent ({type(error).__name__})"))
         else:
-            self._went(lane, item, ref)
+            self._went(lane, item, waiting, ref)
 
-    def _later(self, lane: _Lane, item: Item, pause: timedelta) -> None:
+    def _later(self, lane: _Lane, item: Item, waiting: Waiting, pause: timedelta) -> None:
         lane.queue.hold(self._now() + pause)
-        lane.queue.back(item)
+        lane.queue.back()
+        if waiting:
+            lane.waiting[name_of(item)] = [*waiting, *lane.waiting.get(name_of(item), [])]
 
-    def _went(self, lane: _Lane, item: Item, ref: MessageRef) -> None:
+    def _went(self, lane: _Lane, item: Item, waiting: Waiting, ref: MessageRef) -> None:
         lane.failures = 0
         self.sent += 1
         lane.queue.went(item, self._now())
-        for future in lane.waiting.pop(name_of(item), []):
+        for future in waiting:
             if not future.done():
                 future.set_result(ref)
 
-    def _give_up(self, lane: _Lane, item: Item, refused: ChatFailure) -> None:
+    def _give_up(self, lane: _Lane, item: Item, waiting: Waiting, refused: ChatFailure) -> None:
         self.refused += 1
         log.error("chat refused %s: %s", item.key, refused.reason)
         lane.queue.went(item, self._now())
-        for future in lane.waiting.pop(name_of(item), []):
+        for future in waiting:
             if not future.done():
                 future.set_exception(refused)
 
@@ -148,11 +160,14 @@ class Outbox:
         return ref
 
     async def _post(self, channel: str, item: Post) -> MessageRef:
+        known = await self._ledger.find(item.key)
+        if known is not None:
+            return known
         target = await self._target(channel)
         thread = await self._thread(item)
         earlier = await self._ledger.begin(item.key, target, thread)
         if earlier is not None:
-            return earlier
+            return await self._take_up(item, *earlier)
         payload = {"key": item.key, **dict(item.payload)}
         ref = await self._platform.post(
             target, item.message, metadata=payload, thread=thread, broadcast=item.broadcast and bool(thread)
@@ -160,11 +175,20 @@ class Outbox:
         await self._ledger.done(item.key, ref, payload)
         return ref
 
+    async def _take_up(self, item: Post, ref: MessageRef, payload: Mapping[str, Any]) -> MessageRef:
+        """An earlier attempt did arrive, perhaps with an older state. Lines of a thread are facts and stay."""
+        if not item.thread_key:
+            await self._platform.update(ref, item.message)
+        await self._ledger.done(item.key, ref, payload)
+        return ref
+
     async def _thread(self, item: Post) -> str:
         if not item.thread_key:
             return ""
         parent = await self._ledger.find(item.thread_key)
-        return parent.ts if parent else ""
+        if parent is None:
+            raise ChatRefused(f"There is no message {item.thread_key} to answer.")
+        return parent.ts
 
     async def _target(self, channel: str) -> str:
         if channel.startswith("@"):

@@ -52,6 +52,7 @@ class ChannelQueue:
     """The waiting items of a channel. `take` gives the next one that may go, `wait` says when to ask again."""
 
     waiting: dict[tuple[str, str], tuple[int, int, Item]] = field(default_factory=dict)
+    under_way: tuple[int, int, Item] | None = None
     quiet_until: datetime | None = None
     posted_at: datetime | None = None
     updated_at: dict[str, datetime] = field(default_factory=dict)
@@ -70,7 +71,8 @@ class ChannelQueue:
         due = [(rank, order, name) for name, (rank, order, item) in self.waiting.items() if self._due(item) <= now]
         if not due:
             return None
-        return self.waiting.pop(min(due)[2])[2]
+        self.under_way = self.waiting.pop(min(due)[2])
+        return self.under_way[2]
 
     def wait(self, now: datetime) -> timedelta | None:
         """How long until something is due; None when nothing waits."""
@@ -79,7 +81,8 @@ class ChannelQueue:
         return max(timedelta(0), min(self._due(item) for _, _, item in self.waiting.values()) - now)
 
     def went(self, item: Item, now: datetime) -> None:
-        """An item was sent."""
+        """An item was sent, or never will be."""
+        self.under_way = None
         if isinstance(item, Post):
             self.posted_at = now
         self.updated_at[item.key] = now
@@ -90,10 +93,14 @@ class ChannelQueue:
         """The platform asked this channel to wait."""
         self.quiet_until = max(until, self.quiet_until or until)
 
-    def back(self, item: Item) -> None:
-        """An item was not sent after all: it waits again, unless a newer state of it came meanwhile."""
-        if name_of(item) not in self.waiting:
-            self.add(item)
+    def back(self) -> None:
+        """The item under way was not sent after all: it has its place again, or a newer state of it has."""
+        if self.under_way is None:
+            return
+        rank, order, item = self.under_way
+        self.under_way = None
+        newer = self.waiting.get(name_of(item))
+        self.waiting[name_of(item)] = (min(rank, newer[0]), order, newer[2]) if newer else (rank, order, item)
 
     def _due(self, item: Item) -> datetime:
         if isinstance(item, Post):
