@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from bot.views.blocks import (
@@ -36,6 +36,7 @@ RESUME: Final = "deployment.resume"
 ROLL_BACK: Final = "deployment.roll_back"
 
 LONGEST_REASON: Final = 1000
+SECOND: Final = timedelta(seconds=1)
 
 STATES: Final = {
     State.PLANNED: "⏳ Waiting for approval",
@@ -92,24 +93,30 @@ def render_deployment(deployment: Deployment, *, mention: Mention, now: datetime
 
 
 def _summary(deployment: Deployment, mention: Mention) -> str:
-    line = (
-        f"*{state_line(deployment)}* · asked for by {mention(deployment.requested_by)} {when(deployment.requested_at)}"
-    )
+    asked = f"asked for by {mention(deployment.requested_by)} · {when(deployment.requested_at)}"
+    line = f"*{state_line(deployment)}* · {asked}"
     return f"{line}\n{plain(cut(deployment.reason, LONGEST_REASON))}" if deployment.reason else line
 
 
 def _plan(deployment: Deployment) -> list[tuple[str, str]]:
     plan = deployment.plan
     old = code(plan.previous) if plan.previous else "nothing"
-    gates = ", ".join(plain(gate.name) for gate in plan.strategy.gates) or "none"
     figures = [(plain(cut(name, 60)), plain(cut(value, 60))) for name, value in deployment.figures]
     return [
         ("Version", f"{old} → {code(plan.version)}"),
         ("Plan", cut(_strategy(deployment), 300)),
-        ("Gates", cut_markup(gates, 500)),
         ("Instances", str(plan.instances)),
+        *_planned_gates(deployment),
         *figures,
     ]
+
+
+def _planned_gates(deployment: Deployment) -> list[tuple[str, str]]:
+    """The gates by name, until they stand below with what they measured."""
+    gates = deployment.plan.strategy.gates
+    if deployment.measurements or deployment.plan.first or not gates:
+        return []
+    return [("Gates", cut_markup(", ".join(plain(gate.name) for gate in gates), 500))]
 
 
 def _strategy(deployment: Deployment) -> str:
@@ -131,10 +138,17 @@ def _progress(deployment: Deployment, now: datetime) -> list[Block]:
         parts.append(f"step {deployment.step + 1} of {len(steps)}")
         parts.append(f"{span(left)} left" if left else "checking the gates")
     if deployment.ended_at:
-        parts.append(f"took {span(deployment.ended_at - deployment.started_at)}")
+        took = deployment.ended_at - deployment.started_at
+        parts.append(f"took {span(took)}" if took >= SECOND else "took less than a second")
+    return [section(" · ".join(parts)), *_traffic(deployment)]
+
+
+def _traffic(deployment: Deployment) -> list[Block]:
+    # Before a first version there was nobody to answer: what came too early was not lost by the roll-out.
+    if deployment.plan.first or not deployment.requests:
+        return []
     return [
-        section(" · ".join(parts)),
-        context(f"{deployment.lost:,} of {deployment.requests:,} requests lost in the proxy"),
+        context(f"{deployment.requests:,} requests went through the proxy meanwhile, {deployment.lost:,} were lost")
     ]
 
 
@@ -143,7 +157,7 @@ def _gates(deployment: Deployment) -> list[Block]:
         return []
     lines = [measured(one) for one in deployment.measurements]
     failed = [one for one in deployment.measurements if one.verdict in {Verdict.FAIL, Verdict.ERROR} and one.query]
-    queries = [f"{plain(cut(one.gate, 60))} asked {code(one.query, 1000)}" for one in failed]
+    queries = [f"*{plain(cut(one.gate, 60))}* asked {code(one.query, 1000)}" for one in failed]
     return paragraphs([*lines, *queries])
 
 
@@ -216,6 +230,8 @@ def button_value(deployment: Deployment) -> str:
 def _abort_question(deployment: Deployment) -> Block:
     plan = deployment.plan
     back = f" All traffic goes back to {escape(plan.previous)}." if plan.previous else ""
+    if deployment.state is State.PLANNED and not deployment.approved:
+        back = " Nothing of it has begun."
     return confirm(
         f"Abort {plan.service} {plan.version}?", f"The deployment to {escape(plan.environment)} ends.{back}", "Abort"
     )

@@ -18,7 +18,7 @@ def render_deploy_form(
     services: Sequence[str], environments: Sequence[str], versions: Mapping[str, Sequence[str]], *, chosen: str | None
 ) -> dict[str, Any]:
     """The deploy modal, with `chosen` as the service. Versions known to exist are named in the hint."""
-    hint = "; ".join(f"{name}: {', '.join(known)}" for name, known in versions.items() if known)
+    hint = "; ".join(f"{_of(name, services)}{', '.join(known)}" for name, known in versions.items() if known)
     return {
         "type": "modal",
         "callback_id": DEPLOY_FORM,
@@ -31,6 +31,10 @@ def render_deploy_form(
             _select(ENVIRONMENT, "Environment", environments, environments[0] if environments else None),
         ],
     }
+
+
+def _of(name: str, services: Sequence[str]) -> str:
+    return f"{name}: " if len(services) > 1 else ""
 
 
 def _plain(text: str) -> Block:

@@ -22,7 +22,7 @@ from bot.views.blocks import (
 )
 from bot.views.deployment import APPROVE, REJECT, button_value, title
 from bot.views.incident import ACKNOWLEDGE, take_value
-from bot.views.status import flight_line, incident_line, on_call_line, service_line
+from bot.views.status import flight_line, incident_line, on_call_line, service_line, shift
 from engine.deployments.deployment import Deployment, PersonId
 
 OPEN_BOARD: Final = "home.board"
@@ -67,22 +67,20 @@ def _waiting(overview: Overview, person: PersonId, waiting: Sequence[Deployment]
         for one in overview.incidents
         if one.acknowledged_by is None and (str(person) in {one.on_call, *(page.person for page in one.pages)})
     ]
-    shifts = [
-        context(f"You are on call: {on_call_line(row, mention)}") for row in overview.on_call if row.person == person
-    ]
+    shifts = [context(f"You are on call for {shift(row, mention)}") for row in overview.on_call if row.person == person]
     left = len(pages) + len(waiting) + len(shifts) - 3 * MOST
     more = [context("More waits for you; the board has it all.")] if left > 0 else []
-    shown = [*pages[:MOST], *mine, *shifts[:MOST], *more]
-    return shown or [section("Nothing. Enjoy the quiet.")]
+    todo = [*pages[:MOST], *mine] or [section("Nothing. Enjoy the quiet.")]
+    return [*todo, *shifts[:MOST], *more]
 
 
 def _approval(deployment: Deployment, mention: Mention) -> list[Block]:
-    asked = f"asked for by {mention(deployment.requested_by)} {when(deployment.requested_at)}"
+    asked = f"asked for by {mention(deployment.requested_by)} · {when(deployment.requested_at)}"
     step = deployment.waiting_step
     what = f"Approve step {step + 1}" if step is not None else "Approve"
     value = button_value(deployment)
     buttons = [button(what, APPROVE, value, style="primary"), button("Reject", REJECT, value)]
-    text = f"*{plain(cut(title(deployment), 200))}* {asked}"
+    text = f"*{plain(cut(title(deployment), 200))}* · {asked}"
     return [section(text), actions(f"home:{deployment.id}", *buttons)]
 
 

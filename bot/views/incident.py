@@ -17,11 +17,11 @@ from bot.views.blocks import (
     cut,
     cut_markup,
     escape,
-    fields,
     fitted,
     header,
     plain,
     section,
+    span,
     when,
 )
 from bot.views.numbers import number
@@ -51,10 +51,7 @@ def render_incident(incident: Incident, *, mention: Mention) -> Message:
 
 
 def _summary(incident: Incident, mention: Mention) -> str:
-    parts = [f"*{STATES[incident.state]}* since {when(incident.opened_at)}"]
-    if incident.resolved_at:
-        how = f"by {mention(incident.resolved_by)}" if incident.resolved_by else "by itself"
-        parts.append(f"resolved {how} {when(incident.resolved_at)}")
+    parts = [_state(incident, mention)]
     if incident.acknowledged_by and incident.acknowledged_at:
         parts.append(f"taken by {mention(incident.acknowledged_by)} {when(incident.acknowledged_at)}")
     elif incident.state is State.OPEN and incident.on_call:
@@ -62,24 +59,33 @@ def _summary(incident: Incident, mention: Mention) -> str:
     return " · ".join(parts)
 
 
+def _state(incident: Incident, mention: Mention) -> str:
+    if incident.resolved_at is None:
+        return f"*{STATES[incident.state]}* since {when(incident.opened_at)}"
+    how = f"by {mention(incident.resolved_by)}" if incident.resolved_by else "by itself"
+    lasted = f"open since {when(incident.opened_at)}, for {span(incident.resolved_at - incident.opened_at)}"
+    return f"*{STATES[incident.state]}* {how} {when(incident.resolved_at)} · {lasted}"
+
+
 def _alerts(incident: Incident) -> list[Block]:
-    shown = [_alert(alert) for alert in incident.alerts[:MOST_ALERTS]]
+    shown = [_alert(alert, incident.title) for alert in incident.alerts[:MOST_ALERTS]]
     left = len(incident.alerts) - MOST_ALERTS
     return [*shown, context(f"{left} more alerts in this incident")] if left > 0 else shown
 
 
-def _alert(alert: IncidentAlert) -> Block:
+def _alert(alert: IncidentAlert, title: str) -> Block:
+    """Name, value, words and labels; the words only where they are not the title already."""
     labels = cut_markup(
         "  ".join(
             code(f"{name}={value}", 100) for name, value in sorted(alert.labels.items()) if name not in QUIET_LABELS
         ),
         500,
     )
-    summary = plain(cut(alert.annotations.get("summary", alert.name), 300))
+    words = [alert.annotations.get(name, "") for name in ("summary", "description")]
     end = f" · ended {when(alert.ended_at)}" if alert.ended_at else ""
     lines = [
         f"*{plain(cut(alert.name, 100))}* · value {number(alert.value, '')} · since {when(alert.since)}{end}",
-        summary,
+        *(plain(cut(text, 300)) for text in words if text != title),
         labels,
     ]
     return section("\n".join(line for line in lines if line))
@@ -88,13 +94,14 @@ def _alert(alert: IncidentAlert) -> Block:
 def _suspects(incident: Incident, mention: Mention) -> list[Block]:
     if not incident.suspects:
         return []
-    return [section("*What changed before it*"), *(_suspect(one, incident, mention) for one in incident.suspects[:3])]
+    return [
+        section("*What changed before it*, the likeliest cause first"),
+        *(_suspect(one, incident, mention) for one in incident.suspects[:3]),
+    ]
 
 
 def _suspect(one: Suspect, incident: Incident, mention: Mention) -> Block:
-    change = f"{code(one.previous)} → {code(one.version)}" if one.previous else code(one.version)
-    what = f"{one.rank}. {plain(cut(one.service, 60))} in {plain(cut(one.environment, 60))} {change}"
-    text = f"{what} by {mention(one.person)} {when(one.at)}\n{plain(cut(one.why, 300))}"
+    text = f"{_change(one, mention)}\n{plain(cut(one.why, 300))}"
     if not one.can_roll_back or incident.state is State.RESOLVED:
         return section(text)
     question = confirm(
@@ -104,10 +111,16 @@ def _suspect(one: Suspect, incident: Incident, mention: Mention) -> Block:
     return section(text, accessory=button("Roll back", ROLL_BACK, value, style="danger", confirm=question))
 
 
+def _change(one: Suspect, mention: Mention) -> str:
+    versions = f"{code(one.previous)} → {code(one.version)}" if one.previous else code(one.version)
+    place = f"{plain(cut(one.service, 60))} in {plain(cut(one.environment, 60))}"
+    return f"{place} {versions} by {mention(one.person)} · {when(one.at)}"
+
+
 def _pages(incident: Incident, mention: Mention) -> list[Block]:
     if not incident.pages:
         return []
-    lines = [f"Paged {mention(page.person)} {when(page.at)} · {_fate(page)}" for page in incident.pages[-5:]]
+    lines = [f"Paged {mention(page.person)} · {_fate(page)}" for page in incident.pages[-5:]]
     if incident.state is State.OPEN and incident.exhausted:
         lines.append("*Everyone was paged and nobody took it.* Escalate again, or call somebody.")
     if incident.state is State.OPEN and incident.next_page_at:
@@ -120,7 +133,7 @@ def _fate(page: Page) -> str:
         return f"delivered {when(page.delivered_at)}"
     if page.withdrawn:
         return "not needed any more"
-    return plain(cut(page.error, 200)) if page.error else "being delivered"
+    return plain(cut(page.error, 200)) if page.error else f"being delivered since {when(page.at)}"
 
 
 def take_value(incident: Incident) -> str:
@@ -156,18 +169,28 @@ def _buttons(incident: Incident) -> list[Block]:
 
 
 def render_page(incident: Incident, *, mention: Mention, person: str, link: str = "") -> Message:
-    """The direct message that pages a person: why, and the button that takes it."""
+    """The direct message that pages a person: why, what likely caused it, and the button that takes it.
+
+    It makes sense alone: whoever is woken by it need not look elsewhere to know what it is about.
+    """
     text = f"{mention(person)} you are paged: {escape(cut(incident.title, 300))}"
-    detail = f"{STATES[incident.state]} since {when(incident.opened_at)}"
-    about = [
-        ("Service", plain(cut(incident.service, 100) or "none named")),
-        ("Severity", plain(cut(incident.severity, 100) or "none")),
+    blocks = [
+        header(f"📟 {incident.title}"),
+        section(f"{mention(person)} you are paged. {_summary(incident, mention)}"),
+        *_alerts(incident)[:1],
+        *_likeliest(incident, mention),
+        context(" · ".join([*_link(link), f"severity {plain(cut(incident.severity, 100) or 'none')}"])),
     ]
-    blocks: list[Block] = [header(f"📟 {incident.title}"), section(f"{text}\n{detail}"), fields(about)]
-    if link:
-        blocks.append(context(f"<{link}|The incident's message>"))
     if incident.state is State.OPEN:
         blocks.append(
             actions(f"page:{incident.id}", button("Acknowledge", ACKNOWLEDGE, take_value(incident), style="primary"))
         )
     return Message(text, fitted(blocks))
+
+
+def _likeliest(incident: Incident, mention: Mention) -> list[Block]:
+    return [section(f"Likely cause: {_change(one, mention)}") for one in incident.suspects[:1]]
+
+
+def _link(link: str) -> list[str]:
+    return [f"<{link}|The incident's message>"] if link else []

@@ -21,6 +21,8 @@ def number(value: float | None, unit: str) -> str:
         return f"{value:.3g} s" if value >= 1 else f"{value * 1000:.3g} ms"
     if abs(value) >= 1e15:
         return f"{value:.3g}"
+    if abs(value) < 1000:
+        return f"{value:.4g}"
     return f"{value:,.6g}" if abs(value) < 1e6 else f"{value:,.0f}"
 
 
@@ -33,11 +35,21 @@ def bar(percent: int, *, width: int = 10) -> str:
 
 
 def measured(one: Measurement) -> str:
-    """`✓ error ratio 0.8 % · n=250 · must be < 5 %`; the word stands beside the mark, never the mark alone."""
-    parts = [f"{MARKS[one.verdict]} {one.verdict.value}", f"*{plain(cut(one.gate, 60))}*"]
-    if one.kind == "query":
-        parts.append(number(one.value, one.unit))
-    parts += [f"n={one.samples:,}"] if one.samples is not None else []
+    """`✓ pass · error ratio 0.8 % · needs < 5 % · n=250`; the word stands beside the mark, never the mark alone."""
+    parts = [f"{MARKS[one.verdict]} {one.verdict.value}", f"*{plain(cut(one.gate, 60))}*{_value(one)}"]
     parts += [f"needs {plain(cut(one.threshold, 60))}"] if one.threshold else []
+    parts += [_count(one)] if one.samples is not None else []
     parts += [plain(cut(one.note, 300))] if one.note else []
     return " · ".join(parts)
+
+
+def _value(one: Measurement) -> str:
+    # A note says why there is no value better than "no data" does.
+    unknown = one.value is None and one.note
+    return f" {number(one.value, one.unit)}" if one.kind == "query" and not unknown else ""
+
+
+def _count(one: Measurement) -> str:
+    if one.kind == "health":
+        return f"{one.samples} instance" if one.samples == 1 else f"{one.samples:,} instances"
+    return f"n={one.samples:,}"

@@ -10,6 +10,7 @@ from bot.views.answers import render_done, warned
 from bot.views.blocks import Mention, Message, actions, code, link, plain, section
 from bot.views.status import render_alerts, render_incidents, render_on_call, render_services, render_status
 from engine.commands import Abort, Approve, Deploy, Reject, Response, Restart, Resume, RollBack
+from engine.deployments.deployment import State
 
 
 def render_outcome(command: object, response: Response, *, mention: Mention) -> Message:
@@ -45,7 +46,7 @@ def _deed(command: object, data: Mapping[str, Any]) -> str:  # noqa: PLR0911  # 
     what = f"{service} {code(str(data.get('version', '')))} in {environment}"
     match command:
         case Deploy() if data.get("waits"):
-            return f"Planned {what}. Somebody else has to approve it in the channel."
+            return f"Planned {what}. Its message in the service's channel waits for somebody else to approve it."
         case Deploy():
             return f"Started {what}; its message in the channel shows how it goes."
         case Approve():
@@ -53,7 +54,7 @@ def _deed(command: object, data: Mapping[str, Any]) -> str:  # noqa: PLR0911  # 
         case Reject():
             return f"Rejected {what}."
         case Abort() | commands.AbortByName():
-            return f"Aborting {what}; traffic goes back first."
+            return _aborting(what, str(data.get("state", "")))
         case Resume():
             return f"Resumed {what}."
         case RollBack():
@@ -61,3 +62,9 @@ def _deed(command: object, data: Mapping[str, Any]) -> str:  # noqa: PLR0911  # 
         case Restart():
             return f"Restarting {service} in {environment}, one instance at a time."
     return plain(str(data.get("text") or "Done."))
+
+
+def _aborting(what: str, state: str) -> str:
+    if state == State.CANCELLED.value:
+        return f"Cancelled {what}; nothing of it had begun."
+    return f"Aborting {what}; traffic goes back first."

@@ -127,9 +127,17 @@ def on_call_line(row: OnCallRow, mention: Mention) -> str:
     """A schedule's shift in one line."""
     if row.person is None:
         return f"*{plain(row.schedule)}*: nobody yet, the schedule has not started"
+    return f"*{plain(row.schedule)}*: {mention(row.person)}{_until(row, mention)}"
+
+
+def shift(row: OnCallRow, mention: Mention) -> str:
+    """A shift as whoever has it reads it."""
+    return f"*{plain(row.schedule)}*{_until(row, mention)}"
+
+
+def _until(row: OnCallRow, mention: Mention) -> str:
     until = f" until {when(row.until)}" if row.until else ""
-    after = f", then {mention(row.after)}" if row.after else ""
-    return f"*{plain(row.schedule)}*: {mention(row.person)}{until}{after}"
+    return until + (f", then {mention(row.after)}" if row.after else "")
 
 
 def _list(name: str, rows: Sequence[Row], line: Callable[[Row], str], empty: str) -> Message:
