@@ -15,10 +15,12 @@ import aiohttp
 from alerting.rules.load import load_rule_files
 from alerting.rules.rule import RuleGroup
 from bot.chat.assembly import Listening, Speaking, build_listening, build_speaking
+from bot.chat.operators import Operators
 from bot.chat.tellers import deployment_teller, incident_teller
 from bot.clockwork import Clockwork, Job
 from bot.inputs.slack.socket import Socket
 from bot.membership import TTL, Membership, own_name
+from bot.meters import Meters
 from bot.parts import Alerting, Engine, Ground, build_alerting, build_engine, join
 from bot.readings import Readings
 from bot.routes import Rooms, build_routes
@@ -33,8 +35,7 @@ from engine.components.probe import HttpProbe
 from engine.deployments.journal import DeploymentJournal
 from engine.durable import Turn
 from engine.durable_dbos import DbosDurable
-from engine.failures import Failure
-from engine.orchestrator import Orchestrator, Publish
+from engine.orchestrator import Notify, Orchestrator, Publish
 from engine.security.identity import Directory
 from storage.database import PoolSettings, open_database
 
@@ -68,6 +69,7 @@ class Pilothouse:
     membership: Membership
     socket: Socket | None
     tour: Tour | None
+    meters: Meters
     stop: asyncio.Event = field(default_factory=asyncio.Event)
     failure: str = ""
 
@@ -123,7 +125,11 @@ def build(ground: Ground, groups: Sequence[RuleGroup]) -> Pilothouse:
     join(ground, engine, alerting)
     readings = _readings(ground, engine, alerting)
     tour = _tour(ground, engine) if settings.file.tour else None
-    orchestrator = _orchestrator(ground, engine, alerting, readings, tour)
+    meters = Meters()
+    operators = Operators(speaking.outbox, settings.file.channels.incidents, now=now)
+    orchestrator = _orchestrator(
+        ground, engine, alerting, readings, tour, publish=_publisher(meters, tour), notify=operators.notify
+    )
     tellers = [
         deployment_teller(
             journal,
@@ -142,7 +148,7 @@ def build(ground: Ground, groups: Sequence[RuleGroup]) -> Pilothouse:
     token = settings.environment.slack_app_token
     socket = Socket(listening.app, token) if token else None
     house = Pilothouse(
-        ground, engine, alerting, readings, orchestrator, speaking, listening, durable, membership, socket, tour
+        ground, engine, alerting, readings, orchestrator, speaking, listening, durable, membership, socket, tour, meters
     )
     return house
 
@@ -187,7 +193,14 @@ def _tour(ground: Ground, engine: Engine) -> Tour:
 
 
 def _orchestrator(
-    ground: Ground, engine: Engine, alerting: Alerting, readings: Readings, tour: Tour | None
+    ground: Ground,
+    engine: Engine,
+    alerting: Alerting,
+    readings: Readings,
+    tour: Tour | None,
+    *,
+    publish: Publish,
+    notify: Notify,
 ) -> Orchestrator:
     rooms = Rooms(
         catalog=ground.catalog,
@@ -207,26 +220,22 @@ def _orchestrator(
         ground.audit,
         database.claims,
         database.records,
-        _publisher(tour),
-        _notify,
+        publish,
+        notify,
         now=ground.now,
     )
 
 
-def _publisher(tour: Tour | None) -> Publish:
+def _publisher(meters: Meters, tour: Tour | None) -> Publish:
     async def publish(request: Request, response: Response) -> None:
-        """Every request is a line of the log; what it changed is in the event log already."""
+        """Every request is a line of the log and a count; what it changed is in the event log already."""
+        meters.passed(request, response)
         verdict = "ok" if response.ok else f"{response.kind}: {response.error}"
         log.info("%s from %s: %s", type(request.command).__name__, request.source, verdict)
         if tour is not None:
             await tour.asked(request, response)
 
     return publish
-
-
-async def _notify(request: Request, failure: Failure) -> None:
-    """A critical failure, where whoever runs the process looks."""
-    log.error("critical: %s: %s", type(request.command).__name__, failure.reason)
 
 
 async def _start(house: Pilothouse, stack: AsyncExitStack) -> None:

@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import Final
 
 from aiohttp import web
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST
 
 from bot.access import access_of, for_scrapers
 from bot.app import Pilothouse
@@ -98,17 +98,20 @@ def _ready(house: Pilothouse) -> Handler:
 
 def _metrics(house: Pilothouse) -> Handler:
     async def metrics(_: web.Request) -> web.Response:
-        registry = CollectorRegistry()
-        outbox = house.speaking.outbox
-        values = {
-            "pilothouse_chat_backlog": ("Messages that wait to be sent.", outbox.backlog()),
-            "pilothouse_chat_sent": ("Messages sent since start.", outbox.sent),
-            "pilothouse_chat_refused": ("Messages the platform refused since start.", outbox.refused),
-            "pilothouse_deployments_in_flight": ("Deployments under way.", len(await house.engine.journal.in_flight())),
-            "pilothouse_alerts": ("Pending and firing alerts.", len(house.alerting.watch.rows())),
-        }
-        for name, (text, value) in values.items():
-            Gauge(name, text, registry=registry).set(value)
-        return web.Response(body=generate_latest(registry), headers={"Content-Type": CONTENT_TYPE_LATEST})
+        body = house.meters.page(await _values(house))
+        return web.Response(body=body, headers={"Content-Type": CONTENT_TYPE_LATEST})
 
     return metrics
+
+
+async def _values(house: Pilothouse) -> dict[str, float]:
+    outbox = house.speaking.outbox
+    return {
+        "pilothouse_chat_backlog": outbox.backlog(),
+        "pilothouse_chat_sent": outbox.sent,
+        "pilothouse_chat_refused": outbox.refused,
+        "pilothouse_deployments_in_flight": len(await house.engine.journal.in_flight()),
+        "pilothouse_incidents_open": len(await house.alerting.journal.open_incidents()),
+        "pilothouse_alerts_firing": sum(row.state == "firing" for row in house.alerting.watch.rows()),
+        "pilothouse_rules_failing": sum(one.health.state == "err" for one in house.alerting.evaluator.snapshot()),
+    }
