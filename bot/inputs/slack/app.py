@@ -57,7 +57,7 @@ def build_app(client: AsyncWebClient, listeners: Listeners, tasks: Tasks, *, sig
         return AuthorizeResult(enterprise_id=enterprise_id, team_id=team_id, bot_token=client.token)
 
     app = AsyncApp(
-        client=client,
+        client=_without_token(client),
         authorize=authorize,
         signing_secret=signing_secret or None,
         request_verification_enabled=False,
@@ -73,6 +73,13 @@ def build_app(client: AsyncWebClient, listeners: Listeners, tasks: Tasks, *, sig
     app.event("app_home_opened")(_home(listeners, tasks))
     app.event("app_mention")(_mention(listeners, tasks))
     return app
+
+
+def _without_token(client: AsyncWebClient) -> AsyncWebClient:
+    """The same client for bolt, which warns of a token beside an authorize function."""
+    return AsyncWebClient(
+        base_url=client.base_url, timeout=client.timeout, session=client.session, retry_handlers=client.retry_handlers
+    )
 
 
 async def _handle_unknown(error: Exception, body: dict[str, Any]) -> BoltResponse:

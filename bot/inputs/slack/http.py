@@ -32,7 +32,12 @@ def add_slack_routes(web_app: web.Application, app: AsyncApp, secret: str, *, no
         if reason:
             log.warning("a delivery was refused: %s", reason)
             return web.json_response({"error": f"Refused: {reason}."}, status=401)
-        answer = await app.async_dispatch(await to_bolt_request(request))
+        try:
+            answer = await app.async_dispatch(await to_bolt_request(request))
+        except Exception:
+            # bolt raises on what it can't read, also while it handles what it raised.
+            log.exception("a delivery could not be read")
+            return web.json_response({"error": "This delivery can't be read."}, status=400)
         return await to_aiohttp_response(answer)
 
     web_app.router.add_post(PATH, deliver)
