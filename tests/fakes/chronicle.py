@@ -5,6 +5,7 @@ import json
 import sqlite3
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -27,14 +28,14 @@ COLUMNS: Final = "position, stream, version, type, data, at, actor"
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """One event as it was written; `at` as the database has it."""
+    """One event as it was written."""
 
     position: int
     stream: str
     version: int
     type: str
     data: dict[str, Any]
-    at: Any
+    at: datetime
     actor: str
 
 
@@ -62,11 +63,11 @@ class Chronicle:
         first, *rest = self.of(id)
         planned = parse_event(first.type, first.data)
         assert isinstance(planned, DeploymentPlanned)
-        found = fold.begin(DeploymentId(id), planned, at=_time(first.at))
+        found = fold.begin(DeploymentId(id), planned, at=first.at)
         for one in rest:
             event = parse_event(one.type, one.data)
             assert event is not None, one
-            found = fold.apply(found, event, at=_time(one.at))
+            found = fold.apply(found, event, at=one.at)
         return found
 
     async def wait(
@@ -112,8 +113,6 @@ class Chronicle:
 
 def _fact(row: tuple[Any, ...]) -> Fact:
     position, stream, version, kind, data, at, actor = row
-    return Fact(position, stream, version, kind, json.loads(data), at, actor)
-
-
-def _time(at: Any) -> Any:
-    return decode_time(at) if isinstance(at, str) else at
+    return Fact(
+        position, stream, version, kind, json.loads(data), decode_time(at) if isinstance(at, str) else at, actor
+    )

@@ -128,7 +128,7 @@ class House:
         """Start the product without waiting for it."""
         with (self.room / "house.log").open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-m", "bot.inputs.cli", "serve", "--config", str(self.settings)),
+                *self._command(),
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=log,
@@ -151,6 +151,19 @@ class House:
                     await self.workspace.app_connected()
         except TimeoutError:
             raise TimeoutError(f"The product did not get ready within {READY_WITHIN} s:\n{self.tail()}") from None
+
+    async def run_second(self) -> tuple[int, str]:
+        """Run another product on the same settings to its end: the exit code, and what it said."""
+        second = await asyncio.create_subprocess_exec(
+            *self._command(),
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+            env=self.environment(),
+        )
+        async with asyncio.timeout(END_WITHIN):
+            said, _ = await second.communicate()
+        return second.returncode or 0, said.decode()
 
     async def kill(self) -> None:
         """kill -9."""
@@ -192,6 +205,14 @@ class House:
         """The last lines of the product's log."""
         lines = (self.room / "house.log").read_text(errors="replace").splitlines()[-TAIL:]
         return "\n".join(f"    {line}" for line in lines)
+
+    @property
+    def signing_secret(self) -> str:
+        """What the workspace signs its HTTP deliveries with."""
+        return self._keys.signing_secret
+
+    def _command(self) -> list[str]:
+        return [sys.executable, "-m", "bot.inputs.cli", "serve", "--config", str(self.settings)]
 
     def _running(self) -> asyncio.subprocess.Process:
         assert self._process is not None, "the product was not started"
