@@ -93,7 +93,7 @@ def _check(options: argparse.Namespace) -> int:
     if _check_rules(patterns):
         return FAILED
     services, people = len(settings.file.services), len(settings.file.people)
-    print(f"{options.config} is right: {services} services, {people} people.")
+    print(f"{options.config} is right. Services: {services}. People: {people}.")
     return 0
 
 
@@ -111,7 +111,7 @@ def _check_rules(patterns: Sequence[str]) -> int:
         print(f"No file matches {pattern}.", file=sys.stderr)
     if loaded.problems:
         return FAILED
-    print(f"{sum(len(group.rules) for group in loaded.groups)} rules in {len(loaded.groups)} groups are right.")
+    print(f"Right. Rules: {sum(len(group.rules) for group in loaded.groups)}. Groups: {len(loaded.groups)}.")
     return 0
 
 

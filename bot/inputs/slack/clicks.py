@@ -34,6 +34,8 @@ def _escalate(value: str) -> Escalate:
     return Escalate(IncidentId(name), int(level) if level.lstrip("-").isdigit() else None)
 
 
+DOUBLE_CLICK: Final = 5.0  # seconds; presses nearer than this are one
+
 COMMANDS: Final[Mapping[str, Callable[[str], object]]] = {
     deployment.APPROVE: lambda value: Approve(_deployment(value), _digest(value)),
     deployment.REJECT: lambda value: Reject(_deployment(value)),
@@ -58,7 +60,7 @@ def command_of(click: Clicked) -> object | None:
 
 
 def request_id(click: Clicked) -> str:
-    """The same for each click of one person on one button in one state: a double click is one request."""
+    """The same for a double click, and another for a press later on, which is meant anew."""
     # A value may hold 2,000 characters of anything; a request's id may not.
     state = hashlib.sha256(click.value.encode("utf-8", "replace")).hexdigest()[:20]
-    return f"click:{click.message}:{click.action}:{state}:{click.actor.user}"
+    return f"click:{click.message}:{click.action}:{state}:{click.actor.user}:{int(click.pressed // DOUBLE_CLICK)}"

@@ -41,6 +41,7 @@ class Clicked(Delivery):
     action: str = ""
     value: str = ""
     message: str = ""
+    pressed: float = 0.0  # Unix seconds, as the platform saw it
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +90,16 @@ def parse_click(body: Mapping[str, Any]) -> Clicked:
         action=str(action["action_id"]),
         value=str(action.get("value") or chosen.get("value", "")),
         message=message,
+        pressed=_seconds(action.get("action_ts")),
     )
+
+
+def _seconds(stamp: object) -> float:
+    """A Slack timestamp as Unix seconds; 0 for none or nonsense."""
+    try:
+        return max(0.0, float(str(stamp)))
+    except ValueError:
+        return 0.0
 
 
 def parse_submission(body: Mapping[str, Any]) -> Submitted:
