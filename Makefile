@@ -3,7 +3,7 @@
 # make check     lint, types, who imports whom        make fix    what lint can mend itself
 # make bench     figures beside the real peers, into docs/benchmarks.md
 # make lock      new versions within the bounds of pyproject.toml
-.PHONY: run test check fix bench docs lock setup setup-test
+.PHONY: run test check fix bench lock setup setup-test
 PORT ?= 8080
 DATA ?= .pilothouse/demo
 PYTEST ?= -n 2 --dist loadgroup
@@ -31,6 +31,7 @@ bench: setup-test
 lock:
 	$(BIN)/uv pip compile -q pyproject.toml --python-version 3.11 --generate-hashes --no-emit-index-url -o requirements.lock
 	$(BIN)/uv pip compile -q pyproject.toml --group dev --python-version 3.11 --generate-hashes --no-emit-index-url -o requirements-dev.lock
+	echo 'hatchling>=1.27' | $(BIN)/uv pip compile -q - --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -o deploy/requirements-build.lock
 
 setup:
 	@deploy/setup run

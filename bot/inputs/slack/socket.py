@@ -17,11 +17,18 @@ WATCH: Final = timedelta(seconds=0.5)
 PING: Final = 2.0  # seconds; a connection without four answers is given up
 
 
+def _in_one_line(record: logging.LogRecord) -> bool:
+    """A platform that is away is news of one line, however often the client tries; no trace helps anybody."""
+    record.exc_info, record.exc_text = None, None
+    return True
+
+
 class Socket:
     """One Socket Mode connection of an app."""
 
     def __init__(self, app: AsyncApp, app_token: str) -> None:
         logger = logging.getLogger("bot.inputs.slack.socket.client")
+        logger.addFilter(_in_one_line)
         self._handler = AsyncSocketModeHandler(app, app_token, ping_interval=PING, logger=logger)
 
     async def connected(self) -> bool:
