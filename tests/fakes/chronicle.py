@@ -4,6 +4,7 @@ import asyncio
 import json
 import sqlite3
 from collections.abc import Callable, Iterable
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -96,19 +97,15 @@ class Chronicle:
         )
 
     def _rows(self, after: int) -> Iterable[tuple[Any, ...]]:
+        statement = f"SELECT {COLUMNS} FROM events WHERE position > {after} ORDER BY position"  # noqa: S608
         if self._url.startswith("postgresql"):
             with psycopg.connect(self._url) as connection:
-                statement = f"SELECT {COLUMNS} FROM events WHERE position > %s ORDER BY position"  # noqa: S608
-                return connection.execute(statement.encode(), [after]).fetchall()
+                return connection.execute(statement.encode()).fetchall()
         path = Path(self._url.removeprefix("sqlite:///"))
         if not path.exists():
             return []
-        connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=5)
-        try:
-            statement = f"SELECT {COLUMNS} FROM events WHERE position > ? ORDER BY position"  # noqa: S608
-            return connection.execute(statement, [after]).fetchall()
-        finally:
-            connection.close()
+        with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=5)) as file:
+            return file.execute(statement).fetchall()
 
 
 def _fact(row: tuple[Any, ...]) -> Fact:

@@ -60,7 +60,7 @@ class Scene:
     """What differs between houses. Durations as the settings file writes them.
 
     `steps` are weight and dwell, a person has to approve step `approval_at`; `instances` are those of production;
-    `http_events` is HTTP mode instead of Socket Mode.
+    `http_events` is HTTP mode instead of Socket Mode, `acquire_timeout` the longest wait for a database connection.
     """
 
     steps: tuple[tuple[int, str], ...] = ((10, "1s"), (50, "1s"), (100, "1s"))
@@ -74,6 +74,7 @@ class Scene:
     escalate_after: str = "1h"
     restart: str = "500ms"
     http_events: bool = False
+    acquire_timeout: str = "5s"
 
 
 def people() -> dict[str, Any]:
@@ -90,6 +91,7 @@ def write_settings(room: Path, scene: Scene, ports: Ports) -> Path:
         "data": str(room / "data"),
         "http": {"host": HOST, "port": ports.board},
         "prometheus": f"http://{HOST}:{ports.prometheus}",
+        "pool": {"acquire_timeout": scene.acquire_timeout},
         "people": demo["people"],
         "environments": {"staging": {}, "production": _production(scene)},
         "strategies": {"careful": _careful(scene), "quick": {"kind": "rolling"}},
