@@ -48,6 +48,7 @@ class Clockwork:
         self._taken = taken
         self._lease: Lease | None = None
         self._ready = False
+        self._kept_at = now()
         self._scheduler = AsyncIOScheduler(timezone="UTC")
 
     async def start(self) -> None:
@@ -82,7 +83,8 @@ class Clockwork:
         )
 
     async def _fire(self, job: Job) -> None:
-        if job.shared and not self._ready:
+        # A process that was stopped and continued wakes up here, with a lease that has run out meanwhile.
+        if job.shared and not (self._ready and self._now() - self._kept_at < TTL):
             return
         try:
             await job.run(self._now())
@@ -91,7 +93,7 @@ class Clockwork:
 
     async def _keep(self, _: datetime) -> None:
         try:
-            lease = self._lease
+            lease, self._kept_at = self._lease, self._now()
             self._lease = await (
                 self._leases.renew(lease, TTL) if lease else self._leases.acquire(NAME, self._holder, TTL)
             )

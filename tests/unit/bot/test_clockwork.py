@@ -1,0 +1,129 @@
+"""Who acts by the clock: the holder of the lease, once it has taken up what was there, and only while it holds it."""
+
+from datetime import datetime, timedelta
+
+import pytest
+
+from bot.clockwork import NAME, TTL, Clockwork, Job
+from tests.fakes.clock import VirtualClock
+from tests.fakes.memory_storage import MemoryDatabase
+
+SECOND = timedelta(seconds=1)
+
+
+class Replica:
+    """A clockwork whose timers the test pulls."""
+
+    def __init__(self, name: str, clock: VirtualClock, database: MemoryDatabase) -> None:
+        self.did: list[str] = []
+        self.taken = 0
+        self.failure: Exception | None = None
+        self.shared = Job("shared", SECOND, self._note("shared"))
+        self.own = Job("own", SECOND, self._note("own"), shared=False)
+        self.clockwork = Clockwork([], database.leases, name, now=clock, taken=self._take)
+        self.clock = clock
+
+    def _note(self, name: str):
+        async def run(_: datetime) -> None:
+            self.did.append(name)
+
+        return run
+
+    async def _take(self) -> None:
+        if self.failure:
+            raise self.failure
+        self.taken += 1
+
+    async def keep(self) -> None:
+        await self.clockwork._keep(self.clock())
+
+    async def fire(self) -> list[str]:
+        self.did.clear()
+        await self.clockwork._fire(self.shared)
+        await self.clockwork._fire(self.own)
+        return list(self.did)
+
+
+@pytest.fixture
+def clock() -> VirtualClock:
+    return VirtualClock()
+
+
+@pytest.fixture
+def database(clock: VirtualClock) -> MemoryDatabase:
+    return MemoryDatabase(clock)
+
+
+async def test_one_replica_acts_and_another_takes_over(clock: VirtualClock, database: MemoryDatabase) -> None:
+    first, second = Replica("first", clock, database), Replica("second", clock, database)
+    await first.keep()
+    await second.keep()
+    assert await first.fire() == ["shared", "own"]
+    assert await second.fire() == ["own"]
+    clock.advance(TTL)
+    await second.keep()
+    assert second.taken == 1
+    assert await second.fire() == ["shared", "own"]
+    await first.keep()
+    assert await first.fire() == ["own"]
+
+
+async def test_a_process_that_was_stopped_does_not_act_on_an_old_lease(
+    clock: VirtualClock, database: MemoryDatabase
+) -> None:
+    replica = Replica("first", clock, database)
+    await replica.keep()
+    clock.advance(TTL)
+    assert await replica.fire() == ["own"]
+
+
+async def test_what_could_not_be_taken_up_is_taken_up_before_acting(
+    clock: VirtualClock, database: MemoryDatabase
+) -> None:
+    replica = Replica("first", clock, database)
+    replica.failure = RuntimeError("not yet")
+    with pytest.raises(RuntimeError):
+        await replica.keep()
+    assert await replica.fire() == ["own"]
+    replica.failure = None
+    clock.advance(TTL / 3)
+    await replica.keep()
+    assert replica.taken == 1
+    assert await replica.fire() == ["shared", "own"]
+    clock.advance(TTL / 3)
+    await replica.keep()
+    assert replica.taken == 1
+
+
+async def test_without_the_database_nobody_acts(
+    clock: VirtualClock, database: MemoryDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    replica = Replica("first", clock, database)
+    await replica.keep()
+    monkeypatch.setattr(database.bell, "_closed", True)
+    await replica.keep()
+    assert await replica.fire() == ["own"]
+    monkeypatch.setattr(database.bell, "_closed", False)
+    await replica.keep()
+    assert await replica.fire() == ["shared", "own"]
+    assert replica.taken == 2
+
+
+async def test_a_job_that_fails_ends_nothing(
+    clock: VirtualClock, database: MemoryDatabase, caplog: pytest.LogCaptureFixture
+) -> None:
+    replica = Replica("first", clock, database)
+
+    async def broken(_: datetime) -> None:
+        raise RuntimeError("broken")
+
+    await replica.clockwork._fire(Job("broken", SECOND, broken, shared=False))
+    assert "broken failed and is tried again" in caplog.text
+
+
+async def test_the_lease_is_given_back(clock: VirtualClock, database: MemoryDatabase) -> None:
+    replica = Replica("first", clock, database)
+    await replica.clockwork.start()
+    assert [lease.name for lease in await database.leases.live()] == [NAME]
+    await replica.clockwork.stop()
+    assert await database.leases.live() == []
