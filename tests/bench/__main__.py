@@ -10,7 +10,7 @@ from typing import Final
 
 from tests.bench import ack, click, idle, proxy, ready, resume, shifts
 from tests.bench.figure import Figure, Measure, NotHere
-from tests.bench.machine import machine
+from tests.bench.machine import load_average, machine
 from tests.bench.report import line, page
 from tests.fakes.scene import ROOT
 
@@ -25,6 +25,7 @@ FIGURES: Final[Mapping[str, Measure]] = {
 }
 PAGE: Final = ROOT / "docs" / "benchmarks.md"
 COMMAND: Final = "make bench"
+STOPPED: Final = 130
 WITHIN: Final = 120.0
 """Seconds for one of them."""
 
@@ -45,10 +46,15 @@ def main() -> int:
     names = parser.parse_args().names
     if unknown := [name for name in names if name not in FIGURES]:
         parser.error(f"no figure is called {', '.join(unknown)}; there are {', '.join(FIGURES)}")
-    facts = machine()
-    results = asyncio.run(_measure(names or list(FIGURES)))
+    before = load_average()
+    try:
+        results = asyncio.run(_measure(names or list(FIGURES)))
+    except (asyncio.CancelledError, KeyboardInterrupt):
+        print("Stopped. Nothing was written, nothing is left running.")
+        return STOPPED
     if not names and not results.failed:
         PAGE.parent.mkdir(exist_ok=True)
+        facts = {**machine(), "Load average": f"{before} before the run, {load_average()} after it"}
         PAGE.write_text(page(results.figures, results.missing, facts, COMMAND), encoding="utf-8")
         print(f"Written to {PAGE.relative_to(ROOT)}")
     return 1 if results.failed else 0

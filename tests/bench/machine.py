@@ -15,19 +15,22 @@ from tests.fakes.scene import ROOT
 
 def machine() -> Mapping[str, str]:
     """What to know about a run, by name."""
-    one, five, fifteen = os.getloadavg()
     return {
         "When": f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
         "Commit": _said("git", "-C", str(ROOT), "rev-parse", "--short", "HEAD"),
         "CPU": f"{_found('/proc/cpuinfo', r'model name[^:]*: (.*)')}, {os.cpu_count()} cores",
         "Memory": f"{int(_found('/proc/meminfo', r'MemTotal: *([0-9]+)')) * 1024 / 1e9:.1f} GB",
-        "Load average before the run": f"{one:.2f} {five:.2f} {fifteen:.2f}",
         "Kernel": f"{platform.system()} {platform.release()}",
         "Python": platform.python_version(),
         "SQLite": sqlite3.sqlite_version,
         "HAProxy": _version("haproxy", "-v"),
         "Prometheus": _version("prometheus", "--version"),
     }
+
+
+def load_average() -> str:
+    """Of the last minute: how many processes ran or waited to run, whoever started them."""
+    return f"{os.getloadavg()[0]:.2f}"
 
 
 def _found(path: str, pattern: str) -> str:
