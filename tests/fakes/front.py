@@ -161,14 +161,16 @@ def interaction(payload: Mapping[str, Any], *, user: str = "U0ADA", team: str = 
     return form({"payload": json.dumps({**who, **payload})})
 
 
-def click(action: str, value: str, *, trigger: str = "1.1", user: str = "U0ADA", team: str = "T0") -> Delivery:
+def click(
+    action: str, value: str, *, trigger: str = "1.1", user: str = "U0ADA", team: str = "T0", at: str = "1764000000.5"
+) -> Delivery:
     return interaction(
         {
             "type": "block_actions",
             "trigger_id": trigger,
             "container": {"type": "message", "message_ts": "5.5", "channel_id": "C-deploys"},
             "channel": {"id": "C-deploys"},
-            "actions": [{"type": "button", "action_id": action, "block_id": "b", "value": value}],
+            "actions": [{"type": "button", "action_id": action, "block_id": "b", "value": value, "action_ts": at}],
         },
         user=user,
         team=team,

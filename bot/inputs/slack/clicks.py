@@ -34,8 +34,6 @@ def _escalate(value: str) -> Escalate:
     return Escalate(IncidentId(name), int(level) if level.lstrip("-").isdigit() else None)
 
 
-DOUBLE_CLICK: Final = 5.0  # seconds; presses nearer than this are one
-
 COMMANDS: Final[Mapping[str, Callable[[str], object]]] = {
     deployment.APPROVE: lambda value: Approve(_deployment(value), _digest(value)),
     deployment.REJECT: lambda value: Reject(_deployment(value)),
@@ -59,8 +57,13 @@ def command_of(click: Clicked) -> object | None:
     return make(click.value) if make else None
 
 
-def request_id(click: Clicked) -> str:
-    """The same for a double click, and another for a press later on, which is meant anew."""
+def press(click: Clicked) -> str:
+    """What is pressed by whom: the same for both halves of a double click, and for a press later on."""
     # A value may hold 2,000 characters of anything; a request's id may not.
     state = hashlib.sha256(click.value.encode("utf-8", "replace")).hexdigest()[:20]
-    return f"click:{click.message}:{click.action}:{state}:{click.actor.user}:{int(click.pressed // DOUBLE_CLICK)}"
+    return f"click:{click.message}:{click.action}:{state}:{click.actor.user}"
+
+
+def request_id(click: Clicked) -> str:
+    """The request of one press; whether it is half of a double click, only the time between the two can say."""
+    return f"{press(click)}:{click.pressed:.6f}"

@@ -53,6 +53,7 @@ class Submitted(Delivery):
     carried: str = ""
 
 
+STAMP: Final = re.compile(r"[0-9]{1,12}(\.[0-9]{1,9})?")
 REFERENCE: Final = re.compile(r"<[^<>|]*\|([^<>]*)>|<((?:https?|mailto):[^<>|]*)>")
 
 
@@ -96,10 +97,8 @@ def parse_click(body: Mapping[str, Any]) -> Clicked:
 
 def _seconds(stamp: object) -> float:
     """A Slack timestamp as Unix seconds; 0 for none or nonsense."""
-    try:
-        return max(0.0, float(str(stamp)))
-    except ValueError:
-        return 0.0
+    text = str(stamp)
+    return float(text) if STAMP.fullmatch(text) else 0.0
 
 
 def parse_submission(body: Mapping[str, Any]) -> Submitted:

@@ -11,7 +11,7 @@ from typing import Any, Final, Protocol
 
 from bot.chat.port import ChatFailure
 from bot.commands import VERBS, Misunderstood, OpenDeployForm, ShowHelp, ShowStatus, Verb, Vocabulary, parse
-from bot.inputs.slack.clicks import command_of, request_id
+from bot.inputs.slack.clicks import command_of, press, request_id
 from bot.inputs.slack.deliveries import Clicked, Delivery, Submitted, Typed
 from bot.views import forms
 from bot.views.answers import RUN_SUGGESTION, render_help, render_misunderstood, render_refusal, warned
@@ -25,6 +25,7 @@ from storage.errors import StorageError
 
 log = logging.getLogger(__name__)
 
+DOUBLE_CLICK: Final = timedelta(seconds=5)  # presses of one button by one person nearer than this are one
 REPEATS: Final = timedelta(minutes=15)  # Slack repeats a delivery for up to 11 minutes
 
 Render = Callable[[object, Response], Message]
@@ -123,6 +124,8 @@ class SlackListeners:
         return await self._claims.claim(f"slack:{delivery.id}", now=self._now(), ttl=REPEATS)
 
     async def _clicked(self, delivery: Clicked) -> None:
+        if not await self._claims.claim(f"slack:{press(delivery)}", now=self._now(), ttl=DOUBLE_CLICK):
+            return  # the first half of the double click is answered
         request = request_id(delivery)
         if delivery.action == RUN_SUGGESTION:
             await self._line(delivery, delivery.value.partition(" ")[2], request=request)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from bot.inputs.slack.clicks import request_id
+from bot.inputs.slack.clicks import press, request_id
 from bot.inputs.slack.deliveries import Clicked
 from engine.commands import Actor
 
@@ -21,13 +21,16 @@ PRESS = Clicked(
 )
 
 
-def test_a_double_click_is_one_request() -> None:
-    assert request_id(PRESS) == request_id(replace(PRESS, id="click:2", trigger="t2", pressed=101.0))
+def test_both_halves_of_a_double_click_press_the_same() -> None:
+    second = replace(PRESS, id="click:2", trigger="t2", pressed=100.3)
+    assert press(PRESS) == press(second)
 
 
-def test_a_press_later_on_is_meant_anew() -> None:
+def test_a_press_later_on_is_another_request() -> None:
     assert request_id(PRESS) != request_id(replace(PRESS, pressed=160.0))
+    assert request_id(PRESS) == request_id(replace(PRESS, trigger="t2"))
 
 
-def test_two_people_are_two_requests() -> None:
-    assert request_id(PRESS) != request_id(replace(PRESS, actor=Actor("slack", "U2", "T1")))
+def test_two_people_or_two_states_are_two() -> None:
+    assert press(PRESS) != press(replace(PRESS, actor=Actor("slack", "U2", "T1")))
+    assert press(PRESS) != press(replace(PRESS, value="checkout"))

@@ -214,10 +214,24 @@ async def test_the_same_delivery_three_times_is_one(trial: Trial) -> None:
     assert len(trial.front.door.requests) == 2
 
 
-async def test_a_double_click_is_one_request(trial: Trial) -> None:
-    await trial.handled(click(APPROVE, "d-1|sha", trigger="1.1"), click(APPROVE, "d-1|sha", trigger="1.2"))
-    assert trial.front.door.commands == [Approve("d-1", "sha")] * 2
-    assert len({request.id for request in trial.front.door.requests}) == 1
+async def test_a_double_click_is_one_request_wherever_the_clock_stands(trial: Trial) -> None:
+    presses = [click(APPROVE, "d-1|sha", trigger=f"1.{number}", at=f"176400000{number}.9") for number in (4, 5)]
+    told = await trial.handled(*presses)
+    assert trial.front.door.commands == [Approve("d-1", "sha")]
+    assert len(told) == 1
+
+
+async def test_a_press_later_on_is_meant_anew(trial: Trial) -> None:
+    await trial.handled(click(APPROVE, "d-1|sha", trigger="1.1", at="1764000000.1"))
+    trial.front.database.claims._until.clear()  # as time does
+    await trial.handled(click(APPROVE, "d-1|sha", trigger="1.2", at="1764000009.1"))
+    assert len({request.id for request in trial.front.door.requests}) == 2
+
+
+async def test_a_time_that_is_none_harms_nothing(trial: Trial) -> None:
+    for number, at in enumerate(("inf", "nan", "", "1e400", "-1")):
+        await trial.handled(click(APPROVE, f"d-{number}|sha", trigger=f"1.{number}", at=at))
+    assert len(trial.front.door.requests) == 5
 
 
 async def test_two_people_one_button_are_two_requests(trial: Trial) -> None:
