@@ -49,6 +49,7 @@ class FakePlatform:
     accounts: dict[str, dict[str, Any]] = field(default_factory=dict)
     orders: list[_Order] = field(default_factory=list)
     last: float = 0.0
+    latency: float = 0.05  # seconds a call takes
 
     def order(
         self, method: str, trouble: Trouble, *, times: int = 1, retry_after: float = 1, channel: str = ""
@@ -153,7 +154,7 @@ class FakePlatform:
 
     async def _call(self, method: str, channel: str, work: Callable[[], Any]) -> Any:
         self.calls.append((method, channel, self.now()))
-        await asyncio.sleep(0.05)
+        await asyncio.sleep(self.latency)
         met = self._meet(method, channel)
         if met is None:
             return await work()
