@@ -242,6 +242,10 @@ class House:
             await ProxyShifter(self.data / "proxy").stop()
         if (self.data / "instances").exists():
             await LocalManager(self.data / "instances", now=lambda: datetime.now(UTC)).stop_everything()
+        for pid in _named(self.data):
+            # A proxy that was only just starting when the product was killed: it could not be asked to stop.
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
 
     # -- what runs
 
@@ -354,6 +358,16 @@ class House:
 ENDS: Final = frozenset(
     f"Deployment{end}" for end in ("Succeeded", "RolledBack", "Failed", "Cancelled", "Rejected", "Expired")
 )
+
+
+def _named(path: Path) -> list[int]:
+    """The processes whose command line names this folder, or something in it."""
+    found = []
+    for entry in Path("/proc").glob("[0-9]*/cmdline"):
+        with suppress(OSError):
+            if os.fsencode(path) in entry.read_bytes():
+                found.append(int(entry.parent.name))
+    return found
 
 
 def has_button(message: Json, action: str) -> bool:
