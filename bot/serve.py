@@ -76,5 +76,8 @@ def _log_to_stderr(settings: Settings) -> None:
     logging.basicConfig(
         stream=sys.stderr, level=level if level in logging.getLevelNamesMapping() else "INFO", format=form
     )
-    for noisy in ("apscheduler", "slack_bolt", "slack_sdk", "bot.inputs.slack.bolt", "dbos"):
+    for noisy in ("apscheduler", "slack_bolt", "slack_sdk", "dbos", "alembic.runtime.plugins"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
+    # They warn of what is meant: a check that is still under way is not begun again, and the client has the token.
+    for warning in ("apscheduler.scheduler", "bot.inputs.slack.bolt"):
+        logging.getLogger(warning).setLevel(logging.ERROR)
