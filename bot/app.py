@@ -37,6 +37,7 @@ from engine.durable import Turn
 from engine.durable_dbos import DbosDurable
 from engine.orchestrator import Notify, Orchestrator, Publish
 from engine.security.identity import Directory
+from engine.security.secrets import mask
 from storage.database import PoolSettings, open_database
 
 log = logging.getLogger(__name__)
@@ -230,7 +231,7 @@ def _publisher(meters: Meters, tour: Tour | None) -> Publish:
     async def publish(request: Request, response: Response) -> None:
         """Every request is a line of the log and a count; what it changed is in the event log already."""
         meters.passed(request, response)
-        verdict = "ok" if response.ok else f"{response.kind}: {response.error}"
+        verdict = "ok" if response.ok else f"{response.kind}: {mask(response.error).text}"
         log.info("%s from %s: %s", type(request.command).__name__, request.source, verdict)
         if tour is not None:
             await tour.asked(request, response)

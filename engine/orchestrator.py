@@ -18,7 +18,7 @@ from typing import Any, Final, TypeVar
 
 from engine.answers import Answers
 from engine.commands import Actor, Request, Response
-from engine.errors import Denied, NotFound, Unauthenticated
+from engine.errors import Denied, NotFound, NotNow, Unauthenticated
 from engine.failures import Failure, classify
 from engine.intake import check_request, texts
 from engine.security.audit import Audit, Verdict
@@ -156,7 +156,8 @@ class Orchestrator:
         return response
 
     async def _close(self, key: str, response: Response, result: Data | Failure) -> None:
-        if isinstance(result, Failure) and result.passing:
+        # What the present state did not allow may be allowed the next time.
+        if isinstance(result, Failure) and (result.passing or result.kind == NotNow.__name__):
             await self._answers.forget(key)
         else:
             await self._answers.remember(key, response)

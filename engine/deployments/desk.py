@@ -84,6 +84,8 @@ class DeploymentDesk:
             return known
         place = self._catalog().placement(command.service, command.environment)
         flying = await self._journal.in_flight_at(place.service, place.environment)
+        if flying is not None and flying.purpose is Purpose.ROLL_BACK:
+            return await self._journal.load(flying.id)  # asked twice: undoing the way back is what abort is for
         if flying is not None and (flying.state is not State.PLANNED or command.deployment == flying.id):
             return await self._aborted(flying.id, person)
         stable = await self._components.stable(place)

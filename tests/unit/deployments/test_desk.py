@@ -202,6 +202,17 @@ async def test_roll_back_of_what_is_in_flight_aborts_it(town: Town) -> None:
     assert (after.id, after.state) == (deployment.id, State.ROLLING_BACK)
 
 
+async def test_a_roll_back_asked_for_twice_is_one(town: Town) -> None:
+    await approved(town)
+    await town.run(60)
+    first = await town.desk.roll_back(town.ask(RollBack("shop", "production")), ANN)
+    await town.run(1)
+    second = await town.desk.roll_back(town.ask(RollBack("shop", "production")), BEN)
+    assert second.id == first.id
+    await town.run(20)
+    assert (await town.at(first)).state is State.SUCCEEDED
+
+
 async def test_an_unknown_deployment(town: Town) -> None:
     with pytest.raises(NotFound, match="There is no deployment 'd-x'"):
         await town.desk.abort(town.ask(Abort(DeploymentId("d-x"))), BEN)

@@ -13,7 +13,7 @@ import pytest
 
 from engine.commands import Actor, Approve, Deploy, Request, Response
 from engine.deployments.deployment import DeploymentId, PersonId
-from engine.errors import EngineError, NotFound, NotNow, PermanentFailure, TemporaryFailure
+from engine.errors import EngineError, Invalid, NotFound, NotNow, PermanentFailure, TemporaryFailure
 from engine.failures import Failure
 from engine.orchestrator import Handler, Orchestrator, Route
 from engine.security.audit import Audit
@@ -217,10 +217,22 @@ async def test_after_a_quarter_of_an_hour_an_id_is_new_again(house: House) -> No
     assert len(await house.database.records.all("answers")) == 1
 
 
-async def test_a_refusal_is_an_answer_too(house: House) -> None:
+async def test_what_was_not_possible_then_may_be_asked_again(house: House) -> None:
     house.answers = [NotNow("v1 is being deployed.", "Wait.")]
     first = await house.ask(DEPLOY)
     assert (first.kind, first.error, first.remedy) == ("NotNow", "v1 is being deployed.", "Wait.")
+    assert (await house.ask(DEPLOY)).ok
+
+
+async def test_a_refusal_is_an_answer_too(house: House) -> None:
+    house.answers = [Invalid("That is no version.", "Name one.", field="version")]
+    first = await house.ask(DEPLOY)
+    assert (first.kind, first.error, first.remedy, first.field) == (
+        "Invalid",
+        "That is no version.",
+        "Name one.",
+        "version",
+    )
     assert await house.ask(DEPLOY) == first
     assert [entry.verdict for entry in await house.audit.recent()] == ["denied"]
 
