@@ -47,6 +47,7 @@ class Answers:
             "error": response.error,
             "remedy": response.remedy,
             "kind": response.kind,
+            "field": response.field,
         }
         await self._records.put_many(COLLECTION, {key: value}, at=self._now(), delete=await self._old())
 
