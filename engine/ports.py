@@ -95,7 +95,10 @@ class TrafficShifter(Protocol):
     """Sends a placement's requests to instances. The router takes out unhealthy instances by its own checks too."""
 
     async def configure(self, place: Placement, instances: Sequence[Instance], weights: Mapping[Version, int]) -> None:
-        """Route to these instances with these percent by version; absent instances drain and are dropped."""
+        """Route to these instances with these percent by version; absent instances drain and are dropped.
+
+        Until one of a version with a share is ready, those that had the traffic before and are still named keep it.
+        """
         ...
 
     async def read(self, place: Placement) -> TrafficReading:

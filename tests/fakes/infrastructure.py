@@ -116,6 +116,7 @@ class FakeShifter:
         self._told: dict[_Key, tuple[tuple[Instance, ...], dict[Version, int]]] = {}
         self._shown: dict[_Key, tuple[tuple[Instance, ...], dict[Version, int]]] = {}
         self._wait: dict[_Key, int] = {}
+        self._former: dict[_Key, dict[Version, int]] = {}
 
     async def configure(self, place: Placement, instances: Sequence[Instance], weights: Mapping[Version, int]) -> None:
         if self.failures:
@@ -130,10 +131,8 @@ class FakeShifter:
 
     async def read(self, place: Placement) -> TrafficReading:
         self._catch_up(_key(place))
-        instances, weights = self._shown.get(_key(place), ((), {}))
-        ready = tuple(one for one in instances if one.id not in self.unready)
-        effective = effective_weights(weights, {one.version for one in ready})
-        return TrafficReading(effective, tuple(one.id for one in ready), self.requests, self.lost)
+        ready = tuple(one.id for one in self._ready(_key(place)))
+        return TrafficReading(self._effective(_key(place)), ready, self.requests, self.lost)
 
     async def drained(self, place: Placement, instances: Collection[InstanceId]) -> bool:
         return not self.busy.intersection(instances)
@@ -141,5 +140,17 @@ class FakeShifter:
     def _catch_up(self, key: _Key) -> None:
         if self._wait.get(key, 0) > 0:
             self._wait[key] -= 1
-        elif key in self._told:
+        elif key in self._told and self._shown.get(key) != self._told[key]:
+            self._former[key] = self._effective(key) if any(self._told[key][1].values()) else {}
             self._shown[key] = self._told[key]
+
+    def _ready(self, key: _Key) -> list[Instance]:
+        return [one for one in self._shown.get(key, ((), {}))[0] if one.id not in self.unready]
+
+    def _effective(self, key: _Key) -> dict[Version, int]:
+        """Those told; while none of them is ready, the former ones that still are."""
+        versions = {one.version for one in self._ready(key)}
+        told = effective_weights(self._shown.get(key, ((), {}))[1], versions)
+        if told:
+            self._former[key] = {}
+        return told or effective_weights(self._former.get(key, {}), versions)

@@ -35,6 +35,7 @@ class Site:
         self._members: dict[Member, Backend] = {}
         self._draining: list[Backend] = []
         self._weights: dict[Version, int] = {}
+        self._former: dict[Version, int] = {}
         self._order: Sequence[Version] = ()
         self._cursor = 0
         self._groups: dict[Version, list[Backend]] = {}
@@ -64,9 +65,12 @@ class Site:
     def adopt(self, route: Route, ready: Collection[InstanceId] = ()) -> None:
         """Serve `route` from now on. Known instances keep their standing, absent ones drain.
 
+        Until somebody of the new weights is ready, those of the former ones who are still in the route go on: a
+        shift straight to a version that has yet to pass its first check would answer nobody meanwhile.
         `ready` passed their checks before the proxy started and are trusted until a check or a request fails.
         """
         self.route = route
+        self._former = self._weights if any(route.weights.values()) else {}
         wanted = set(route.members)
         for member in [one for one in self._members if one not in wanted]:
             self._retire(self._members.pop(member))
@@ -162,7 +166,10 @@ class Site:
         for member, backend in self._members.items():
             if backend.standing.ready:
                 groups.setdefault(member.version, []).append(backend)
-        self._weights = effective_weights(self.route.weights, groups)
+        told = effective_weights(self.route.weights, groups)
+        if told:
+            self._former = {}
+        self._weights = told or effective_weights(self._former, groups)
         self._groups = {version: groups[version] for version in self._weights}
         self._order = turns(self._weights)
 

@@ -147,6 +147,23 @@ async def test_what_is_not_told_any_more_is_dropped_and_drained(world) -> None:
     assert await world.shifter.drained(world.place, [instances[1].id])
 
 
+async def test_a_shift_to_who_is_not_ready_yet_leaves_traffic_where_it_was(world) -> None:
+    await world.manager.start(world.place, V1, [1])
+    await world.shifter.configure(world.place, await world.manager.observe(world.place), {V1: 100})
+
+    async def ready() -> bool:
+        return (await world.shifter.read(world.place)).weights == {"v1": 100}
+
+    await eventually(ready)
+    await world.manager.start(world.place, V2, [1])
+    instances = await world.manager.observe(world.place)
+    world.sicken(next(one for one in instances if one.version == V2))
+    await world.shifter.configure(world.place, instances, {V2: 100})
+    assert (await world.shifter.read(world.place)).weights == {"v1": 100}
+    await world.shifter.configure(world.place, instances, {})
+    assert (await world.shifter.read(world.place)).weights == {}
+
+
 async def test_no_weights_is_no_traffic(world) -> None:
     await world.manager.start(world.place, V1, [1])
     instances = await world.manager.observe(world.place)
