@@ -51,7 +51,10 @@ class LocalManager:
         self._now = now
 
     async def observe(self, place: Placement) -> Sequence[Instance]:
-        """All instances of a placement: STARTING while they run (others judge their health), DEAD after."""
+        """All instances of a placement: STARTING while they run (others judge their health), DEAD after.
+
+        One that was only meant to start when we were killed is none yet.
+        """
         return await asyncio.to_thread(self._observe, place)
 
     async def start(self, place: Placement, version: Version, ordinals: Collection[int]) -> None:
@@ -84,7 +87,7 @@ class LocalManager:
     def _observe(self, place: Placement) -> tuple[Instance, ...]:
         with self._records.locked():
             mine = [self._settle(record) for record in self._records.all() if _belongs(record, place)]
-        return tuple(self._instance(record) for record in mine)
+        return tuple(self._instance(record) for record in mine if record.pid)
 
     def _instance(self, record: Record) -> Instance:
         alive = processes.is_alive(record.process)
@@ -227,8 +230,6 @@ def _environment(place: Placement, record: Record) -> Mapping[str, str]:
 
 def _end_of(record: Record) -> str:
     status = record.exit_status
-    if not record.pid:
-        return "It was never started."
     if status is None:
         return "It ended; its exit status went to an earlier run of Pilothouse."
     if status < 0:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import sys
 from collections.abc import Collection, Mapping, Sequence
 from datetime import timedelta
@@ -86,13 +87,15 @@ class ProxyShifter:
         return f"127.0.0.1:{(await self._ask(Ping(), Pong)).metrics_port}"
 
     async def stop(self) -> None:
-        """End the proxy after the requests it answers now; none running is fine."""
+        """End the proxy after the requests it answers now, or while it only starts; none running is fine."""
         try:
             pong = await self._tell(Ping())
             running = processes.find_process(pong.pid) if isinstance(pong, Pong) else None
             await self._tell(Stop())
         except _AWAY:
-            return
+            running = await asyncio.to_thread(processes.find_leader, self._mark())
+            if running is not None:
+                processes.signal_group(running.pid, signal.SIGTERM)
         if running is not None and not await processes.wait_end(running, _STOP):
             raise TemporaryFailure(f"The proxy (pid {running.pid}) does not end.", "Try again, or kill it.")
         self._reap()
@@ -172,13 +175,17 @@ class ProxyShifter:
         module = "engine.infrastructure.balancers.proxy_process"
         command = (sys.executable, "-m", module, "--directory", str(self._directory))
         try:
-            pid = processes.spawn(command, _environment(), self._log)
+            pid = processes.spawn(command, {**_environment(), **self._mark()}, self._log)
         except OSError as error:
             raise processes.start_failure("The proxy", error, "Check the installation.") from error
         found = processes.find_process(pid)
         if found is None:
             raise self._stillborn()
         return found
+
+    def _mark(self) -> dict[str, str]:
+        """How the proxy of this directory is known before it answers."""
+        return {"PILOTHOUSE_PROXY": str(self._directory.absolute())}
 
     def _reap(self) -> None:
         if self._child is not None:
