@@ -77,15 +77,19 @@ class Membership:
         if self._lease is None:
             return
         try:
-            renewed = await self._leases.renew(self._lease, TTL)
+            self._lease = await self._leases.renew(self._lease, TTL) or await self._again()
         except StorageError as error:
             log.warning("the lease of this process could not be renewed: %s", error)
             return
-        if renewed is None:
-            self._lease = None
+        if self._lease is None:
             self._lost()
-        else:
-            self._lease = renewed
+
+    async def _again(self) -> Lease | None:
+        """The lease anew, when it only ran out: while no other process lived, nobody can have taken over."""
+        if any(lease.name.startswith(PREFIX) for lease in await self._leases.live()):
+            return None
+        log.warning("the lease of this process ran out while the database was away; no other process lived meanwhile")
+        return await self._leases.acquire(PREFIX + self.name, self.name, TTL)
 
     async def leave(self) -> None:
         """Give the lease back, so that others need not wait for it to expire."""

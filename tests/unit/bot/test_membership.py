@@ -62,6 +62,18 @@ async def test_a_lost_lease_is_told_once() -> None:
     await member.keep()
     assert told == []
     clock.advance(TTL + timedelta(seconds=1))
+    await database.leases.acquire(PREFIX + "another", "another", TTL)
     await member.keep()
     await member.keep()
     assert told == ["lost"]
+
+
+async def test_a_lease_that_only_ran_out_is_taken_again() -> None:
+    clock = VirtualClock(START)
+    database = MemoryDatabase(now=clock)
+    told: list[str] = []
+    member = Membership(database.leases, own_name(), lost=lambda: told.append("lost"))
+    await member.join(alone=True)
+    clock.advance(TTL * 3)
+    await member.keep()
+    assert (told, await member.alive(member.name)) == ([], True)
