@@ -58,6 +58,8 @@ class Stored(SQLModel):
 
 
 class EventRow(Stored, table=True):
+    """One event of the log. `position` orders all events, from 1 without a gap; `version` those of one stream."""
+
     __tablename__ = "events"
     __table_args__ = (sa.UniqueConstraint("stream", "version", name="events_stream_version"),)
 
@@ -101,6 +103,8 @@ class CardRow(Stored, table=True):
 
 
 class SnapshotRow(Stored, table=True):
+    """The newest snapshot of a stream: its state after the event `version`."""
+
     __tablename__ = "snapshots"
 
     stream: str = Field(primary_key=True, sa_type=sa.Text)
@@ -110,6 +114,8 @@ class SnapshotRow(Stored, table=True):
 
 
 class RecordRow(Stored, table=True):
+    """A value under a key of a collection, replaced as a whole; `at` is when."""
+
     __tablename__ = "records"
 
     collection: str = Field(primary_key=True, sa_type=sa.Text)
@@ -119,6 +125,8 @@ class RecordRow(Stored, table=True):
 
 
 class ClaimRow(Stored, table=True):
+    """A key that is taken until `expires_at`, so that what it stands for is done once."""
+
     __tablename__ = "claims"
 
     key: str = Field(primary_key=True, sa_type=sa.Text)
@@ -126,6 +134,8 @@ class ClaimRow(Stored, table=True):
 
 
 class LeaseRow(Stored, table=True):
+    """A role that one process at a time has: `holder`, until `expires_at` unless renewed."""
+
     __tablename__ = "leases"
 
     name: str = Field(primary_key=True, sa_type=sa.Text)

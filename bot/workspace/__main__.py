@@ -20,6 +20,7 @@ from bot.workspace.server import Workspace
 
 
 def parser() -> argparse.ArgumentParser:
+    """The options of the command line; their help texts are what ``--help`` prints."""
     arguments = argparse.ArgumentParser(prog="python -m bot.workspace", description="A Slack-compatible workspace.")
     arguments.add_argument("--host", default="127.0.0.1", help="address to listen on (default %(default)s)")
     arguments.add_argument("--port", type=int, default=0, help="port to listen on (default: a free one)")
@@ -85,6 +86,7 @@ async def run(config: WorkspaceConfig, environment: Mapping[str, str]) -> None:
 
 
 def main() -> int:
+    """Run the command until it is stopped. Returns the exit code: 1, with one line on stderr, if it cannot start."""
     options = parser().parse_args()
     try:
         asyncio.run(run(read_config(options, os.environ), os.environ))

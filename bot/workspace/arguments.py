@@ -24,6 +24,7 @@ class Arguments:
         return "" if value is None else str(value)
 
     def flag(self, name: str, *, default: bool = False) -> bool:
+        """A yes or no: JSON true, or the texts `true` and `1`. Anything else is no, absence is `default`."""
         value = self.values.get(name)
         return default if value is None else str(value).lower() in ("true", "1")
 

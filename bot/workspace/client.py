@@ -105,6 +105,7 @@ class WorkspaceClient:
         return await self._post("view_submit", view_id=view["id"], state=state)
 
     async def close_view(self, view: Json) -> Json:
+        """Close a modal by its cross; the app hears of it only if the view asked for `notify_on_close`."""
         return await self._post("view_close", view_id=view["id"])
 
     async def shortcut(self, callback_id: str, message: Json | None = None) -> Json:
@@ -119,9 +120,11 @@ class WorkspaceClient:
         return await self._post("options", **ids, value=value, container=_container(place))
 
     async def read(self, channel: str, ts: str) -> Json:
+        """Mark a channel (id or name) as read up to `ts`. An older mark than the one there changes nothing."""
         return await self._post("read", channel=channel, ts=ts)
 
     async def join(self, channel: str) -> Json:
+        """Join a public channel (id or name), such as one that the app made. Gives the `channel` as it is then."""
         return await self._post("join", channel=channel)
 
     def mark(self) -> int:

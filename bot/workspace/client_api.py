@@ -34,6 +34,7 @@ class ClientApi:
         self._deliverer = deliverer
 
     def routes(self) -> list[web.RouteDef]:
+        """GET for what only looks, POST for acts; the last part of each address is its key here."""
         reads = {
             "boot": self.boot,
             "messages": self.messages,
@@ -103,10 +104,15 @@ class ClientApi:
         return {"view": view_json(home, self._desk.config) if home else None}
 
     async def say(self, arguments: Arguments) -> Json:
+        """Send what was typed, a message or a command, into a channel or with `thread_ts` into a thread."""
         user, channel = self._user(arguments), self._channel(arguments)
         return await self._acts.say(user, channel, arguments.text("text"), arguments.text("thread_ts"))
 
     async def action(self, arguments: Arguments) -> Json:
+        """Use the element `action` of the message or view in `container`; `state.values` is what its inputs hold.
+
+        The answer's `delivery` says whether the app acked, and after how many milliseconds.
+        """
         user, place = self._user(arguments), self._place(arguments)
         action, values = _mapping(arguments, "action"), _values(arguments)
         if isinstance(place, View):
@@ -116,13 +122,16 @@ class ClientApi:
         return {"delivery": answer.report()}
 
     async def submit(self, arguments: Arguments) -> Json:
+        """Submit a modal. The answer has `response_action: errors` and `errors` by block id if the form must stay."""
         return await self._acts.submit(self._user(arguments), self._modal(arguments), _values(arguments))
 
     async def close(self, arguments: Arguments) -> Json:
+        """Close a modal. Raises Refused(view_not_found), also for the modal of somebody else."""
         await self._acts.close(self._user(arguments), self._modal(arguments))
         return {}
 
     async def shortcut(self, arguments: Arguments) -> Json:
+        """Use the shortcut `callback_id`, on a message if `channel` and `message_ts` name one."""
         user, message = self._user(arguments), None
         if arguments.text("message_ts"):
             message = self._message(self._channel(arguments), arguments.text("message_ts"), user)
@@ -130,11 +139,13 @@ class ClientApi:
         return {"delivery": answer.report()}
 
     async def options(self, arguments: Arguments) -> Json:
+        """The `options` or `option_groups` that the app offers for the text `value` in an external select."""
         user, place = self._user(arguments), self._place(arguments)
         ids = arguments.text("action_id"), arguments.text("block_id")
         return await self._acts.options(user, *ids, arguments.text("value"), place)
 
     async def read(self, arguments: Arguments) -> Json:
+        """Mark a channel as read up to `ts`. The mark never goes back."""
         user, channel = self._user(arguments), self._channel(arguments)
         ts = arguments.text("ts")
         if ts > self._desk.state.reads.get((user.id, channel.id), ""):

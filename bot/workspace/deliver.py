@@ -40,6 +40,7 @@ class Answer:
 
     @property
     def ok(self) -> bool:
+        """Whether the app acked in time."""
         return not self.error
 
     def report(self) -> Json:
@@ -73,6 +74,7 @@ class Deliverer:
 
     @property
     def connected(self) -> bool:
+        """Whether the app can be reached right now."""
         return self._carrier.connected
 
     async def ask(self, kind: Kind, payload: Json) -> Answer:

@@ -111,6 +111,7 @@ class Desk:
         return message
 
     def post_as_app(self, channel: str, content: Json, **fields: Any) -> Message:
+        """`post` as the app's bot. `fields` are further fields of Message. Raises Refused as `post` does."""
         return self.post(
             channel, self.keys.bot_user, content, bot_id=self.keys.bot_id, app_id=self.keys.app_id, **fields
         )

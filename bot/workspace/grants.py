@@ -14,6 +14,11 @@ KEPT: Final = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Trigger:
+    """What one trigger id allows: `user` is who acted, `expires` is in seconds since 1970.
+
+    `view_id` is the modal in which it happened, or ""; views.push needs it.
+    """
+
     user: str
     expires: float
     used: bool = False

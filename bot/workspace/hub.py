@@ -18,6 +18,8 @@ QUEUE: Final = 2_000
 
 @dataclass(frozen=True, slots=True)
 class Numbered:
+    """A notice with the id under which a page can resume after it."""
+
     id: str
     notice: Notice
 
@@ -46,9 +48,11 @@ class Hub:
 
     @property
     def last_id(self) -> str:
+        """The id of the newest notice. A page that has just loaded everything follows from here."""
         return f"{self._start}-{self._count}"
 
     def publish(self, notice: Notice) -> None:
+        """Number a notice, keep it for those who come back, and queue it for the pages that it reaches."""
         self._count += 1
         numbered = Numbered(self.last_id, notice)
         self._backlog.append(numbered)
@@ -71,6 +75,7 @@ class Hub:
             _offer(subscription, Numbered(self.last_id, END))
 
     def unsubscribe(self, subscription: Subscription) -> None:
+        """Forget a page that has gone. Twice does no harm."""
         self._subscriptions.discard(subscription)
 
     def _missed(self, since: str) -> list[Numbered]:

@@ -40,15 +40,21 @@ class Refusal:
 
 
 def text(limit: int, *kinds: str) -> Rule:
+    """A text object of one of these `kinds` with 1 to `limit` characters.
+
+    Source: "Text object", where `emoji` is for plain_text and `verbatim` for mrkdwn.
+    """
     fields: Mapping[str, Rule] = {"emoji": flag} if kinds == ("plain_text",) else {"emoji": flag, "verbatim": flag}
     return shape({"type": choice(*kinds), "text": string(limit)}, fields)
 
 
 def plain(limit: int) -> Rule:
+    """A text object that must be plain_text, 1 to `limit` characters."""
     return text(limit, "plain_text")
 
 
 def rich(limit: int) -> Rule:
+    """A text object that may be plain_text or mrkdwn, 1 to `limit` characters."""
     return text(limit, "plain_text", "mrkdwn")
 
 

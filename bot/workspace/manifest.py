@@ -17,6 +17,11 @@ class ManifestError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class SlashCommand:
+    """A slash command; `command` has its /.
+
+    With `should_escape` the app gets ``<@U1|ada>`` for @ada, else the words as typed.
+    """
+
     command: str
     description: str = ""
     usage_hint: str = ""
@@ -47,9 +52,11 @@ class Manifest:
     interactivity: bool = True
 
     def command(self, name: str) -> SlashCommand | None:
+        """The command with this name, / included; None if the app has none."""
         return next((one for one in self.commands if one.command == name), None)
 
     def shortcut(self, callback_id: str) -> Shortcut | None:
+        """The global or message shortcut with this callback id; None if the app has none."""
         return next((one for one in self.shortcuts if one.callback_id == callback_id), None)
 
 

@@ -1,4 +1,7 @@
-"""chat.*, reactions.* and usergroups.* of the Web API."""
+"""chat.*, reactions.* and usergroups.* of the Web API.
+
+Source: docs.slack.dev, a page for each: "reference/methods/chat.postMessage" and so on.
+"""
 
 from dataclasses import replace
 from typing import Final
@@ -13,6 +16,10 @@ from bot.workspace.render import group_json, message_json
 
 
 def post_message(desk: Desk, arguments: Arguments) -> Json:
+    """chat.postMessage: in a thread with `thread_ts`, in the channel as well with `reply_broadcast`.
+
+    Raises Refused(channel_not_found, not_in_channel, thread_not_found, or a limit of the content).
+    """
     channel = writable(desk, arguments)
     fields: Json = {}
     if thread := arguments.text("thread_ts"):
@@ -25,6 +32,7 @@ def post_message(desk: Desk, arguments: Arguments) -> Json:
 
 
 def post_ephemeral(desk: Desk, arguments: Arguments) -> Json:
+    """chat.postEphemeral: only `user` sees it, who must be in the channel. Raises Refused(user_not_in_channel)."""
     channel = writable(desk, arguments)
     user = arguments.text("user", needed="invalid_arguments")
     if user not in desk.state.users or user not in channel.members:
@@ -35,6 +43,10 @@ def post_ephemeral(desk: Desk, arguments: Arguments) -> Json:
 
 
 def update(desk: Desk, arguments: Arguments) -> Json:
+    """chat.update: replace the whole content of one's own message; only metadata may be left out and stays.
+
+    Raises Refused(message_not_found, cant_update_message, or a limit of the content).
+    """
     message = _own(desk, arguments, "cant_update_message")
     content = _content(arguments)
     if content["metadata"] is None:
@@ -46,12 +58,14 @@ def update(desk: Desk, arguments: Arguments) -> Json:
 
 
 def delete(desk: Desk, arguments: Arguments) -> Json:
+    """chat.delete: take one's own message away. Raises Refused(message_not_found, cant_delete_message)."""
     message = _own(desk, arguments, "cant_delete_message")
     desk.delete(message)
     return {"channel": message.channel, "ts": message.ts}
 
 
 def permalink(desk: Desk, arguments: Arguments) -> Json:
+    """chat.getPermalink: the address at which the page shows a message. Raises Refused(message_not_found)."""
     channel = the_channel(desk, arguments)
     ts = arguments.text("message_ts", needed="message_not_found")
     if (channel.id, ts) not in desk.state.messages:
@@ -60,6 +74,10 @@ def permalink(desk: Desk, arguments: Arguments) -> Json:
 
 
 def add_reaction(desk: Desk, arguments: Arguments) -> Json:
+    """reactions.add: the emoji `name`, with or without colons, as the bot.
+
+    Raises Refused(message_not_found, already_reacted).
+    """
     message, name = _reacted(desk, arguments)
     users = message.reactions.get(name, [])
     if desk.keys.bot_user in users:
@@ -70,6 +88,7 @@ def add_reaction(desk: Desk, arguments: Arguments) -> Json:
 
 
 def remove_reaction(desk: Desk, arguments: Arguments) -> Json:
+    """reactions.remove: take the bot's own emoji back. Raises Refused(message_not_found, no_reaction)."""
     message, name = _reacted(desk, arguments)
     users = message.reactions.get(name, [])
     if desk.keys.bot_user not in users:
@@ -82,14 +101,20 @@ def remove_reaction(desk: Desk, arguments: Arguments) -> Json:
 
 
 def list_groups(desk: Desk, _arguments: Arguments) -> Json:
+    """usergroups.list: all user groups with their users, as if `include_users` were always set."""
     return {"usergroups": [group_json(one, desk.config.team_id) for one in desk.state.groups.values()]}
 
 
 def list_group_users(desk: Desk, arguments: Arguments) -> Json:
+    """usergroups.users.list: the ids of the users of a group. Raises Refused(no_such_subteam)."""
     return {"users": list(group(desk, arguments).users)}
 
 
 def update_group_users(desk: Desk, arguments: Arguments) -> Json:
+    """usergroups.users.update: put `users` in place of all users of a group.
+
+    Raises Refused(no_such_subteam, no_users_provided, invalid_users).
+    """
     found = group(desk, arguments)
     users = tuple(arguments.listing("users"))
     if not users:

@@ -1,4 +1,7 @@
-"""conversations.*, users.* and team.* of the Web API, and how a call names a channel."""
+"""conversations.*, users.* and team.* of the Web API, and how a call names a channel.
+
+Source: docs.slack.dev, a page for each: "reference/methods/conversations.list" and so on.
+"""
 
 import re
 from dataclasses import replace
@@ -42,6 +45,7 @@ def writable(desk: Desk, arguments: Arguments) -> Channel:
 
 
 def the_user(desk: Desk, arguments: Arguments) -> User:
+    """The user whose id is in `user`, bots included. Raises Refused(user_not_found)."""
     user = desk.state.users.get(arguments.text("user", needed="user_not_found"))
     if user is None:
         raise Refused("user_not_found")
@@ -49,6 +53,7 @@ def the_user(desk: Desk, arguments: Arguments) -> User:
 
 
 def group(desk: Desk, arguments: Arguments) -> Group:
+    """The user group whose id is in `usergroup`. Raises Refused(no_such_subteam)."""
     found = desk.state.groups.get(arguments.text("usergroup", needed="no_such_subteam"))
     if found is None:
         raise Refused("no_such_subteam")
@@ -56,25 +61,37 @@ def group(desk: Desk, arguments: Arguments) -> Group:
 
 
 def list_channels(desk: Desk, arguments: Arguments) -> Json:
+    """conversations.list: public channels, and direct messages of the bot if `types` asks for im; by pages."""
     return _channels(desk, arguments, list(desk.state.channels.values()))
 
 
 def user_channels(desk: Desk, arguments: Arguments) -> Json:
+    """users.conversations: as conversations.list, only those that `user` (the bot by default) is in."""
     user = arguments.text("user") or desk.keys.bot_user
     return _channels(desk, arguments, [one for one in desk.state.channels.values() if user in one.members])
 
 
 def info(desk: Desk, arguments: Arguments) -> Json:
+    """conversations.info: one conversation as the bot sees it. Raises Refused(channel_not_found)."""
     return {"channel": _shown(desk, the_channel(desk, arguments))}
 
 
 def history(desk: Desk, arguments: Arguments) -> Json:
+    """conversations.history: what the channel itself shows, newest first, between `oldest` and `latest`.
+
+    Ephemeral messages are never in it.
+    Raises Refused(channel_not_found, not_in_channel, invalid_ts_oldest, invalid_ts_latest, invalid_cursor).
+    """
     channel = readable(desk, arguments)
     found = [one for one in reversed(desk.state.channel_messages(channel.id)) if _wanted(one, arguments)]
     return _messages(desk, arguments, found)
 
 
 def replies(desk: Desk, arguments: Arguments) -> Json:
+    """conversations.replies: the thread that the message `ts` is in, parent first, then oldest first.
+
+    Raises Refused(channel_not_found, not_in_channel, thread_not_found, invalid_cursor).
+    """
     channel = readable(desk, arguments)
     parent = desk.state.messages.get((channel.id, arguments.text("ts", needed="thread_not_found")))
     if parent is None or parent.only_for:
@@ -99,6 +116,10 @@ def open_conversation(desk: Desk, arguments: Arguments) -> Json:
 
 
 def join(desk: Desk, arguments: Arguments) -> Json:
+    """conversations.join: put the bot into a public channel; no harm if it is there.
+
+    Raises Refused(channel_not_found, method_not_supported_for_channel_type).
+    """
     channel = the_channel(desk, arguments)
     if channel.is_im:
         raise Refused("method_not_supported_for_channel_type")
@@ -106,6 +127,10 @@ def join(desk: Desk, arguments: Arguments) -> Json:
 
 
 def invite(desk: Desk, arguments: Arguments) -> Json:
+    """conversations.invite: put `users` into a channel that the bot is in.
+
+    Raises Refused(no_user, user_not_found, already_in_channel if all of them are there).
+    """
     channel, users = readable(desk, arguments), arguments.listing("users")
     if not users or any(user not in desk.state.users for user in users):
         raise Refused("user_not_found" if users else "no_user")
@@ -115,6 +140,10 @@ def invite(desk: Desk, arguments: Arguments) -> Json:
 
 
 def create(desk: Desk, arguments: Arguments) -> Json:
+    """conversations.create: a public channel with the bot in it. Names: 1 to 80 small letters, digits, - and _.
+
+    Raises Refused(name_taken, and invalid_name_required, _maxlength or _specials).
+    """
     name = arguments.text("name", needed="invalid_name_required")
     if len(name) > 80:
         raise Refused("invalid_name_maxlength")
@@ -129,12 +158,14 @@ def create(desk: Desk, arguments: Arguments) -> Json:
 
 
 def members(desk: Desk, arguments: Arguments) -> Json:
+    """conversations.members: user ids, the bot's included, by pages of `limit`. Raises Refused(channel_not_found)."""
     channel = the_channel(desk, arguments)
     found, metadata = page([{"id": user} for user in channel.members], arguments, 100, 1000)
     return {"members": [entry["id"] for entry in found], "response_metadata": metadata}
 
 
 def set_topic(desk: Desk, arguments: Arguments) -> Json:
+    """conversations.setTopic: at most 250 characters. Raises Refused(too_long, not_in_channel)."""
     channel, topic = readable(desk, arguments), arguments.text("topic")
     if len(topic) > TOPIC_LIMIT:
         raise Refused("too_long")
@@ -144,6 +175,7 @@ def set_topic(desk: Desk, arguments: Arguments) -> Json:
 
 
 def set_purpose(desk: Desk, arguments: Arguments) -> Json:
+    """conversations.setPurpose: at most 250 characters. Raises Refused(too_long, not_in_channel)."""
     channel, purpose = readable(desk, arguments), arguments.text("purpose")
     if len(purpose) > TOPIC_LIMIT:
         raise Refused("too_long")
@@ -153,16 +185,19 @@ def set_purpose(desk: Desk, arguments: Arguments) -> Json:
 
 
 def user_info(desk: Desk, arguments: Arguments) -> Json:
+    """users.info: one user, bots and deleted ones included. Raises Refused(user_not_found)."""
     return {"user": user_json(the_user(desk, arguments), desk.config.team_id)}
 
 
 def list_users(desk: Desk, arguments: Arguments) -> Json:
+    """users.list: everybody, bots and deleted ones included, by pages of `limit`."""
     users = [user_json(user, desk.config.team_id) for user in desk.state.users.values()]
     found, metadata = page(users, arguments, 1000, 1000)
     return {"members": found, "response_metadata": metadata}
 
 
 def user_by_email(desk: Desk, arguments: Arguments) -> Json:
+    """users.lookupByEmail: the user with this address, whatever its case. Raises Refused(users_not_found)."""
     email = arguments.text("email", needed="users_not_found").lower()
     user = next((one for one in desk.state.users.values() if one.email.lower() == email), None)
     if user is None:
@@ -171,6 +206,7 @@ def user_by_email(desk: Desk, arguments: Arguments) -> Json:
 
 
 def team_info(desk: Desk, _arguments: Arguments) -> Json:
+    """team.info: id and name of the workspace, and the domain made of its name."""
     name = desk.config.team_name
     return {"team": {"id": desk.config.team_id, "name": name, "domain": name.lower().replace(" ", "-")}}
 

@@ -1,4 +1,7 @@
-"""views.* of the Web API: modals and Home tabs."""
+"""views.* of the Web API: modals and Home tabs.
+
+Source: docs.slack.dev, "surfaces/modals" and a page for each, "reference/methods/views.open" and so on.
+"""
 
 import secrets
 from dataclasses import replace
@@ -17,6 +20,10 @@ STACK: Final = 3
 
 
 def open_view(desk: Desk, arguments: Arguments) -> Json:
+    """views.open: a modal for whoever the `trigger_id` stands for, in place of any that is open.
+
+    Raises Refused(a limit of the view, duplicate_external_id, or a code of `Triggers.exchange`).
+    """
     content = checked(arguments, "modal")
     trigger = desk.triggers.exchange(arguments.text("trigger_id", needed="invalid_arguments"), desk.now())
     for other in [one for one in desk.state.views.values() if one.user == trigger.user and not one.previous_id]:
@@ -27,6 +34,10 @@ def open_view(desk: Desk, arguments: Arguments) -> Json:
 
 
 def push_view(desk: Desk, arguments: Arguments) -> Json:
+    """views.push: a modal on top of the one in which the `trigger_id` came about, three deep at most.
+
+    Raises Refused(not_found if that one is closed, push_limit_reached, or as views.open).
+    """
     content = checked(arguments, "modal")
     trigger = desk.triggers.exchange(arguments.text("trigger_id", needed="invalid_arguments"), desk.now())
     below = desk.state.views.get(trigger.view_id)
@@ -36,6 +47,10 @@ def push_view(desk: Desk, arguments: Arguments) -> Json:
 
 
 def update_view(desk: Desk, arguments: Arguments) -> Json:
+    """views.update: new content for a modal, by `view_id` or `external_id`.
+
+    Raises Refused(not_found, hash_conflict if `hash` is not the newest, or a limit of the view).
+    """
     content = checked(arguments, "modal")
     view = _named(desk, arguments)
     if arguments.text("hash") not in ("", view.hash):
@@ -46,6 +61,10 @@ def update_view(desk: Desk, arguments: Arguments) -> Json:
 
 
 def publish_view(desk: Desk, arguments: Arguments) -> Json:
+    """views.publish: the Home tab of `user_id`, who need not look at it.
+
+    Raises Refused(user_not_found, not_enabled without a Home tab in the manifest, hash_conflict, or a limit).
+    """
     content = checked(arguments, "home")
     user = arguments.text("user_id", needed="invalid_arguments")
     if user not in desk.state.users or desk.state.users[user].is_bot:

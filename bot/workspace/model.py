@@ -68,6 +68,7 @@ class Message:
 
     @property
     def is_reply(self) -> bool:
+        """In a thread without being its parent; Slack gives the parent its own ts as `thread_ts`."""
         return bool(self.thread_ts) and self.thread_ts != self.ts
 
     @property
@@ -76,6 +77,7 @@ class Message:
         return not self.is_reply or self.subtype == "thread_broadcast"
 
     def visible_to(self, user: str) -> bool:
+        """Whether this user may see it, once in the channel: an ephemeral message has one reader."""
         return not self.only_for or self.only_for == user
 
 
@@ -93,6 +95,7 @@ class View:
 
     @property
     def external_id(self) -> str:
+        """The id that the app chose itself, unique in the workspace; "" if it chose none."""
         return str(self.content.get("external_id") or "")
 
 
@@ -121,21 +124,29 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class UserSaved:
+    """A user came or changed."""
+
     user: User
 
 
 @dataclass(frozen=True, slots=True)
 class GroupSaved:
+    """A user group came or changed, its users included."""
+
     group: Group
 
 
 @dataclass(frozen=True, slots=True)
 class ChannelSaved:
+    """A conversation was made or changed: its members, topic or purpose."""
+
     channel: Channel
 
 
 @dataclass(frozen=True, slots=True)
 class MessagePosted:
+    """A message or an ephemeral message was posted."""
+
     message: Message
 
 
@@ -149,12 +160,16 @@ class MessageChanged:
 
 @dataclass(frozen=True, slots=True)
 class MessageDeleted:
+    """A message without replies went away; one with replies becomes a tombstone by MessageChanged."""
+
     channel_id: str
     ts: str
 
 
 @dataclass(frozen=True, slots=True)
 class ReadMarked:
+    """A user has read a channel up to and including `ts`."""
+
     user_id: str
     channel_id: str
     ts: str
@@ -162,26 +177,36 @@ class ReadMarked:
 
 @dataclass(frozen=True, slots=True)
 class ViewOpened:
+    """A modal was opened or pushed."""
+
     view: View
 
 
 @dataclass(frozen=True, slots=True)
 class ViewChanged:
+    """A modal got new content or new values."""
+
     view: View
 
 
 @dataclass(frozen=True, slots=True)
 class ViewClosed:
+    """A modal was closed: by the user, by the app, or because another took its place."""
+
     view_id: str
 
 
 @dataclass(frozen=True, slots=True)
 class HomePublished:
+    """The app published a user's Home tab, which replaces the one before."""
+
     view: View
 
 
 @dataclass(frozen=True, slots=True)
 class ResponseUrlSaved:
+    """A response_url was given out, or one of its uses spent."""
+
     url: ResponseUrl
 
 
@@ -222,6 +247,7 @@ class State:
     last_ts: str = "0000000000.000000"
 
     def channel_messages(self, channel: str) -> list[Message]:
+        """What the channel itself shows, oldest first, ephemeral messages of all users included."""
         return [self.messages[channel, ts] for ts in self.timeline.get(channel, ())]
 
     def thread(self, channel: str, parent: str) -> list[Message]:
@@ -235,6 +261,7 @@ class State:
         return self.channels.get(name) or next(named, None)
 
     def find_im(self, one: str, other: str) -> Channel | None:
+        """The direct message between two users, in either order, or of one with oneself; None if there is none."""
         pair = {one, other}
         return next((c for c in self.channels.values() if c.is_im and set(c.members) == pair), None)
 

@@ -37,6 +37,7 @@ class Notice:
     data: Json
 
     def reaches(self, user: str) -> bool:
+        """Whether the pages of this user get it."""
         return user in self.audience or self.audience is EVERYONE
 
 

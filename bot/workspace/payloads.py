@@ -76,6 +76,7 @@ def view_action(scene: Scene, view: Json, action: Json) -> Json:
 
 
 def submission(scene: Scene, view: Json, response_urls: list[Json]) -> Json:
+    """A submitted modal (view_submission). `response_urls` are those of selects with `response_url_enabled`."""
     return {
         **_common(scene, "view_submission"),
         "trigger_id": scene.trigger_id,
@@ -85,10 +86,12 @@ def submission(scene: Scene, view: Json, response_urls: list[Json]) -> Json:
 
 
 def closed(scene: Scene, view: Json, *, cleared: bool) -> Json:
+    """A modal closed by the user (view_closed); `cleared` when its whole stack went with it."""
     return {**_common(scene, "view_closed"), "view": view, "is_cleared": cleared}
 
 
 def global_shortcut(scene: Scene, callback_id: str) -> Json:
+    """A shortcut used from anywhere (shortcut). It has no channel and no response_url."""
     return {
         **_common(scene, "shortcut"),
         "callback_id": callback_id,
@@ -98,6 +101,7 @@ def global_shortcut(scene: Scene, callback_id: str) -> Json:
 
 
 def message_shortcut(scene: Scene, callback_id: str, channel: Channel, shown: Json, response_url: str) -> Json:
+    """A shortcut used on a message (message_action); `shown` is that message."""
     return {
         **_common(scene, "message_action"),
         "callback_id": callback_id,

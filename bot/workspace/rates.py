@@ -21,6 +21,8 @@ class Rate:
 
 @dataclass(frozen=True, slots=True)
 class Bucket:
+    """The `tokens` that were left at the time `at` (seconds); they are refilled when the next one is taken."""
+
     tokens: float
     at: float
 
@@ -34,6 +36,7 @@ def take(bucket: Bucket | None, rate: Rate, now: float) -> tuple[Bucket, float]:
 
 
 def per_minute(calls: int) -> Rate:
+    """So many calls a minute, which may all come at once."""
     return Rate(calls / 60, calls)
 
 
@@ -52,6 +55,7 @@ class Rates:
     other: Rate = TIER_3
 
     def of(self, method: str) -> Rate:
+        """The rate of a method such as ``chat.postMessage``."""
         return self.methods.get(method, self.other)
 
 

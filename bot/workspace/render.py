@@ -50,6 +50,7 @@ def client_message(state: State, message: Message) -> Json:
 
 
 def user_json(user: User, team: str) -> Json:
+    """A user as users.info gives it; `team` is the workspace's id. Source: "User object"."""
     profile = {
         "real_name": user.real_name,
         "display_name": user.name,
@@ -82,6 +83,7 @@ def color(user: str) -> str:
 
 
 def initials(user: User) -> str:
+    """One or two capitals for a user's picture: of the first and the last word of the name."""
     words = user.real_name.split() or [user.name]
     return "".join(word[0] for word in (words[0], *words[1:][-1:])).upper()
 
@@ -129,6 +131,7 @@ def client_channel(state: State, channel: Channel, user: str) -> Json:
 
 
 def group_json(group: Group, team: str) -> Json:
+    """A user group as usergroups.list gives it; `team` is the workspace's id. Source: "Usergroup object"."""
     return {
         "id": group.id,
         "team_id": team,

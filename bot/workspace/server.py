@@ -31,6 +31,7 @@ LONGEST_BODY = 4 * 1024 * 1024
 
 
 def wall_clock() -> datetime:
+    """The time of this machine, aware and in UTC."""
     return datetime.now(UTC)
 
 

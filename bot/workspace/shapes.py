@@ -12,10 +12,12 @@ Rule = Callable[[Any, str], Problems]
 
 
 def at(problem: str, pointer: str) -> str:
+    """A problem with the JSON pointer (RFC 6901) of its place, as one line of `response_metadata.messages`."""
     return f"{problem} [json-pointer:{pointer}]"
 
 
 def anything(_value: Any, _pointer: str) -> Problems:
+    """Fits every value: for what this workspace does not look into."""
     yield from ()
 
 
@@ -34,11 +36,14 @@ def string(limit: int, minimum: int = 1) -> Rule:
 
 
 def flag(value: Any, pointer: str) -> Problems:
+    """True or false; no texts or numbers."""
     if not isinstance(value, bool):
         yield at("must provide a boolean", pointer)
 
 
 def number(low: int, high: int) -> Rule:
+    """A whole number from `low` to `high`."""
+
     def check(value: Any, pointer: str) -> Problems:
         if isinstance(value, bool) or not isinstance(value, int):
             yield at("must provide a number", pointer)
@@ -49,6 +54,8 @@ def number(low: int, high: int) -> Rule:
 
 
 def choice(*allowed: str) -> Rule:
+    """One of these texts."""
+
     def check(value: Any, pointer: str) -> Problems:
         if value not in allowed:
             yield at("must be a valid enum value", pointer)

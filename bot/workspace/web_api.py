@@ -55,11 +55,14 @@ SCOPES: Final[dict[str, frozenset[str]]] = {
 
 @dataclass(frozen=True, slots=True)
 class Reply:
+    """An answer before it is HTTP. `retry_after` is in seconds, 0 for none."""
+
     body: Json
     status: int = 200
     retry_after: int = 0
 
     def response(self) -> web.Response:
+        """The answer as JSON, with Retry-After if one must wait."""
         headers = {"Retry-After": str(self.retry_after)} if self.retry_after else {}
         return web.json_response(self.body, status=self.status, headers=headers)
 

@@ -22,6 +22,7 @@ def as_command(words: str, state: State) -> str:
 
 
 def escape(words: str) -> str:
+    """The three control characters & < > as entities, so that typed words are never taken for references."""
     return words.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 

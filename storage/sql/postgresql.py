@@ -116,6 +116,7 @@ class PostgresBackend:
 
     @asynccontextmanager
     async def migrating(self) -> AsyncIterator[AsyncConnection]:
+        """A transaction for migrations; whoever comes meanwhile waits until it has ended. Raises as `writing` does."""
         async with self.writing() as connection:
             await self.serialise(connection, "migrations")
             yield connection
