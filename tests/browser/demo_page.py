@@ -15,6 +15,7 @@ import yaml
 from playwright.async_api import Browser, Locator, Page, expect
 
 from bot.workspace import Workspace, WorkspaceConfig, load_manifest
+from engine.deployments.deployment import DeploymentId
 from tests.browser.workspace_stub import composer, log, say
 from tests.fakes.house import House, ShopPrometheus
 from tests.fakes.prometheus import free_port
@@ -216,6 +217,13 @@ async def sees(message: Locator, *texts: str | re.Pattern[str]) -> None:
     """Wait until the message has all of this."""
     for text in texts:
         await expect(message).to_contain_text(text, timeout=PATIENCE)
+
+
+async def id_in(message: Locator) -> DeploymentId:
+    """The deployment a message is about."""
+    found = re.search(r"d-[0-9a-f]{12}", await message.inner_text())
+    assert found is not None
+    return DeploymentId(found[0])
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,9 +9,9 @@ from collections.abc import AsyncIterator
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, Locator, expect
+from playwright.async_api import Browser, expect
 
-from tests.browser.demo_page import PATIENCE, PageHouse, Room, sees
+from tests.browser.demo_page import PATIENCE, PageHouse, Room, id_in, sees
 from tests.browser.workspace_stub import CHROMIUM, a_browser
 
 __all__ = ["a_browser"]  # fixtures are found by standing here
@@ -97,30 +97,32 @@ async def test_a_bad_version_goes_back_and_a_good_one_can(room: Room) -> None:
     ada, ben = await room.pair()
     house = room.house
     running, before, after = await house.version(), await house.version("staging"), await house.other("staging")
+    other = await house.other()
+    waiting = await ada.ask(f"/ops deploy shop {other} to production", f"Deploy shop {other} to production")
+    await ada.press(waiting, "Abort", sure="Abort")
+    await sees(ada.private(), "Cancelled shop", "nothing of it had begun")
     bad, _ = await room.deploy(ada, ben, "v3")
+
     done = await ada.ask(f"/ops deploy shop {after} to staging", f"Deploy shop {after} to staging")
-    await sees(done, "Succeeded")
     await ada.press(done, f"Roll back to {before}", sure="Roll back")
-    await sees(await ada.one(f"Roll back shop to {before} in staging", 0), "Succeeded", f"{after} → {before}")
-    await sees(await ada.ask(f"/ops deploy shop {after} to staging", f"Deploy shop {after} to staging"), "Succeeded")
+    pressed = await ada.one(f"Roll back shop to {before} in staging", 0)
+    await sees(pressed, "Succeeded", f"{after} → {before}")
+    again = await ada.ask(f"/ops deploy shop {after} to staging", f"Deploy shop {after} to staging")
+    await house.end_of(await id_in(again), "DeploymentSucceeded")
     typed = await ada.ask("/ops rollback shop", f"Roll back shop to {before} in staging")
 
     await sees(bad, "Rolled back · a gate failed", "Gate error ratio failed", "0 % of traffic on v3")
     await sees(bad, re.compile(r"fail · error ratio [\d.]+ % · needs < 5\S* % · n=\d+"))
     await sees(bad, 'error ratio asked (sum(rate(shop_requests_total{service="shop"')
-    assert await house.version() == running
-    version = await house.other()
-    waiting = await ada.ask(f"/ops deploy shop {version} to production", f"Deploy shop {version} to production")
-    await ada.press(waiting, "Abort", sure="Abort")
-    await sees(ada.private(), "Cancelled shop", "nothing of it had begun")
     await sees(waiting, "Cancelled · aborted")
     await sees(typed, "Succeeded")
+    assert await house.version() == running
 
 
 async def test_who_is_on_call_takes_a_page_and_one_left_alone_climbs(room: Room) -> None:
     house = room.house
-    ada, ben = await room.pair()
-    await ben.go("incidents")
+    ada, approver = await room.pair()
+    ben = await room.seat("U0BEN", "incidents")
     good = await house.version("staging")
     staging = await ben.titled("shop in staging fails").count()
     production = await ben.titled("shop in production fails").count()
@@ -131,9 +133,9 @@ async def test_who_is_on_call_takes_a_page_and_one_left_alone_climbs(room: Room)
     await sees(incident, re.compile(r"ShopErrors · value 0\.\d+"), re.compile(r"[\d.]+% of its requests"))
     await sees(incident, "What changed before it", f"shop in staging {good} → v3 by @ada")
     await ben.press(incident, "Acknowledge")
-    await sees(incident, "Acknowledged", "taken by @ben", "Paged @ben · delivered")
     await ben.press(incident.locator(".section", has_text=f"{good} → v3"), "Roll back", sure="Roll back")
-    await room.deploy(ada, await room.seat("U0BEN", "deploys"), "v3")
+    await room.deploy(ada, approver, "v3")
+    await sees(incident, "Acknowledged", "taken by @ben", "Paged @ben · delivered")
     alone = await ben.one("shop in production fails", production)
     await sees(alone, "Next page")
     await ada.go("Pilothouse")
@@ -184,11 +186,5 @@ async def test_a_killed_product_goes_on_with_its_canary(room: Room) -> None:
     assert now["ok"] > before["ok"]
     assert now["lost"] == before["lost"]
     assert await house.version() == version
-    shifts = [one.data["weight"] for one in house.chronicle.of(await _id(message)) if one.type == "WeightShifted"]
+    shifts = [one.data["weight"] for one in house.chronicle.of(await id_in(message)) if one.type == "WeightShifted"]
     assert shifts == [10, 50, 100]
-
-
-async def _id(message: Locator) -> str:
-    found = re.search(r"d-[0-9a-f]{12}", await message.inner_text())
-    assert found is not None
-    return found[0]
