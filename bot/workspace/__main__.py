@@ -15,6 +15,7 @@ from pathlib import Path
 
 from bot.workspace.config import ConfigError, Credentials, WorkspaceConfig, load_people, random_credentials
 from bot.workspace.journal import JournalBroken
+from bot.workspace.lock import JournalInUse
 from bot.workspace.manifest import Manifest, ManifestError, load_manifest
 from bot.workspace.server import Workspace
 
@@ -90,7 +91,7 @@ def main() -> int:
     options = parser().parse_args()
     try:
         asyncio.run(run(read_config(options, os.environ), os.environ))
-    except (ConfigError, ManifestError, JournalBroken, OSError) as error:
+    except (ConfigError, ManifestError, JournalBroken, JournalInUse, OSError) as error:
         print(f"The workspace cannot start: {error}", file=sys.stderr)  # noqa: T201 - a command's output
         return 1
     return 0

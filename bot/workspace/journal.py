@@ -8,12 +8,14 @@ start; a broken line anywhere else is refused, since everything after it would r
 import errno
 import json
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import asdict, fields
 from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO, Final, Self
 
 from bot.workspace import model
+from bot.workspace.lock import only_writer
 from bot.workspace.model import Event, Json, State, fold
 from bot.workspace.snapshot import snapshot
 
@@ -82,16 +84,23 @@ def _tupled(name: str, values: Json) -> Json:
 
 
 class Journal:
-    """Appends events to a file and reads them back. Without a path it remembers nothing."""
+    """Appends events to a file and reads them back. Without a path it remembers nothing.
+
+    Entering raises OSError, and JournalInUse while another workspace has the file.
+    """
 
     def __init__(self, path: Path | None) -> None:
         self._path = path
         self._file: BinaryIO | None = None
+        self._lock = ExitStack()
 
     def __enter__(self) -> Self:
         if self._path is not None:
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            self._file = self._path.open("a+b", buffering=0)
+            with ExitStack() as held:
+                held.enter_context(only_writer(self._path))
+                self._file = self._path.open("a+b", buffering=0)
+                self._lock = held.pop_all()
         return self
 
     def __exit__(
@@ -100,6 +109,7 @@ class Journal:
         if self._file is not None:
             self._file.close()
             self._file = None
+        self._lock.close()
 
     def replay(self) -> Iterator[Event]:
         """Every event so far, oldest first. Cuts a torn last line off. Raises JournalBroken."""

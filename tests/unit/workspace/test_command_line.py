@@ -7,6 +7,7 @@ import pytest
 
 from bot.workspace import Workspace
 from bot.workspace.__main__ import announcement, main, parser, read_config
+from bot.workspace.journal import Journal
 
 
 def run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
@@ -48,3 +49,15 @@ def test_what_is_wrong_is_said_in_one_line(
     assert all(line.startswith("The workspace cannot start: ") for line in said)
     assert port in said[0]
     assert all(str(broken) in line for line in said[1:])
+
+
+def test_a_second_workspace_with_the_same_journal_does_not_start(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    journal = tmp_path / "workspace.jsonl"
+    with Journal(journal):
+        assert run(monkeypatch, "--journal", str(journal)) == 1
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err.startswith("The workspace cannot start: another workspace (process ")
+    assert f"uses the journal {journal}. Stop it first, or choose another --journal." in said.err

@@ -16,6 +16,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.workspace import Manifest, Workspace, WorkspaceClient, WorkspaceConfig
 from bot.workspace.journal import Journal, JournalBroken, decode, encode
+from bot.workspace.lock import JournalInUse
 from bot.workspace.model import Channel, ChannelSaved, Message, MessagePosted, ReadMarked, State, fold, next_ts
 
 Json = dict[str, Any]
@@ -78,6 +79,19 @@ def test_a_torn_last_line_is_cut_off(tmp_path: Path) -> None:
         journal.append(event)
     with Journal(path) as journal:
         assert list(journal.replay()) == [event, event]
+
+
+def test_a_journal_has_one_workspace_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, event = tmp_path / "journal", ReadMarked("U", "C", "1.000000")
+    monkeypatch.setattr("bot.workspace.journal.TIDY_FROM", 0)
+    with Journal(path) as first:
+        first.append(event)
+        first.restore()  # tidied: the journal is another file now
+        with pytest.raises(JournalInUse, match=rf"process {os.getpid()}\) uses .*journal\. Stop it first"):
+            Journal(path).__enter__()
+        first.append(event)
+    with Journal(path) as second:
+        assert len(list(second.replay())) == 2
 
 
 @pytest.mark.parametrize(
