@@ -39,7 +39,8 @@ class Workspace:
     """A running workspace: ``async with Workspace(config) as workspace``.
 
     `now` gives aware UTC times; a test may put its own clock here for trigger ids, response_urls and timestamps.
-    Starting raises OSError when the port is taken, JournalBroken when the journal cannot be read.
+    Starting raises OSError when the port is taken, JournalBroken when the journal cannot be read, JournalInUse
+    when another workspace has it.
     """
 
     def __init__(self, config: WorkspaceConfig, *, now: Callable[[], datetime] = wall_clock) -> None:
@@ -147,7 +148,7 @@ class Workspace:
             app.router.add_get("/socket", self._carrier.handle)
         if self.config.page:
             app.router.add_get("/archives/{channel}/{mark}", site.permalink)
-            app.router.add_get("/{path:.*}", site.page_file)
+            app.router.add_get("/{path:.*}", site.page_files(site.load_page()))
         return app
 
     def _open_carrier(self) -> SocketMode | HttpEvents:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.workspace import Workspace
 from bot.workspace.hub import BACKLOG, QUEUE, Hub
 from bot.workspace.notices import EVERYONE, Notice
+from bot.workspace.site import PAGE, POLICY
 
 Json = dict[str, Any]
 
@@ -154,17 +156,39 @@ async def test_a_wait_that_fails_shows_what_came(workspace: Workspace) -> None:
         await ada.wait_for(lambda seen: seen.name == "never", timeout=0.01)
 
 
-async def test_the_page_is_served_with_a_strict_policy(workspace: Workspace, tmp_path: Any, monkeypatch: Any) -> None:
-    (tmp_path / "index.html").write_text("<!doctype html>")
-    monkeypatch.setattr("bot.workspace.site.PAGE", tmp_path)
+async def test_the_page_is_served_with_a_strict_policy(workspace: Workspace) -> None:
     async with ClientSession() as session:
         async with session.get(workspace.url) as answer:
-            assert answer.content_type == "text/html"
+            assert answer.headers["Content-Type"] == "text/html; charset=utf-8"
             assert answer.headers["Content-Security-Policy"].startswith("default-src 'self';")
             assert "unsafe" not in answer.headers["Content-Security-Policy"]
-            assert answer.headers["Cache-Control"] == "no-cache"
-            tag = answer.headers["ETag"]
-        async with session.get(workspace.url, headers={"If-None-Match": tag}) as answer:
-            assert answer.status == 304
         async with session.get(f"{workspace.url}..%2f..%2fetc/passwd") as answer:
             assert answer.status == 404
+        async with session.get(f"{workspace.url}..%2fsite.py") as answer:
+            assert answer.status == 404
+
+
+async def test_a_file_of_the_page_is_sent_once(workspace: Workspace) -> None:
+    url = f"{workspace.url}app.js"
+    async with ClientSession() as session:
+        async with session.get(url) as answer:
+            assert answer.headers["Content-Type"] == "text/javascript; charset=utf-8"
+            assert answer.headers["Cache-Control"] == "no-cache"
+            assert await answer.read() == (PAGE / "app.js").read_bytes()
+            tag = answer.headers["ETag"]
+            assert not tag.startswith("W/")
+        async with session.get(url, headers={"If-None-Match": f'"other", {tag}'}) as answer:
+            assert (answer.status, await answer.read()) == (304, b"")
+            assert answer.headers["ETag"] == tag
+            assert answer.headers["Content-Security-Policy"] == POLICY
+        async with session.get(url, headers={"If-None-Match": '"other"'}) as answer:
+            assert answer.status == 200
+        async with session.head(url) as answer:
+            assert (answer.status, answer.headers["ETag"]) == (200, tag)
+
+
+def test_the_index_lists_every_module_so_that_none_is_found_late() -> None:
+    index = (PAGE / "index.html").read_text(encoding="utf-8")
+    listed = re.findall(r'<(?:script src|script type="module" src|link rel="modulepreload" href)="(\w+\.js)"', index)
+    assert sorted(listed) == sorted(path.name for path in PAGE.glob("*.js"))
+    assert all(f'<link rel="stylesheet" href="{path.name}">' in index for path in PAGE.glob("*.css"))
