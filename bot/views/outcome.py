@@ -61,7 +61,7 @@ def _deed(command: object, data: Mapping[str, Any]) -> str:  # noqa: PLR0911  # 
             return f"Going back: {what}; its message in the channel shows how it goes."
         case Restart():
             return f"Restarting {service} in {environment}, one instance at a time."
-    return plain(str(data.get("text") or "Done."))
+    return plain(str(data.get("text", "")).strip() or "Done.")
 
 
 def _aborting(what: str, state: str) -> str:
