@@ -155,9 +155,7 @@ class Catalog:
         found = self.service(service).placements.get(self.environment(environment).name)
         if found is None:
             places = ", ".join(self.service(service).placements)
-            raise NotFound(
-                f"{service} does not run in {environment}.", f"It runs in: {places}.", field="environment"
-            )
+            raise NotFound(f"{service} does not run in {environment}.", f"It runs in: {places}.", field="environment")
         return found
 
     def placements(self) -> tuple[Placement, ...]:

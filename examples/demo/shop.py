@@ -25,9 +25,7 @@ class Shop:
         self.version = version
         self.registry = CollectorRegistry()
         self.requests = Counter("shop_requests_total", "Requests by answer.", ["code"], registry=self.registry)
-        self.seconds = Histogram(
-            "shop_request_seconds", "Time to answer.", registry=self.registry, buckets=BUCKETS
-        )
+        self.seconds = Histogram("shop_request_seconds", "Time to answer.", registry=self.registry, buckets=BUCKETS)
         for code in ("200", "500"):
             self.requests.labels(code)
 
