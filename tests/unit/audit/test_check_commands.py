@@ -1,0 +1,79 @@
+"""`pilothouse check` and `pilothouse rules check` as whoever broke a file meets them: exit code and place."""
+
+import re
+import shutil
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from bot.inputs.cli import main
+from tests.fakes.scene import EXAMPLE
+
+RULE: Final = "groups:\n- name: g\n  rules:\n  - alert: A\n    expr: up\n"
+
+
+def check(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str]:
+    code = main(words)
+    said = capsys.readouterr()
+    return code, said.out + said.err
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("groups: [", "rules.yaml:2:1: yaml:"),
+        ("groups:\n\t- name: g\n", "rules.yaml:2:1: yaml:"),
+        ("- a\n", "rules.yaml:1:1: cannot unmarshal"),
+        ("groups: &a\n- *a\n", "rules.yaml:1:9: cannot unmarshal"),
+        ("groups: []\n---\ngroups: []\n", "another document"),
+        (RULE.replace("expr: up", "expr: 'sum(up'"), 'rules.yaml:5:11: group "g", rule 1, "A": could not parse'),
+        (RULE.replace("expr", "exprs"), "field exprs not found"),
+        (RULE + "    for: 5x\n", 'rules.yaml:6:10: group "g", rule 1, "A": not a valid duration string: "5x"'),
+        (RULE + "    annotations: {a: '{{ nope }}'}\n", 'function "nope" not defined'),
+        (RULE + "    annotations: {a: '{{ query \"up\" }}'}\n", 'function "query" is not supported here'),
+        (RULE.replace("alert: A", "record: r"), "recording rule"),
+    ],
+)
+def test_a_broken_rule_file_is_told_with_its_place(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str, told: str
+) -> None:
+    (tmp_path / "rules.yaml").write_text(text)
+    code, said = check(capsys, "rules", "check", str(tmp_path / "rules.yaml"))
+    assert code == 1
+    assert told in said
+    assert re.search(r"rules\.yaml:\d+:\d+: ", said)
+
+
+def test_a_rule_file_that_is_not_there_or_no_text_is_a_fault(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "noise.yaml").write_bytes(b"\xff\xfe\x00")
+    for name, told in (("gone.yaml", "No such file"), ("noise.yaml", "invalid UTF-8"), (".", "Is a directory")):
+        code, said = check(capsys, "rules", "check", str(tmp_path / name))
+        assert (code, told in said) == (1, True), said
+
+
+def test_every_broken_file_is_told_at_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name in ("one", "two"):
+        (tmp_path / f"{name}.yaml").write_text("groups: 5\n")
+    code, said = check(capsys, "rules", "check", str(tmp_path / "*.yaml"))
+    assert code == 1
+    assert "one.yaml:1:9:" in said
+    assert "two.yaml:1:9:" in said
+
+
+def test_check_reads_the_rule_files_that_the_settings_name(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    shutil.copytree(EXAMPLE, tmp_path / "demo")
+    settings = tmp_path / "demo" / "pilothouse.yaml"
+    assert check(capsys, "check", "--config", str(settings)) == (0, f"{READ}{settings} is right. {COUNTED}")
+    rules = next((tmp_path / "demo" / "rules").glob("*.yaml"))
+    rules.write_text("groups: 5\n")
+    code, said = check(capsys, "check", "--config", str(settings))
+    assert code == 1
+    assert f"{rules.name}:1:9:" in said
+    assert "is right" not in said
+
+
+READ: Final = "Right. Rules: 2. Groups: 1.\n"
+COUNTED: Final = "Services: 1. People: 3.\n"
