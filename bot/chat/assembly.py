@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -105,6 +105,7 @@ def build_listening(
         vocabulary=lambda: Vocabulary.of(catalog()),
         render=lambda command, response: render_outcome(command, response, mention=speaking.mention),
         reply=PrivateReply(speaking.session, speaking.platform, speaking.outbox),
+        versions=lambda: _versions(readings),
         deploy_form=lambda command: _deploy_form(command, catalog(), readings),
         open_form=speaking.platform.open_view,
         publish_home=home.opened,
@@ -117,12 +118,16 @@ def build_listening(
 
 
 async def _deploy_form(command: OpenDeployForm, catalog: Catalog, readings: Readings) -> Mapping[str, Any]:
-    # A trigger lives three seconds, so the list of versions may cost one at most; the form is good without it.
-    try:
-        async with asyncio.timeout(1):
-            versions = await readings.versions()
-    except (TimeoutError, EngineError) as error:
-        log.info("the form names no versions: %s", error)
-        versions = {}
+    versions = await _versions(readings)
     services = [str(name) for name in catalog.services]
     return render_deploy_form(services, [str(name) for name in catalog.environments], versions, chosen=command.service)
+
+
+async def _versions(readings: Readings) -> Mapping[str, Sequence[str]]:
+    """The versions that exist. Slack waits three seconds, so the list may cost one; a form is good without it."""
+    try:
+        async with asyncio.timeout(1):
+            return await readings.versions()
+    except (TimeoutError, EngineError) as error:
+        log.info("the form knows no versions: %s", error)
+        return {}

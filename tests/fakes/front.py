@@ -3,7 +3,7 @@
 import asyncio
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -101,6 +101,9 @@ def build_front(
     async def form(command: OpenDeployForm) -> Mapping[str, Any]:
         return render_deploy_form(list(WORDS.services), list(WORDS.environments), {}, chosen=command.service)
 
+    async def versions() -> Mapping[str, Sequence[str]]:
+        return {}
+
     async def home(actor: Actor, account: str) -> None:
         homes.append((actor, account))
 
@@ -110,6 +113,7 @@ def build_front(
         vocabulary=lambda: WORDS,
         render=lambda command, response: render_outcome(command, response, mention=lambda _: "<@U0KNOWN>"),
         reply=PrivateReply(session, platform, outbox),
+        versions=versions,
         deploy_form=form,
         open_form=platform.open_view,
         publish_home=home,

@@ -42,7 +42,7 @@ class Listeners(Protocol):
 
     async def clicked(self, delivery: Clicked) -> None: ...
 
-    def checked(self, delivery: Submitted) -> Mapping[str, str]: ...
+    async def checked(self, delivery: Submitted) -> Mapping[str, str]: ...
 
     async def submitted(self, delivery: Submitted) -> None: ...
 
@@ -112,7 +112,7 @@ def _click(listeners: Listeners, tasks: Tasks) -> Callable[..., Awaitable[None]]
 def _submission(listeners: Listeners, tasks: Tasks) -> Callable[..., Awaitable[None]]:
     async def submission(ack: Ack, body: dict[str, Any]) -> None:
         delivery = parse_submission(body)
-        errors = listeners.checked(delivery)
+        errors = await listeners.checked(delivery)
         if errors:
             await ack(response_action="errors", errors=dict(errors))
             return

@@ -30,6 +30,7 @@ REPEATS: Final = timedelta(minutes=15)  # Slack repeats a delivery for up to 11 
 
 Render = Callable[[object, Response], Message]
 FormOf = Callable[[OpenDeployForm], Awaitable[Mapping[str, Any]]]
+KnownVersions = Callable[[], Awaitable[Mapping[str, Sequence[str]]]]
 OpenForm = Callable[[str, Mapping[str, Any]], Awaitable[None]]
 KindOf = Callable[[Actor], Awaitable[str]]
 
@@ -58,6 +59,7 @@ class SlackListeners:
         vocabulary: Callable[[], Vocabulary],
         render: Render,
         reply: Reply,
+        versions: KnownVersions,
         deploy_form: FormOf,
         open_form: OpenForm,
         publish_home: Callable[[Actor, str], Awaitable[None]],
@@ -70,6 +72,7 @@ class SlackListeners:
         self._vocabulary = vocabulary
         self._render = render
         self._reply = reply
+        self._versions = versions
         self._deploy_form = deploy_form
         self._open_form = open_form
         self._publish_home = publish_home
@@ -85,9 +88,11 @@ class SlackListeners:
         """A button. What it stands for is checked again behind the door, as if it were typed."""
         await self._answered(delivery, lambda: self._clicked(delivery))
 
-    def checked(self, delivery: Submitted) -> Mapping[str, str]:
+    async def checked(self, delivery: Submitted) -> Mapping[str, str]:
         """Errors to show at the inputs, before the form closes."""
-        return check_form(delivery.values, self._vocabulary()) if delivery.callback == forms.DEPLOY_FORM else {}
+        if delivery.callback != forms.DEPLOY_FORM:
+            return {}
+        return check_form(delivery.values, self._vocabulary(), await self._versions())
 
     async def submitted(self, delivery: Submitted) -> None:
         """A form that had no errors."""
@@ -191,8 +196,10 @@ class SlackListeners:
             await self._reply(delivery, render_refusal(response.error, response.remedy, warning=warning))
 
 
-def check_form(values: Mapping[str, str], vocabulary: Vocabulary) -> Mapping[str, str]:
-    """What is wrong with the deploy form's values, by the input it is wrong at."""
+def check_form(
+    values: Mapping[str, str], vocabulary: Vocabulary, versions: Mapping[str, Sequence[str]]
+) -> Mapping[str, str]:
+    """What is wrong with the deploy form's values, by the input it is wrong at. `versions` may lack a service."""
     version = values.get(forms.VERSION, "").split()
     if len(version) != 1:
         return {forms.VERSION: "A version is one word, such as v2.4.1."}
@@ -203,7 +210,12 @@ def check_form(values: Mapping[str, str], vocabulary: Vocabulary) -> Mapping[str
         command = parse(form_line(values), vocabulary)
     except Misunderstood as error:
         return {forms.ENVIRONMENT: error.reason}
-    return {} if isinstance(command, Deploy) else {forms.ENVIRONMENT: "Choose an environment."}
+    if not isinstance(command, Deploy):
+        return {forms.ENVIRONMENT: "Choose an environment."}
+    known = versions.get(service, ())
+    if known and command.version not in known:
+        return {forms.VERSION: f"{service} has no such version. Known: {', '.join(known[-10:])}."}
+    return {}
 
 
 def form_line(values: Mapping[str, str]) -> str:
