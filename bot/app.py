@@ -205,6 +205,7 @@ def _orchestrator(
 ) -> Orchestrator:
     rooms = Rooms(
         catalog=ground.catalog,
+        directory=ground.directory,
         desk=engine.desk,
         journal=engine.journal,
         components=engine.components,

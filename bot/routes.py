@@ -21,10 +21,10 @@ from engine.components.manager import ComponentManager
 from engine.deployments.deployment import Deployment
 from engine.deployments.desk import DeploymentDesk
 from engine.deployments.journal import DeploymentJournal, Summary
-from engine.errors import EngineError, NotFound, NotNow, PermanentFailure, TemporaryFailure
+from engine.errors import Denied, EngineError, NotFound, NotNow, PermanentFailure, TemporaryFailure
 from engine.orchestrator import Data, Route
-from engine.security.identity import Person
-from engine.security.permissions import Permission, allowed, denied
+from engine.security.identity import Directory, Person
+from engine.security.permissions import Permission, allowed, denied, holders, in_words
 from engine.security.sessions import Sessions
 
 Ask = Callable[[DeploymentDesk, Request, Person], Awaitable[Deployment]]
@@ -36,6 +36,7 @@ class Rooms:
     """Whom the handlers call."""
 
     catalog: Callable[[], Catalog]
+    directory: Callable[[], Directory]
     desk: DeploymentDesk
     journal: DeploymentJournal
     components: ComponentManager
@@ -69,7 +70,7 @@ def _deployment_routes(rooms: Rooms) -> dict[type, Route]:
 
     return {
         Deploy: deed("deploy", Permission.DEPLOY, lambda one: one.environment, _asked(rooms, DeploymentDesk.deploy)),
-        Approve: deed("approve", Permission.APPROVE, of_deployment, _asked(rooms, DeploymentDesk.approve)),
+        Approve: deed("approve", Permission.APPROVE, of_deployment, _approved(rooms)),
         Reject: deed("reject", Permission.APPROVE, of_deployment, _asked(rooms, DeploymentDesk.reject)),
         Abort: deed("abort", Permission.ABORT, of_deployment, _asked(rooms, DeploymentDesk.abort)),
         Resume: deed("resume", Permission.ABORT, of_deployment, _asked(rooms, DeploymentDesk.resume)),
@@ -81,14 +82,35 @@ def _deployment_routes(rooms: Rooms) -> dict[type, Route]:
 
 def _asked(rooms: Rooms, ask: Callable[..., Awaitable[Deployment]]) -> Callable[[Request, Person], Awaitable[Data]]:
     async def handle(request: Request, person: Person) -> Data:
-        return _deployment_data(await ask(rooms.desk, request, person.id))
+        return _deployment_data(rooms, await ask(rooms.desk, request, person.id))
 
     return handle
 
 
-def _deployment_data(deployment: Deployment) -> Data:
+def _approved(rooms: Rooms) -> Callable[[Request, Person], Awaitable[Data]]:
+    async def handle(request: Request, person: Person) -> Data:
+        try:
+            return _deployment_data(rooms, await rooms.desk.approve(request, person.id))
+        except Denied as denied:
+            command: Any = request.command
+            raise Denied(denied.reason, await _who_else(rooms, command.deployment, person)) from denied
+
+    return handle
+
+
+async def _who_else(rooms: Rooms, deployment: DeploymentId, person: Person) -> str:
+    """Whom to ask for the approval one may not give oneself."""
+    environment = (await rooms.journal.load(deployment)).plan.environment
+    others = [one for one in rooms.directory().people if one.id != person.id]
+    names = holders(others, Permission.APPROVE, environment)
+    return f"Ask {in_words(names)}." if names else "Nobody else may approve there yet; the settings file says who may."
+
+
+def _deployment_data(rooms: Rooms, deployment: Deployment) -> Data:
     plan = deployment.plan
+    service = rooms.catalog().services.get(plan.service)
     return {
+        "channel": service.channel if service else "",
         "deployment": str(deployment.id),
         "service": str(plan.service),
         "environment": str(plan.environment),
@@ -102,7 +124,7 @@ def _rolled_back(rooms: Rooms) -> Callable[[Request, Person], Awaitable[Data]]:
     async def handle(request: Request, person: Person) -> Data:
         placed = await _placed(rooms, request.command)
         _check(person, Permission.ROLL_BACK, placed.environment)
-        return _deployment_data(await rooms.desk.roll_back(replace(request, command=placed), person.id))
+        return _deployment_data(rooms, await rooms.desk.roll_back(replace(request, command=placed), person.id))
 
     return handle
 
@@ -132,7 +154,7 @@ def _aborted(rooms: Rooms) -> Callable[[Request, Person], Awaitable[Data]]:
         flying = await _flying(rooms, command)
         _check(person, Permission.ABORT, str(flying.environment))
         abort = replace(request, command=Abort(flying.id))
-        return _deployment_data(await rooms.desk.abort(abort, person.id))
+        return _deployment_data(rooms, await rooms.desk.abort(abort, person.id))
 
     return handle
 

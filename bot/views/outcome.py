@@ -44,11 +44,12 @@ def _board(url: str) -> Message:
 def _deed(command: object, data: Mapping[str, Any]) -> str:  # noqa: PLR0911  # a table
     service, environment = plain(str(data.get("service", ""))), plain(str(data.get("environment", "")))
     what = f"{service} {code(str(data.get('version', '')))} in {environment}"
+    where = f"#{plain(str(data['channel']))}" if data.get("channel") else "the service's channel"
     match command:
         case Deploy() if data.get("waits"):
-            return f"Planned {what}. Its message in the service's channel waits for somebody else to approve it."
+            return f"Planned {what}. Its message in {where} waits for somebody else to approve it."
         case Deploy():
-            return f"Started {what}; its message in the channel shows how it goes."
+            return f"Started {what}; its message in {where} shows how it goes."
         case Approve():
             return f"Approved {what}."
         case Reject():
@@ -58,7 +59,7 @@ def _deed(command: object, data: Mapping[str, Any]) -> str:  # noqa: PLR0911  # 
         case Resume():
             return f"Resumed {what}."
         case RollBack():
-            return f"Going back: {what}; its message in the channel shows how it goes."
+            return f"Going back: {what}; its message in {where} shows how it goes."
         case Restart():
             return f"Restarting {service} in {environment}, one instance at a time."
     return plain(str(data.get("text", "")).strip() or "Done.")

@@ -180,6 +180,7 @@ class House:
         )
         rooms = Rooms(
             lambda: self.catalog,
+            lambda: self.directory,
             self.desk,
             self.journal,
             self.components,

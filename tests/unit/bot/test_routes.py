@@ -64,10 +64,11 @@ def door(journal: Journal, recorder: Recorder) -> Orchestrator:
     clock = VirtualClock()
     database = MemoryDatabase(clock)
     service = SimpleNamespace(placements={"staging": 1, "production": 2})
-    catalog = SimpleNamespace(service=lambda _: service, placement=lambda _, environment: environment)
+    catalog = SimpleNamespace(services={}, service=lambda _: service, placement=lambda _, environment: environment)
     nothing: Any = None
     rooms = Rooms(
         catalog=lambda: catalog,  # type: ignore[arg-type, return-value]
+        directory=lambda: Directory(PEOPLE),
         desk=recorder,  # type: ignore[arg-type]
         journal=journal,  # type: ignore[arg-type]
         components=recorder,  # type: ignore[arg-type]
