@@ -9,7 +9,7 @@ from typing import Final
 from rapidfuzz import process
 
 from engine.catalog import Catalog
-from engine.commands import Abort, Approve, Deploy, Reject, Restart, RollBack
+from engine.commands import WHATEVER_WAITS, Abort, Approve, Deploy, Reject, Restart, RollBack
 from engine.deployments.deployment import DeploymentId
 from engine.security.permissions import Permission
 
@@ -340,14 +340,14 @@ VERBS: Final[tuple[Verb, ...]] = (
         "approve ID",
         "Agree to a deployment",
         Permission.APPROVE,
-        _one(lambda name: Approve(DeploymentId(name)), "deployment"),
+        _one(lambda name: Approve(DeploymentId(name), step=WHATEVER_WAITS), "deployment"),
     ),
     Verb(
         "reject",
         "reject ID",
         "Refuse a deployment",
         Permission.APPROVE,
-        _one(lambda name: Reject(DeploymentId(name)), "deployment"),
+        _one(lambda name: Reject(DeploymentId(name), step=WHATEVER_WAITS), "deployment"),
     ),
     Verb(
         "restart",

@@ -18,7 +18,7 @@ from bot.readings import Readings
 from engine.catalog import Catalog
 from engine.commands import Abort, Approve, Deploy, Reject, Request, Restart, Resume, RollBack
 from engine.components.manager import ComponentManager
-from engine.deployments.deployment import Deployment
+from engine.deployments.deployment import Deployment, DeploymentId
 from engine.deployments.desk import DeploymentDesk
 from engine.deployments.journal import DeploymentJournal, Summary
 from engine.errors import Denied, EngineError, NotFound, NotNow, PermanentFailure, TemporaryFailure

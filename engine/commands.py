@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from engine.deployments.deployment import DeploymentId
 
@@ -64,19 +64,25 @@ class RollBack:
     deployment: DeploymentId | None = None
 
 
+WHATEVER_WAITS: Final = -1
+"""The step of those who type a decision, having looked at what waits now."""
+
+
 @dataclass(frozen=True, slots=True)
 class Approve:
-    """Agree to a deployment as it was planned; `digest` is what the person saw."""
+    """Agree to what the person saw: `digest`, and `step` (from 0) that waits, None for the plan, or WHATEVER_WAITS."""
 
     deployment: DeploymentId
     digest: str = ""
+    step: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Reject:
-    """Refuse a planned deployment."""
+    """Refuse a planned deployment, or the step that waits; `step` as in Approve."""
 
     deployment: DeploymentId
+    step: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,9 @@
 All of DBOS lives on a loop in a thread of its own, because it replaces the default executor of any loop it is called
 on; turns run on the caller's loop. A loop of many turns is continued as the next generation (`<subject>#<n>`), which
 keeps replay after a crash short; whatever DBOS has closed can be begun anew the same way.
+
+A step that cannot be written down, on a full disk say, ends its loop. Such a loop is begun anew by itself, soon after
+that is possible again.
 """
 
 from __future__ import annotations
@@ -35,6 +38,7 @@ POLL: Final = timedelta(milliseconds=100)  # how soon SQLite notices a wake
 HASTE: Final = timedelta(milliseconds=50)  # how often DBOS looks for loops taken over, while it launches
 CALM: Final = timedelta(seconds=1)  # and later, when only another replica's death brings any
 LONGEST: Final = timedelta(minutes=5)  # of one wait; a turn is cheap, a lost wake is not
+AGAIN: Final = timedelta(seconds=2)  # how often it is tried to begin what has fallen anew
 GRACE: Final = timedelta(seconds=2)  # for turns under way when closing
 FAILED: Final = -1.0  # what a turn that raised is recorded as
 OPEN: Final = ("PENDING", "ENQUEUED", "DELAYED")
@@ -67,6 +71,7 @@ class DbosDurable:
         self._alive = alive
         self._poll = poll
         self._generations: dict[str, int] = {}  # of the loops that run here
+        self._fallen: set[str] = set()  # whose loop ended because a step could not be written down
         self._active = 0
         self._closing = False
         self._thread: threading.Thread | None = None
@@ -157,7 +162,9 @@ class DbosDurable:
         self._workflow = loop
         DBOS.launch()
         self._main.call_soon_threadsafe(self._ready.set_result, None)
+        picking_up = asyncio.create_task(self._pick_up())
         await self._stop.wait()
+        picking_up.cancel()
         logging.getLogger("dbos").setLevel(logging.CRITICAL)  # it warns of each loop we end on purpose
 
     def _look_for_loops(self, *, every: timedelta) -> None:
@@ -185,8 +192,20 @@ class DbosDurable:
                     thread.join(GRACE.total_seconds())  # DBOS does not wait for its executor
 
     async def _run(self, subject: str, generation: int) -> None:
-        """The workflow. Its steps must stay in this order: DBOS replays them after a crash."""
+        """The workflow. What DBOS itself ends (cancelled, run elsewhere) is no Exception, and has not fallen."""
         self._generations[subject] = generation
+        self._fallen.discard(subject)
+        try:
+            await self._go_on(subject, generation)
+        except Exception as failure:
+            if self._generations.get(subject) == generation:
+                del self._generations[subject]
+            self._fallen.add(subject)
+            log.warning("The loop of %s could not be written down and is begun anew soon: %s", subject, failure)
+            raise
+
+    async def _go_on(self, subject: str, generation: int) -> None:
+        """The steps of a workflow. They must stay in this order: DBOS replays them after a crash."""
         failures = 0
         for _ in range(TURNS):
             wait = await self._dbos.run_step_async({"name": "turn"}, self._take, subject)
@@ -198,6 +217,16 @@ class DbosDurable:
             await self._dbos.recv_async(TOPIC, timeout_seconds=pause)
         await self._begin(subject, generation + 1)
 
+    async def _pick_up(self) -> None:
+        """Try to begin each fallen loop anew until it runs; what fails here fails again until there is room."""
+        while True:
+            await asyncio.sleep(AGAIN.total_seconds())
+            for subject in sorted(self._fallen):
+                try:
+                    await self._start(subject)
+                except Exception as failure:  # noqa: BLE001  # its fall was told; telling each try fills the disk
+                    log.debug("The loop of %s cannot be begun yet: %s", subject, failure)
+
     async def _take(self, subject: str) -> float | None:
         return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(self._turns_here(subject), self._main))
 
@@ -206,13 +235,22 @@ class DbosDurable:
             last = await self._last(subject)
             if last is None or last.status not in OPEN:
                 await self._begin(subject, _generation(last) + 1)
-            elif last.executor_id == self._executor_id and subject not in self._generations:
+            elif self._has_died(subject, last):
                 await self._dbos.resume_workflow_async(last.workflow_id)  # its task has died, its row has not
+
+    def _has_died(self, subject: str, last: WorkflowStatus) -> bool:
+        """Whether its row says that it runs here and it does not. One in DBOS's queue is about to run."""
+        here = last.executor_id == self._executor_id and last.status == "PENDING"
+        return here and subject not in self._generations
 
     async def _begin(self, subject: str, generation: int) -> None:
         self._generations[subject] = generation
-        with self._with_id(f"{subject}#{generation}"):
-            await self._dbos.start_workflow_async(self._workflow, subject, generation)
+        try:
+            with self._with_id(f"{subject}#{generation}"):
+                await self._dbos.start_workflow_async(self._workflow, subject, generation)
+        except Exception:
+            self._generations.pop(subject, None)
+            raise
 
     async def _wake(self, subject: str) -> None:
         generation = self._generations.get(subject)

@@ -222,9 +222,13 @@ def _elements(deployment: Deployment) -> list[Block]:
 
 
 def button_value(deployment: Deployment) -> str:
-    """What a button carries: which deployment, as which digest, in which pause. The rest is loaded at the click."""
+    """What a button carries: which deployment, as which digest, which step waits, in which pause.
+
+    The rest is loaded at the click.
+    """
+    step = "" if deployment.waiting_step is None else str(deployment.waiting_step)
     paused = f"|{deployment.paused_at.timestamp():.0f}" if deployment.paused_at else ""
-    return f"{deployment.id}|{deployment.plan.digest}{paused}"
+    return f"{deployment.id}|{deployment.plan.digest}|{step}{paused}"
 
 
 def _abort_question(deployment: Deployment) -> Block:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from engine.commands import WHATEVER_WAITS, Approve, Reject
 from engine.deployments.deployment import Decision, Deployment, Outcome, PersonId, State
 from engine.deployments.events import (
     AbortAsked,
@@ -27,20 +28,23 @@ class DeploymentNotNow(NotNow):
 
 
 def approve_events(
-    deployment: Deployment, person: PersonId, seen_digest: str, present_digest: str, *, now: datetime
+    deployment: Deployment, person: PersonId, seen: Approve, present_digest: str, *, now: datetime
 ) -> tuple[DeploymentEvent, ...]:
-    """Agreeing to the plan, or to the step that waits; nothing when this person has agreed already."""
-    step = deployment.waiting_step if deployment.state is State.PAUSED else None
+    """Agreeing to the plan, or to the step that waits; nothing when this person has agreed already.
+
+    What was seen has to be what waits now: an old button decides nothing that came after it.
+    """
+    step = _meant(deployment, seen.step)
     mine = DeploymentApproved(person, step)
     if any(one.approved and (one.person, one.step) == (person, step) for one in deployment.decisions):
         return ()
-    if step is None and deployment.state is not State.PLANNED:
+    if not _waits(deployment, step):
         raise _decided(deployment)
     if _expired(deployment, now):
         return (DeploymentExpired(),)
     if deployment.plan.four_eyes and person == deployment.requested_by:
         raise Denied("Another person has to approve this: you asked for it.", "Ask a colleague.")
-    if {deployment.plan.digest} != {present_digest, seen_digest or present_digest}:
+    if {deployment.plan.digest} != {present_digest, seen.digest or present_digest}:
         raise _void(deployment)
     if step is None:
         return (mine,)
@@ -49,14 +53,17 @@ def approve_events(
     return (mine, DeploymentResumed(person)) if enough else (mine,)
 
 
-def reject_events(deployment: Deployment, person: PersonId, *, now: datetime) -> tuple[DeploymentEvent, ...]:
+def reject_events(
+    deployment: Deployment, person: PersonId, seen: Reject, *, now: datetime
+) -> tuple[DeploymentEvent, ...]:
     """Refusing the plan; refusing a step that waits takes the deployment back."""
-    if deployment.state is State.PAUSED and deployment.waiting_step is not None:
-        return abort_events(deployment, person)
+    step = _meant(deployment, seen.step)
     if any(not one.approved and one.person == person for one in deployment.decisions):
         return ()
-    if deployment.state is not State.PLANNED:
+    if not _waits(deployment, step):
         raise _decided(deployment)
+    if step is not None:
+        return abort_events(deployment, person)
     return (DeploymentExpired(),) if _expired(deployment, now) else (DeploymentRejected(person),)
 
 
@@ -101,6 +108,18 @@ def _void(deployment: Deployment) -> DeploymentNotNow:
         "Reject this one and ask for it anew.",
         deployment=deployment,
     )
+
+
+def _meant(deployment: Deployment, seen: int | None) -> int | None:
+    waiting = deployment.waiting_step if deployment.state is State.PAUSED else None
+    return waiting if seen == WHATEVER_WAITS else seen
+
+
+def _waits(deployment: Deployment, step: int | None) -> bool:
+    """Whether the plan (None) or this step is what waits for people now."""
+    if step is None:
+        return deployment.state is State.PLANNED
+    return deployment.state is State.PAUSED and deployment.waiting_step == step
 
 
 def _decided(deployment: Deployment) -> DeploymentNotNow:

@@ -103,7 +103,7 @@ class DeploymentDesk:
         now = self._now()
         return await self._decide(
             command.deployment,
-            lambda found: approve_events(found, person, command.digest, present, now=now),
+            lambda found: approve_events(found, person, command, present, now=now),
             person,
         )
 
@@ -111,7 +111,9 @@ class DeploymentDesk:
         """Refuse a plan."""
         command = _command(request, Reject)
         now = self._now()
-        return await self._decide(command.deployment, lambda found: reject_events(found, person, now=now), person)
+        return await self._decide(
+            command.deployment, lambda found: reject_events(found, person, command, now=now), person
+        )
 
     async def abort(self, request: Request, person: PersonId) -> Deployment:
         """End a deployment in whatever state it is; traffic comes back."""

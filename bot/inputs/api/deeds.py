@@ -33,7 +33,8 @@ def _check_same(response: Response, wish: schemas.DeployAsk) -> None:
 
 async def approve(api: Api, call: Call) -> schemas.Deployment:
     """Agree to a plan, or to the step that waits."""
-    command = Approve(DeploymentId(call.path("id")), call.ask(schemas.ApproveAsk).digest)
+    asked = call.ask(schemas.ApproveAsk)
+    command = Approve(DeploymentId(call.path("id")), asked.digest, asked.step)
     return await _told(api, await ask(api, call, command))
 
 

@@ -29,9 +29,13 @@ class DeployAsk(Shape):
 
 
 class ApproveAsk(Shape):
-    """Agree. `digest`, when given, has to be that of the plan, so that nobody agrees to something else."""
+    """Agree. `digest`, when given, has to be that of the plan, so that nobody agrees to something else.
+
+    `step` (from 0) is the step that waits for approval; null agrees to the plan.
+    """
 
     digest: str = Field(default="", max_length=200)
+    step: int | None = Field(default=None, ge=0)
 
 
 class EscalateAsk(Shape):

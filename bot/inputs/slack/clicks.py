@@ -25,6 +25,12 @@ def _digest(value: str) -> str:
     return value.split("|")[1] if "|" in value else ""
 
 
+def _step(value: str) -> int | None:
+    """The step that waited when the button was drawn; None for the plan."""
+    parts = value.split("|")
+    return int(parts[2]) if len(parts) > 2 and parts[2].isascii() and parts[2].isdigit() else None
+
+
 def _incident(value: str) -> IncidentId:
     return IncidentId(value.partition("|")[0])
 
@@ -35,8 +41,8 @@ def _escalate(value: str) -> Escalate:
 
 
 COMMANDS: Final[Mapping[str, Callable[[str], object]]] = {
-    deployment.APPROVE: lambda value: Approve(_deployment(value), _digest(value)),
-    deployment.REJECT: lambda value: Reject(_deployment(value)),
+    deployment.APPROVE: lambda value: Approve(_deployment(value), _digest(value), _step(value)),
+    deployment.REJECT: lambda value: Reject(_deployment(value), _step(value)),
     deployment.ABORT: lambda value: Abort(_deployment(value)),
     deployment.RESUME: lambda value: Resume(_deployment(value)),
     deployment.ROLL_BACK: lambda value: RollBack("", "", _deployment(value)),

@@ -4,7 +4,7 @@ import pytest
 
 from bot import commands
 from bot.commands import BY_NAME, VERBS, Misunderstood, Vocabulary, parse
-from engine.commands import Abort, Approve, Deploy, Reject, Restart, RollBack
+from engine.commands import WHATEVER_WAITS, Abort, Approve, Deploy, Reject, Restart, RollBack
 
 WORDS = Vocabulary(
     services={"shop": ["staging", "production"], "checkout": ["production"], "production": ["staging"]},
@@ -41,8 +41,8 @@ WORDS = Vocabulary(
         ("abort shop", commands.AbortByName("shop")),
         ("cancel shop in staging", commands.AbortByName("shop", "staging")),
         ("abort d-1a2b", Abort("d-1a2b")),
-        ("approve d-1a2b", Approve("d-1a2b")),
-        ("reject d-1a2b", Reject("d-1a2b")),
+        ("approve d-1a2b", Approve("d-1a2b", step=WHATEVER_WAITS)),
+        ("reject d-1a2b", Reject("d-1a2b", step=WHATEVER_WAITS)),
         ("incidents", commands.ShowIncidents()),
         ("ack", commands.TakeIncident()),
         ("ack inc-1", commands.TakeIncident("inc-1")),

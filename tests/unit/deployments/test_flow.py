@@ -8,7 +8,8 @@ import pytest
 from engine.catalog import Environment, EnvironmentName
 from engine.commands import Abort, Approve, Deploy, Reject, Resume, RollBack
 from engine.deployments.deployment import Deployment, Outcome, Purpose, State
-from tests.unit.deployments.world import ANN, BEN, CANARY, ROLLING, Behaviour, Town
+from engine.errors import NotNow
+from tests.unit.deployments.world import ANN, BEN, CANARY, CID, ROLLING, Behaviour, Town
 
 FREE = Environment(EnvironmentName("production"))
 
@@ -197,7 +198,12 @@ async def test_a_step_with_approval_waits_and_is_measured_meanwhile() -> None:
     assert (waiting.state, waiting.waiting_step, waiting.weight) == (State.PAUSED, 1, 10)
     assert waiting.measured_at is not None
     assert town.clock() - waiting.measured_at < timedelta(seconds=15)
-    await town.desk.approve(town.ask(Approve(deployment.id)), BEN)
+    for old in (None, 0, 2):
+        with pytest.raises(NotNow):  # what was drawn before this step waited decides nothing of it
+            await town.desk.approve(town.ask(Approve(deployment.id, step=old)), CID)
+        with pytest.raises(NotNow):
+            await town.desk.reject(town.ask(Reject(deployment.id, step=old)), CID)
+    await town.desk.approve(town.ask(Approve(deployment.id, step=1)), BEN)
     await town.run(60)
     assert (await town.at(deployment)).state is State.SUCCEEDED
 
