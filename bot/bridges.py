@@ -9,6 +9,7 @@ from typing import Final
 import alerting.errors as alerting_errors
 from alerting.incidents.suspects import Change
 from alerting.metrics.port import Metrics, Scalar
+from alerting.rules.status import RuleStatus
 from bot.readings import AlertRow
 from engine.deployments.deployment import Purpose, State
 from engine.deployments.journal import DeploymentJournal, Summary
@@ -17,6 +18,8 @@ from engine.ports import FiringAlert, MetricSample
 
 QUERY_TIMEOUT: Final = timedelta(seconds=5)
 MOST_CHANGES: Final = 100
+RULE_INTERVAL: Final = timedelta(minutes=1)  # of a group that names none, as in Prometheus
+LATE: Final = 3  # intervals without an evaluation, after which nobody knows what a rule would say
 
 
 class EngineMetrics:
@@ -38,10 +41,18 @@ class EngineMetrics:
 
 
 class EngineAlerts:
-    """Implements the engine's FiringAlerts by the rule evaluator."""
+    """Implements the engine's FiringAlerts by what the rule evaluator shows: its alerts, and how its rules do."""
 
-    def __init__(self, alerts: Callable[[], Sequence[AlertRow]]) -> None:
+    def __init__(
+        self,
+        alerts: Callable[[], Sequence[AlertRow]],
+        rules: Callable[[], Sequence[RuleStatus]],
+        *,
+        now: Callable[[], datetime],
+    ) -> None:
         self._alerts = alerts
+        self._rules = rules
+        self._now = now
 
     async def firing(self, labels: Mapping[str, str]) -> Sequence[FiringAlert]:
         return [
@@ -49,6 +60,24 @@ class EngineAlerts:
             for row in self._alerts()
             if row.state == "firing" and all(row.labels.get(name) == value for name, value in labels.items())
         ]
+
+    async def evaluated_at(self, rule: str) -> datetime | None:
+        asked = [one for one in self._rules() if rule in {"", one.rule.name}]
+        if not asked:
+            told = f"There is no alert rule {rule}." if rule else "There is no alert rule."
+            raise PermanentFailure(told, "Add it to a rule file, or correct the gate, and start Pilothouse again.")
+        times = [self._evaluated_at(one) for one in asked]
+        known = [at for at in times if at is not None]
+        return min(known) if len(known) == len(times) else None
+
+    def _evaluated_at(self, status: RuleStatus) -> datetime | None:
+        name, health = status.rule.name, status.health
+        if health.last_error:
+            raise TemporaryFailure(f"Rule {name} could not be evaluated: {health.last_error}")
+        at = health.last_evaluation
+        if at is not None and self._now() - at > LATE * (status.group.interval or RULE_INTERVAL) + QUERY_TIMEOUT:
+            raise TemporaryFailure(f"Rule {name} was last evaluated at {at:%H:%M:%S} UTC, which is too long ago.")
+        return at
 
 
 class DeploymentChanges:

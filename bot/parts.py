@@ -16,7 +16,7 @@ from alerting.oncall.rotation import Rotation
 from alerting.routing.route import Routing
 from alerting.rules.evaluate import Evaluator
 from alerting.rules.rule import RuleGroup
-from bot.bridges import DeploymentChanges, EngineAlerts, EngineMetrics
+from bot.bridges import RULE_INTERVAL, DeploymentChanges, EngineAlerts, EngineMetrics
 from bot.chat.assembly import Speaking
 from bot.chat.tellers import INCIDENTS
 from bot.settings.domain import to_policies, to_rotations, to_routes
@@ -103,7 +103,7 @@ def build_alerting(
     """Rules, incidents and escalation; `deployments` is asked for suspects."""
     file, now = ground.settings.file, ground.now
     source = PrometheusSource(ground.session, ground.settings.prometheus_url)
-    evaluator = Evaluator(groups, source, ground.database.records, now=now)
+    evaluator = Evaluator(groups, source, ground.database.records, now=now, default_interval=RULE_INTERVAL)
     journal, rotations = IncidentJournal(ground.database.log), to_rotations(file)
     *routes, default = to_routes(file)
     desk = IncidentDesk(
@@ -139,7 +139,7 @@ def join(ground: Ground, engine: Engine, alerting: Alerting) -> None:
         engine.shifter,
         engine.components,
         EngineMetrics(alerting.source),
-        EngineAlerts(alerting.watch.rows),
+        EngineAlerts(alerting.watch.rows, alerting.evaluator.snapshot, now=ground.now),
         now=ground.now,
     )
     ground.turns[PREFIX] = drive.turn

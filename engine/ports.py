@@ -139,6 +139,14 @@ class FiringAlerts(Protocol):
 
     async def firing(self, labels: Mapping[str, str]) -> Sequence[FiringAlert]: ...
 
+    async def evaluated_at(self, rule: str) -> datetime | None:
+        """When every alert rule of this name, or every rule for "", was last evaluated; None before the first time.
+
+        Nothing firing means nothing without it. Raises PermanentFailure when there is no such rule, TemporaryFailure
+        when its last evaluation failed or the next one is long overdue.
+        """
+        ...
+
 
 class ComponentBook(Protocol):
     """The lifecycle and health of what runs. Every call is safe to repeat."""

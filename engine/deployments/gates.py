@@ -94,10 +94,16 @@ class Gates:
             for one in await self._alerts.firing(labels)
             if name in {"", one.name} and one.labels.get("version", plan.version) == plan.version
         ]
-        if not firing:
-            return _said(gate, now, Verdict.PASS, query=_asked(gate, deployment, now), value=0.0)
-        note = f"Alert {_names(firing)} is firing."
-        return _said(gate, now, Verdict.FAIL, query=_asked(gate, deployment, now), value=firing[0].value, note=note)
+        query = _asked(gate, deployment, now)
+        if firing:
+            note = f"Alert {_names(firing)} is firing."
+            return _said(gate, now, Verdict.FAIL, query=query, value=firing[0].value, note=note)
+        # Nothing fires under a rule that nobody evaluates either.
+        evaluated = await self._alerts.evaluated_at(name)
+        if evaluated is None or evaluated < (deployment.traffic_at or now):
+            note = "not evaluated since the new version got traffic"
+            return _said(gate, now, Verdict.INCONCLUSIVE, query=query, note=note)
+        return _said(gate, now, Verdict.PASS, query=query, value=0.0)
 
 
 def fill(text: str, deployment: Deployment, *, now: datetime) -> str:

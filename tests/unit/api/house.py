@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from aiohttp import ClientSession, CookieJar, web
@@ -107,6 +107,9 @@ class Metrics:
     async def firing(self, labels: Mapping[str, str]) -> Sequence[FiringAlert]:
         return []
 
+    async def evaluated_at(self, rule: str) -> datetime | None:
+        return None
+
 
 @dataclass
 class House:
@@ -185,6 +188,7 @@ class House:
             self.journal,
             self.components,
             self.incident_desk,
+            self.incidents,
             self.readings,
             self.sessions,
             self.address,

@@ -40,12 +40,18 @@ class Metrics:
 class Alerts:
     alerts: list[FiringAlert] = field(default_factory=list)
     failure: EngineError | None = None
+    evaluated: datetime | EngineError | None = NOW
 
     async def firing(self, labels: Mapping[str, str]) -> Sequence[FiringAlert]:
         assert labels == {"service": "shop", "environment": "production"}
         if self.failure:
             raise self.failure
         return self.alerts
+
+    async def evaluated_at(self, rule: str) -> datetime | None:
+        if isinstance(self.evaluated, EngineError):
+            raise self.evaluated
+        return self.evaluated
 
 
 def deployment_with(*gates: GateSpec, warm_up: float = 0, traffic: float = 60) -> Deployment:
@@ -122,6 +128,30 @@ async def test_any_alert_of_the_service_when_no_rule_is_named() -> None:
     alerts = Alerts([FiringAlert("Any", {}, 1.0, NOW)])
     measured = await verdict_of(replace(RULE, rule=""), Metrics(), alerts)
     assert (measured.verdict, measured.note) == (Verdict.FAIL, "Alert Any is firing.")
+
+
+@pytest.mark.parametrize(
+    ("evaluated", "verdict", "note"),
+    [
+        (NOW, "pass", ""),
+        (NOW - timedelta(seconds=60), "pass", ""),
+        (NOW - timedelta(seconds=61), "inconclusive", "not evaluated since the new version got traffic"),
+        (None, "inconclusive", "not evaluated since the new version got traffic"),
+        (PermanentFailure("There is no alert rule HighErrrors."), "error", "There is no alert rule HighErrrors."),
+        (TemporaryFailure("Rule HighErrors: timeout."), "error", "Rule HighErrors: timeout."),
+    ],
+)
+@pytest.mark.parametrize("rule", [RULE, replace(RULE, rule="")])
+async def test_nothing_fires_where_nobody_looked(
+    rule: GateSpec, evaluated: datetime | EngineError | None, verdict: str, note: str
+) -> None:
+    measured = await verdict_of(rule, Metrics(), Alerts(evaluated=evaluated))
+    assert (measured.verdict, measured.note) == (verdict, note)
+
+
+async def test_an_alert_that_fires_fails_the_gate_although_the_rule_is_away() -> None:
+    alerts = Alerts([FiringAlert("HighErrors", {}, 1.0, NOW)], evaluated=TemporaryFailure("away"))
+    assert (await verdict_of(RULE, Metrics(), alerts)).verdict is Verdict.FAIL
 
 
 async def test_health_of_nothing_is_no_pass() -> None:

@@ -274,6 +274,10 @@ class World:
         self._need("alerts")
         return self.alerts
 
+    async def evaluated_at(self, rule: str) -> datetime | None:
+        self._need("alerts")
+        return self.clock()
+
     def _need(self, part: str) -> None:
         if part in self.away:
             raise TemporaryFailure(f"The {part} does not answer.")
