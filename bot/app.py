@@ -210,6 +210,7 @@ def _orchestrator(
         journal=engine.journal,
         components=engine.components,
         incidents=alerting.desk,
+        incident_journal=alerting.journal,
         readings=readings,
         sessions=ground.sessions,
         board_url=ground.settings.board_url,

@@ -13,6 +13,7 @@ from alerting.incidents.desk import Answer, IncidentDesk
 from alerting.incidents.errors import IncidentEnded, UnknownIncident
 from alerting.incidents.incident import IncidentId
 from alerting.incidents.incident import PersonId as AlertingPersonId
+from alerting.incidents.journal import IncidentJournal
 from bot import commands
 from bot.readings import Readings
 from engine.catalog import Catalog
@@ -41,6 +42,7 @@ class Rooms:
     journal: DeploymentJournal
     components: ComponentManager
     incidents: IncidentDesk
+    incident_journal: IncidentJournal
     readings: Readings
     sessions: Sessions
     board_url: str
@@ -167,7 +169,7 @@ async def _flying(rooms: Rooms, command: commands.AbortByName) -> Summary:
         if one.service == command.service and command.environment in {"", one.environment}
     ]
     if len(flying) != 1:
-        raise _not_one(command.service, [str(one.environment) for one in flying])
+        raise _not_one(command.service, command.environment, [str(one.environment) for one in flying])
     return flying[0]
 
 
@@ -177,9 +179,10 @@ def _check(person: Person, permission: Permission, environment: str) -> None:
         raise denied(person, permission, environment, ())
 
 
-def _not_one(service: str, places: list[str]) -> NotNow:
+def _not_one(service: str, environment: str, places: list[str]) -> NotNow:
     if not places:
-        return NotNow(f"Nothing of {service} is being deployed.", "`/ops status` shows what is.")
+        where = f" to {environment}" if environment else ""
+        return NotNow(f"Nothing of {service} is being deployed{where}.", "The status shows what is.")
     return NotNow(f"{service} is being deployed to {', '.join(places)}.", f"Say which: `/ops abort {service} in …`.")
 
 
@@ -202,7 +205,15 @@ def _incident_routes(rooms: Rooms) -> dict[type, Route]:
         async def handle(request: Request, person: Person) -> Data:
             return await _answered(decide(AlertingPersonId(str(person.id)), request.command))
 
-        return Route(name, Permission.ACKNOWLEDGE, lambda _: None, handle, audited=True)
+        return Route(name, Permission.ACKNOWLEDGE, of_incident, handle, audited=True)
+
+    async def of_incident(command: Any) -> str | None:
+        """Where the incident is; one of no environment is anybody's who may acknowledge somewhere."""
+        try:
+            incident = await rooms.incident_journal.load(await _chosen(rooms, command.incident))
+        except alerting_errors.AlertingError as failure:
+            raise _translated(failure) from failure
+        return incident.environment or None
 
     async def take(person: AlertingPersonId, command: commands.TakeIncident) -> Answer:
         return await desk.acknowledge(await _chosen(rooms, command.incident), person)

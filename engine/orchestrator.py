@@ -228,12 +228,13 @@ class Orchestrator:
 
     def _response(self, request: Request, result: Data | Failure) -> Response:
         if isinstance(result, Failure):
+            secret = mask(_typed(request)).found  # then the answer must not repeat it, here or where it is remembered
             return Response(
                 request.id,
                 self._now(),
                 ok=False,
-                error=result.reason,
-                remedy=result.remedy,
+                error=mask(result.reason).text if secret else result.reason,
+                remedy=mask(result.remedy).text if secret else result.remedy,
                 kind=result.kind,
                 field=result.field,
             )
@@ -264,10 +265,13 @@ def _subject(request: Request) -> str:
     return mask(words).text[:_LONGEST_SUBJECT]
 
 
+def _typed(request: Request) -> str:
+    return " ".join([*(text for _, text in texts(request.command)), request.context.get("text", "")])
+
+
 def _warned(request: Request, response: Response) -> Response:
     """Tell who typed a secret to rotate it: it has been in the chat's history since."""
-    typed = " ".join([*(text for _, text in texts(request.command)), request.context.get("text", "")])
-    found = mask(typed)
+    found = mask(_typed(request))
     if not found.found:
         return response
     kinds = ", ".join(found.kinds)

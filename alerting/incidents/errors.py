@@ -14,7 +14,7 @@ class UnknownIncident(PermanentFailure):
     """No incident has this id."""
 
     def __init__(self, incident: str) -> None:
-        super().__init__(f"There is no incident {incident}", "Look at the list of incidents for the right one")
+        super().__init__(f"There is no incident {incident[:40]}.", "The list of incidents shows which there are.")
 
 
 class IncidentEnded(PermanentFailure):

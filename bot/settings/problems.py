@@ -7,7 +7,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class SettingsProblem:
-    """One fault. `field` is the dotted path, such as services.shop.environments.production.port."""
+    """One fault. `field` is the dotted path, such as services.shop.environments.production.port.
+
+    Without a file the message says where by itself.
+    """
 
     file: str
     line: int
@@ -15,6 +18,8 @@ class SettingsProblem:
     message: str
 
     def __str__(self) -> str:
+        if not self.file:
+            return self.message
         place = f"{self.file}:{self.line}" if self.line else self.file
         return f"{place}: {self.field}: {self.message}" if self.field else f"{place}: {self.message}"
 

@@ -44,7 +44,8 @@ def render_misunderstood(error: Misunderstood, *, warning: str = "") -> Message:
 
 def render_refusal(error: str, remedy: str, *, warning: str = "") -> Message:
     """Why it was not done, and what to do next."""
-    told = [plain(cut(part, LONGEST // 2)) for part in (error, remedy) if part]
+    # A command stands in quotes: marks kept from working would be copied with it.
+    told = [plain(cut(part, LONGEST // 2).replace("`", "'")) for part in (error, remedy) if part]
     spoken = cut_markup(escape(f"{error} {remedy}".strip()), LONGEST)
     return warned(Message(spoken, [section("\n".join(told))]), warning)
 

@@ -141,12 +141,15 @@ def button(text: str, action_id: str, value: str, *, style: str = "", confirm: B
     return {**made, **({"style": style} if style else {}), **({"confirm": confirm} if confirm else {})}
 
 
-def link(text: str, action_id: str, url: str) -> Block:
-    """A button that opens an address of ours."""
+LINKS: Final = "link."
+
+
+def link(text: str, name: str, url: str) -> Block:
+    """A button that opens an address of ours; its action id begins with LINKS, and nothing is done at its click."""
     return {
         "type": "button",
         "text": {"type": "plain_text", "text": cut(text, BUTTON_TEXT)},
-        "action_id": action_id,
+        "action_id": f"{LINKS}{name}",
         "url": url,
     }
 

@@ -38,7 +38,7 @@ def _outcome(command: object, data: Mapping[str, Any], mention: Mention) -> Mess
 
 def _board(url: str) -> Message:
     text = "The board, signed in as you. The link works once, for five minutes."
-    return Message(text, [section(text), actions("board", link("Open the board", "link.board", url))])
+    return Message(text, [section(text), actions("board", link("Open the board", "board", url))])
 
 
 def _deed(command: object, data: Mapping[str, Any]) -> str:  # noqa: PLR0911  # a table

@@ -92,7 +92,8 @@ class DeploymentJournal:
         """The deployment. Raises NotFound."""
         found = await self.find(id)
         if found is None:
-            raise NotFound(f"There is no deployment {id!r}.", "See `status` for the list.", field="deployment")
+            remedy = "The status shows which there are."
+            raise NotFound(f"There is no deployment {id[:40]!r}.", remedy, field="deployment")
         return found
 
     async def begin(

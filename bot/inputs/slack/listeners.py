@@ -15,7 +15,7 @@ from bot.inputs.slack.clicks import command_of, press, request_id
 from bot.inputs.slack.deliveries import Clicked, Delivery, Submitted, Typed
 from bot.views import forms
 from bot.views.answers import RUN_SUGGESTION, render_help, render_misunderstood, render_refusal, warned
-from bot.views.blocks import Message
+from bot.views.blocks import LINKS, Message
 from engine.commands import Actor, Deploy, Request, Response
 from engine.errors import TemporaryFailure
 from engine.security.permissions import Permission
@@ -138,6 +138,9 @@ class SlackListeners:
         command = command_of(delivery)
         if command is not None:
             await self._do(delivery, command, request=request, account=await self._kind(delivery))
+        elif not delivery.action.startswith(LINKS):
+            gone = render_refusal("This button is of another release of Pilothouse.", "Type `/ops help` instead.")
+            await self._reply(delivery, gone)
 
     async def _submitted(self, delivery: Submitted) -> None:
         line = form_line(delivery.values)

@@ -73,6 +73,7 @@ def door(journal: Journal, recorder: Recorder) -> Orchestrator:
         journal=journal,  # type: ignore[arg-type]
         components=recorder,  # type: ignore[arg-type]
         incidents=nothing,
+        incident_journal=nothing,
         readings=nothing,
         sessions=nothing,
         board_url="",

@@ -35,7 +35,7 @@ from tests.fakes.front import (
     signed,
 )
 
-TOKEN = "xoxb-1234567890-abcdefghijkl"
+TOKEN = "xoxb-" + "1234567890-abcdefghijkl"
 
 OTHER_FORM = {"type": "modal", "id": "V1", "callback_id": "other", "state": {"values": {}}}
 

@@ -366,3 +366,12 @@ async def test_the_scheduler_acts_as_the_system(house: House) -> None:
     assert (await house.door.handle(request)).ok
     forged = replace(request, id="r2", source="api")
     assert (await house.door.handle(forged)).kind == "Invalid"
+
+
+async def test_a_typed_secret_is_repeated_nowhere(house: House) -> None:
+    secret = "ghp_" + "a1B2c3D4e5F6g7H8i9J0k1L2m3N4o5P6q7R8"
+    house.answers = [Invalid(f"There is no version {secret}.", f"Not {secret}.", field="version")]
+    response = await house.ask(Deploy("shop", secret, "production"))
+    kept = str(await house.database.records.all("answers"))
+    assert secret not in f"{response.error} {response.remedy} {kept}"
+    assert "Rotate it" in response.data["warning"]
