@@ -12,7 +12,6 @@ from typing import Any, Final
 
 import aiohttp
 
-from alerting.rules.load import load_rule_files
 from alerting.rules.rule import RuleGroup
 from bot.chat.assembly import Listening, Speaking, build_listening, build_speaking
 from bot.chat.operators import Operators
@@ -24,9 +23,9 @@ from bot.meters import Meters
 from bot.parts import Alerting, Engine, Ground, build_alerting, build_engine, join
 from bot.readings import Readings
 from bot.routes import Rooms, build_routes
-from bot.settings import SettingsProblem, SettingsWrong
 from bot.settings.domain import to_catalog, to_people
 from bot.settings.read import Settings
+from bot.settings.rules import load_rules
 from bot.single import only_process
 from bot.tour import Tour
 from engine.catalog import Placement
@@ -84,23 +83,15 @@ class Pilothouse:
 @asynccontextmanager
 async def running(settings: Settings, *, now: Callable[[], datetime] = utc_now) -> AsyncIterator[Pilothouse]:
     """The product from start to stop. Raises SettingsWrong, AlreadyRunning, StorageError before any effect."""
-    groups = load_rules(settings)
+    loaded = load_rules(settings)
+    for warning in loaded.warnings:
+        log.warning("%s", warning)
     async with AsyncExitStack() as stack:
         stack.enter_context(only_process(settings.data))
         ground = await _lay_ground(settings, stack, now)
-        house = build(ground, groups)
+        house = build(ground, loaded.groups)
         await _start(house, stack)
         yield house
-
-
-def load_rules(settings: Settings) -> Sequence[RuleGroup]:
-    """The rule groups of the settings. Raises SettingsWrong with each problem as file:line:col."""
-    loaded = load_rule_files([str(settings.resolve(pattern)) for pattern in settings.file.rules])
-    if loaded.problems:
-        raise SettingsWrong([SettingsProblem("", 0, "", str(problem)) for problem in loaded.problems])
-    for pattern in loaded.unmatched:
-        log.warning("no rule file matches %s", pattern)
-    return loaded.groups
 
 
 async def _lay_ground(settings: Settings, stack: AsyncExitStack, now: Callable[[], datetime]) -> Ground:

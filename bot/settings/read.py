@@ -117,14 +117,14 @@ def load_settings(path: Path) -> Settings:
     file = _validated(path, values, lines)
     faults = find_faults(file)
     if faults:
-        raise SettingsWrong([_problem(path, lines, field, message) for field, message in faults])
+        raise SettingsWrong([problem_at(path, lines, field, message) for field, message in faults])
     return Settings(file, _environment(), path, path.resolve().parent)
 
 
 def _validated(path: Path, values: dict[str, Any], lines: dict[Field, int]) -> File:
     # Only our own names reach the class of pydantic-settings, which takes orders by others (_cli_parse_args).
     strangers = [name for name in values if name not in File.model_fields]
-    problems = [_problem(path, lines, (str(name),), _stranger(str(name), ())) for name in strangers]
+    problems = [problem_at(path, lines, (str(name),), _stranger(str(name), ())) for name in strangers]
     try:
         file = _FileSettings(**{name: value for name, value in values.items() if name in File.model_fields})
     except ValidationError as error:
@@ -137,7 +137,7 @@ def _validated(path: Path, values: dict[str, Any], lines: dict[Field, int]) -> F
 def _fault(path: Path, lines: dict[Field, int], error: dict[str, Any]) -> SettingsProblem:
     field: Field = tuple(part for part in error["loc"] if part != "[key]")
     message = _stranger(str(field[-1]), field[:-1]) if error["type"] == "extra_forbidden" else message_of(error)
-    return _problem(path, lines, field, message)
+    return problem_at(path, lines, field, message)
 
 
 def _stranger(name: str, around: Field) -> str:
@@ -173,7 +173,8 @@ def _follow(schema: dict[str, Any], node: dict[str, Any]) -> dict[str, Any]:
     return node
 
 
-def _problem(path: Path, lines: dict[Field, int], field: Field, message: str) -> SettingsProblem:
+def problem_at(path: Path, lines: dict[Field, int], field: Field, message: str) -> SettingsProblem:
+    """The problem at `field` of the file at `path`."""
     return SettingsProblem(str(path), line_of(field, lines), ".".join(map(str, field)), message)
 
 
