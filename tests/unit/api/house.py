@@ -271,9 +271,9 @@ class House:
         text, _ = await self.sessions.redeem(code, at=self.clock())
         return text
 
-    async def fire(self, name: str = "HighErrors") -> str:
+    async def fire(self, name: str = "HighErrors", **labels: str) -> str:
         """An alert fires and opens an incident; its id."""
-        alert = IncidentAlert(name, name, {"alertname": name, "service": "shop"}, {}, 0.5, self.clock())
+        alert = IncidentAlert(name, name, {"alertname": name, "service": "shop", **labels}, {}, 0.5, self.clock())
         await self.incident_desk.take([AlertChange("firing", alert)])
         return str((await self.incidents.open_incidents())[0].id)
 

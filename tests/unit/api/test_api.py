@@ -7,10 +7,16 @@ from typing import Any
 
 import pytest
 
+from alerting.commands import Acknowledge, ResolveIncident
+from alerting.incidents.incident import IncidentId
+from bot.commands import TakeIncident
 from bot.inputs.api.reads import page_of
 from bot.readings import AlertRow
+from engine.commands import Actor, Request
+from engine.security.identity import Directory
+from engine.security.permissions import Role
 from storage.errors import StorageUnavailable
-from tests.unit.api.house import SECOND, Client, Json
+from tests.unit.api.house import SECOND, Client, Json, person
 
 V1 = {"service": "shop", "version": "v1", "environment": "staging"}
 V2 = {"service": "shop", "version": "v2", "environment": "production"}
@@ -93,6 +99,17 @@ async def test_an_incident_is_taken_escalated_and_resolved(client: Client) -> No
     assert overview["events"][0]["summary"] == "HighErrors: ada resolved it."
     status, answer = await client.post(f"/incidents/{incident}/acknowledge")
     assert (status, answer["error"]["kind"]) == (409, "NotNow")
+
+
+async def test_an_incident_is_taken_by_who_may_where_it_is(client: Client) -> None:
+    house = client.house
+    roles = {"*": Role.VIEWER, "staging": Role.DEPLOYER}
+    house.directory = Directory([*house.directory.people, person("dora", roles)])
+    incident = IncidentId(await house.fire(environment="production"))
+    dora = Actor("slack", "UDORA", "T1")
+    for number, command in enumerate((Acknowledge(incident), ResolveIncident(incident), TakeIncident())):
+        refused = await house.door.handle(Request(f"d{number}", house.clock(), "chat", dora, command))
+        assert (refused.kind, "production" in refused.error) == ("Denied", True)
 
 
 async def test_alerts_and_on_call(client: Client) -> None:
