@@ -12,10 +12,13 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from rapidfuzz import process
 
-from alerting.rules.expression import parse_expression
-from bot.settings.model import File, GatePart, StrategyPart
+from alerting.rules.expression import Kind, parse_expression
+from bot.settings.model import File, GatePart, LocalPart, StrategyPart
+from bot.settings.placeholders import strays_in_artifact, strays_in_command, strays_in_query
 from bot.settings.positions import Field
-from engine.security.identity import SYSTEM
+from engine.deployments.deployment import PersonId
+from engine.security.identity import SYSTEM, Person
+from engine.security.permissions import Permission, Role, allowed
 
 Fault = tuple[Field, str]
 
@@ -32,7 +35,9 @@ SAMPLES: Final = {
 def find_faults(file: File) -> list[Fault]:
     """Every fault as (field, message), in the order of the sections."""
     return [
+        *_pool(file),
         *_people(file),
+        *_environments(file),
         *_strategies(file),
         *_services(file),
         *_routes(file),
@@ -47,6 +52,13 @@ def unknown(what: str, name: str, known: Iterable[str]) -> str:
     near = process.extractOne(name, names, score_cutoff=60)
     hint = f"Did you mean {near[0]!r}?" if near else f"Known: {', '.join(names) or 'none yet'}."
     return f"there is no {what} {name[:60]!r}. {hint}"
+
+
+def _pool(file: File) -> Iterator[Fault]:
+    least, most = file.pool.min_connections, file.pool.max_connections
+    if least > most:
+        field = "min_connections" if "min_connections" in file.pool.model_fields_set else "max_connections"
+        yield ("pool", field), f"min_connections, {least}, can't be more than max_connections, {most}"
 
 
 def _people(file: File) -> Iterator[Fault]:
@@ -72,6 +84,26 @@ def _zone(field: Field, name: str) -> Iterator[Fault]:
         ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):
         yield field, f"there is no time zone {name!r}; write one such as Europe/Paris or UTC"
+
+
+def _environments(file: File) -> Iterator[Fault]:
+    for name, part in file.environments.items():
+        askers, approvers = _holders(file, Permission.DEPLOY, name), _holders(file, Permission.APPROVE, name)
+        # Whoever asks is no approver where four eyes are wanted; the best case is asked for.
+        most = max((len(approvers - {one} if part.four_eyes else approvers) for one in askers), default=None)
+        if most is not None and part.approvals > most:
+            others = "beside the one who asks" if part.four_eyes else "there"
+            told = f"{part.approvals} have to agree, and {most} may approve {others}, so nothing ever could be"
+            yield ("environments", name, "approvals"), f"{told}; ask for fewer, or make more people approvers"
+
+
+def _holders(file: File, permission: Permission, environment: str) -> frozenset[str]:
+    """The ids of those who hold `permission` in `environment`."""
+    people = {
+        name: Person(PersonId(name), part.name, roles={where: Role(role) for where, role in part.roles.items()})
+        for name, part in file.people.items()
+    }
+    return frozenset(name for name, person in people.items() if allowed(person, permission, environment))
 
 
 def _strategies(file: File) -> Iterator[Fault]:
@@ -122,11 +154,14 @@ def _promql(field: Field, query: str) -> Iterator[Fault]:
     text = query
     for name, sample in SAMPLES.items():
         text = text.replace(name, sample)
+    yield from ((field, stray) for stray in strays_in_query(query))
     try:
-        if text:
-            parse_expression(text)
+        kind = parse_expression(text).kind if text else Kind.SCALAR
     except ValueError as error:
         yield field, f"is no PromQL: {' '.join(str(error).split())[:200]}"
+    else:
+        if kind not in {Kind.VECTOR, Kind.SCALAR}:
+            yield field, f"has to give one number, and gives a {kind}"
 
 
 def _services(file: File) -> Iterator[Fault]:
@@ -137,6 +172,7 @@ def _services(file: File) -> Iterator[Fault]:
                 ("services", name, "local", "artifact"),
                 "has to hold {version}, such as releases/{version}/app.py",
             )
+        yield from _strays(("services", name, "local"), service.local)
         for index, figure in enumerate(service.figures):
             yield from _promql(("services", name, "figures", index, "query"), figure.query)
         for environment, place in service.environments.items():
@@ -152,8 +188,19 @@ def _services(file: File) -> Iterator[Fault]:
                 )
 
 
+def _strays(field: Field, local: LocalPart) -> Iterator[Fault]:
+    yield from (((*field, "artifact"), stray) for stray in strays_in_artifact(local.artifact))
+    for index, word in enumerate(local.command):
+        yield from (((*field, "command", index), stray) for stray in strays_in_command(word))
+
+
 def _routes(file: File) -> Iterator[Fault]:
     for index, route in enumerate(file.routes):
+        if not route.match and index < len(file.routes) - 1:
+            yield (
+                ("routes", index),
+                "matches every alert, so no route after it is reached; give it `match` or put it last",
+            )
         if route.policy and route.policy not in file.policies:
             yield ("routes", index, "policy"), unknown("policy", route.policy, file.policies)
 

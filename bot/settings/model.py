@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+import unicodedata
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Final, Literal
 
@@ -16,6 +19,13 @@ ADDRESS: Final = r"^(https?://[^\s/]+(/\S*)?)?$"
 TARGET: Final = r"^(schedule:[a-z0-9-]+(/next)?|person:[a-z0-9-]+)$"
 CLOCK: Final = r"^([01]\d|2[0-3]):[0-5]\d$"
 PATH: Final = r"^/"
+HOST: Final = (
+    r"(?=.{1,253}$)[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?)*"
+)
+# Control and format characters, surrogates, ends of lines and paragraphs: some make a text read other than it is
+# stored (Unicode Standard Annex 9). The joiners write Persian, Hindi and emoji.
+UNSEEN: Final = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
+JOINERS: Final = frozenset("\u200c\u200d")
 LEVEL: Final = r"^(?i:debug|info|warning|error|critical)$"
 
 
@@ -29,8 +39,31 @@ def _local_path(path: Path) -> Path:
     return path
 
 
+def _host(host: str) -> str:
+    """An IP address or a host's name (RFC 1123)."""
+    try:
+        ip_address(host)
+    except ValueError:
+        if not re.fullmatch(HOST, host) or host.replace(".", "").isdigit():
+            raise ValueError("has to be an address to listen on, such as 127.0.0.1, or 0.0.0.0 for all") from None
+    return host
+
+
+def _line(text: str) -> str:
+    bad = next((one for one in text if one not in JOINERS and unicodedata.category(one) in UNSEEN), None)
+    if bad is not None:
+        raise ValueError(f"has to be one line of visible characters; U+{ord(bad):04X} is none, remove it")
+    return text
+
+
 Name = Annotated[str, Field(pattern=NAME)]
-Channel = Annotated[str, Field(pattern=CHANNEL)]
+Host = Annotated[str, AfterValidator(_host)]
+ONE_LINE: Final = AfterValidator(_line)  # of what people are shown; after the lengths, which have words of their own
+Line = Annotated[str, ONE_LINE]
+Title = Annotated[str, Field(min_length=1, max_length=60), ONE_LINE]
+Label = Annotated[str, Field(min_length=1), ONE_LINE]
+Channel = Annotated[str, Field(pattern=CHANNEL), ONE_LINE]
+NamedChannel = Annotated[str, Field(pattern=CHANNEL, min_length=1), ONE_LINE]
 Address = Annotated[str, Field(pattern=ADDRESS)]
 Port = Annotated[int, Field(ge=1, le=65535)]
 LocalPath = Annotated[Path, AfterValidator(_local_path)]
@@ -45,7 +78,7 @@ class Part(BaseModel):
 class Http(Part):
     """Where the board, the API and HTTP events are served."""
 
-    host: str = "127.0.0.1"
+    host: Host = "127.0.0.1"
     port: int = Field(default=8080, ge=0, le=65535)
     public_url: Address = ""
 
@@ -53,16 +86,16 @@ class Http(Part):
 class Channels(Part):
     """Channel names without #: where things are told when nothing more special is set."""
 
-    deploys: Annotated[Channel, Field(min_length=1)] = "deploys"
-    incidents: Annotated[Channel, Field(min_length=1)] = "incidents"
+    deploys: NamedChannel = "deploys"
+    incidents: NamedChannel = "incidents"
     welcome: Channel = ""
 
 
 class Pool(Part):
     """Database connections."""
 
-    min_connections: int = Field(default=1, ge=0)
-    max_connections: int = Field(default=10, ge=1)
+    min_connections: int = Field(default=1, ge=0, le=1000)
+    max_connections: int = Field(default=10, ge=1, le=1000)
     acquire_timeout: PositiveDuration = Field(default="5s", validate_default=True)
     idle_timeout: PositiveDuration = Field(default="5m", validate_default=True)
 
@@ -70,9 +103,9 @@ class Pool(Part):
 class PersonPart(Part):
     """Someone who may use Pilothouse: chat identity `slack` as TEAM/USER, and a role for each environment or *."""
 
-    name: str = Field(min_length=1, max_length=80)
+    name: Annotated[str, Field(min_length=1, max_length=80), ONE_LINE]
     slack: str = Field(pattern=SLACK)
-    email: str = ""
+    email: Line = ""
     timezone: str = "UTC"
     roles: dict[str, Literal["viewer", "deployer", "approver", "admin"]] = Field(default_factory=dict)
 
@@ -96,15 +129,15 @@ class StepPart(Part):
 class GatePart(Part):
     """A condition each step must meet: no firing rule, a query below or above a number, or healthy instances."""
 
-    name: str = Field(min_length=1, max_length=60)
+    name: Title
     kind: Literal["rule", "query", "health"]
     query: str = ""
     below: Number | None = None
     above: Number | None = None
     unit: Literal["", "ratio", "seconds"] = ""
-    rule: str = ""
+    rule: Line = ""
     samples: str = ""
-    at_least: int = Field(default=0, ge=0)
+    at_least: int = Field(default=0, ge=0, le=1_000_000_000)
 
 
 class StrategyPart(Part):
@@ -113,8 +146,8 @@ class StrategyPart(Part):
     kind: Literal["canary", "rolling"]
     steps: list[StepPart] = Field(default_factory=list)
     gates: list[GatePart] = Field(default_factory=list)
-    max_surge: int = Field(default=1, ge=0)
-    max_unavailable: int = Field(default=0, ge=0)
+    max_surge: int = Field(default=1, ge=0, le=100)
+    max_unavailable: int = Field(default=0, ge=0, le=100)
     warm_up: Duration = Field(default="0s", validate_default=True)
     progress_deadline: PositiveDuration = Field(default="10m", validate_default=True)
 
@@ -125,8 +158,8 @@ class HealthPart(Part):
     path: str = Field(default="/healthz", pattern=PATH)
     interval: PositiveDuration = Field(default="2s", validate_default=True)
     timeout: PositiveDuration = Field(default="1s", validate_default=True)
-    healthy_after: int = Field(default=1, ge=1)
-    unhealthy_after: int = Field(default=2, ge=1)
+    healthy_after: int = Field(default=1, ge=1, le=1000)
+    unhealthy_after: int = Field(default=2, ge=1, le=1000)
     grace: PositiveDuration = Field(default="10s", validate_default=True)
 
 
@@ -153,7 +186,7 @@ class PlacementPart(Part):
 class FigurePart(Part):
     """A number to show beside a deployment."""
 
-    name: str = Field(min_length=1, max_length=60)
+    name: Title
     query: str = Field(min_length=1)
     unit: Literal["", "ratio", "seconds"] = ""
 
@@ -161,7 +194,7 @@ class FigurePart(Part):
 class ServicePart(Part):
     """A thing people deploy."""
 
-    description: str = Field(default="", max_length=200)
+    description: Annotated[str, Field(max_length=200), ONE_LINE] = ""
     channel: Channel = ""
     local: LocalPart
     health: HealthPart = Field(default_factory=HealthPart)
@@ -172,10 +205,10 @@ class ServicePart(Part):
 class RoutePart(Part):
     """Which alerts go where: `match` are labels that must be equal; the first route that matches is taken."""
 
-    match: dict[str, str] = Field(default_factory=dict)
+    match: dict[Label, str] = Field(default_factory=dict)
     channel: Channel = ""
     policy: str = ""
-    group_by: list[str] = Field(default_factory=lambda: ["alertname", "service", "environment"])
+    group_by: list[Label] = Field(default_factory=lambda: ["alertname", "service", "environment"])
 
 
 class PageStepPart(Part):

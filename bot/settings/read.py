@@ -14,7 +14,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from bot.settings.checks import find_faults, unknown
 from bot.settings.messages import message_of
-from bot.settings.model import ADDRESS, LEVEL, File
+from bot.settings.model import ADDRESS, LEVEL, File, Host
 from bot.settings.positions import Field, line_of, read_positions
 from bot.settings.problems import SettingsProblem, SettingsWrong
 
@@ -31,7 +31,7 @@ class Environment(BaseSettings):
     database_url: str = Setting(default="", repr=False)
     slack_api_url: str = Setting(default="https://slack.com/api/", pattern=ADDRESS)
     prometheus_url: str = Setting(default="", pattern=ADDRESS)
-    pilothouse_host: str = ""
+    pilothouse_host: Host | None = None
     pilothouse_port: int | None = Setting(default=None, ge=0, le=65535)
     pilothouse_data: str = ""
     pilothouse_log: str = Setting(default="info", pattern=LEVEL)

@@ -15,7 +15,7 @@ DEMO = Path("examples/demo/pilothouse.yaml")
 GOOD = """\
 people:
   ada: {name: Ada, slack: T1/U1, roles: {"*": approver}}
-  ben: {name: Ben, slack: T1/U2}
+  ben: {name: Ben, slack: T1/U2, roles: {"*": deployer}}
 environments:
   production: {approvals: 1}
 strategies:
@@ -156,6 +156,46 @@ def test_the_demo_is_good() -> None:
             "slack_bot_token: xoxb-" + "12345678-abcdefgh\npeople:",
             "as SLACK_BOT_TOKEN",
         ),
+        (
+            "people:",
+            "pool: {min_connections: 9, max_connections: 2}\npeople:",
+            "pool.min_connections: min_connections, 9, can't",
+        ),
+        ("people:", "pool: {max_connections: 0}\npeople:", "pool.max_connections: has to be at least 1"),
+        ("people:", "pool: {max_connections: 1001}\npeople:", "pool.max_connections: has to be at most 1000"),
+        ("people:", "http: {host: ''}\npeople:", "http.host: has to be an address to listen on"),
+        ("people:", "http: {host: not a host}\npeople:", "http.host: has to be an address to listen on"),
+        ("people:", "http: {host: 127.0.0.256}\npeople:", "http.host: has to be an address to listen on"),
+        ("people:", "http: {host: 'http://x'}\npeople:", "http.host: has to be an address to listen on"),
+        (
+            "approvals: 1",
+            "approvals: 2",
+            "pilothouse.yaml:5: environments.production.approvals: 2 have to agree, and 1 may",
+        ),
+        (
+            'ben: {name: Ben, slack: T1/U2, roles: {"*": deployer}}',
+            "ben: {name: Ben, slack: T1/U2}",
+            "and 0 may approve beside",
+        ),
+        ("kind: canary", f"kind: canary\n    max_surge: 1{'0' * 30}", "careful.max_surge: has to be at most 100"),
+        ("name: Ada", 'name: "A\\nB"', "people.ada.name: has to be one line of visible characters; U+000A is none"),
+        ("name: errors", 'name: "e\\u2028f"', "gates.0.name: has to be one line of visible characters; U+2028"),
+        ("local:", 'description: "\\u202eabc"\n    local:', "services.shop.description: has to be one line"),
+        ("local:", 'channel: "a\\u200bb"\n    local:', "services.shop.channel: has to be one line"),
+        ("{version}.json", "{version}/{nope}", "local.artifact: {nope} stands for nothing here. Known: {version}."),
+        ("shop.py]", '"--port={prot}"]', "local.command.1: {prot} stands for nothing here. Did you mean {port}?"),
+        ("shop.py]", '"{nope}"]', "local.command.1: {nope} stands for nothing here. Known: {artifact}, {here}"),
+        ("shop.py]", '-c, "exec x {prot}"]', "local.command.2: {prot} stands for nothing here"),
+        ("{service}", "{servce}", "gates.0.query: {servce} stands for nothing here. Did you mean {service}?"),
+        ('sum(errors{service="{service}"})', '"text"', "gates.0.query: has to give one number, and gives a string"),
+        ('sum(errors{service="{service}"})', "errors[5m]", "gates.0.query: has to give one number, and gives a matrix"),
+        ("routes:\n", "routes:\n  - {channel: incidents}\n", "routes.0: matches every alert, so no route after it"),
+        (
+            "policy: primary}",
+            "policy: primary, group_by: ['']}",
+            "routes.0.group_by.0: has to be at least 1 characters",
+        ),
+        ("match: {severity", "match: {'': x, severity", "routes.0.match.: has to be at least 1 characters"),
         ("people:", f"http: {{port: {'9' * 5000}}}\npeople:", "can't be read as int"),
     ],
 )
@@ -164,6 +204,31 @@ def test_a_fault_is_told_with_its_place(tmp_path: Path, old: str, new: str, told
     found = problems(tmp_path, GOOD.replace(old, new, 1))
     assert any(told in line for line in found), found
     assert all(line.startswith("pilothouse.yaml:") for line in found), found
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("shop.py]", 'sh, -c, "echo ${HOME} | awk \'{print}\'; exec {python}", "${PORT}", "{}", "{1}"]'),
+        ('{service="{service}"}', '{service="{service}",path=~"/users/{id}/[a-z]{2,3}"}'),
+        ("people:", "http: {host: '::1'}\npeople:"),
+        ("people:", "http: {host: ops-1.example.com}\npeople:"),
+        ("people:", "pool: {min_connections: 2, max_connections: 2}\npeople:"),
+        ("name: Ada", "name: 'علی\u200cرضا 👩\u200d🚀'"),
+        ("approvals: 1", "approvals: 1, four_eyes: false"),
+        ("match: {severity: critical}, policy", "policy"),
+        ("local:", "description: >-\n      Two lines\n      folded to one.\n    local:"),
+        (
+            '[{after: 0s, page: ["schedule:primary", "person:ada"]}]',
+            "[{after: 5m, page: [person:ada]}, {after: 0s, page: [person:ben]}]",
+        ),
+    ],
+)
+def test_what_only_looks_like_a_fault(tmp_path: Path, old: str, new: str) -> None:
+    assert old in GOOD
+    file = tmp_path / "pilothouse.yaml"
+    file.write_text(GOOD.replace(old, new, 1))
+    assert load_settings(file)
 
 
 def test_every_fault_is_told_at_once_in_the_order_of_the_file(tmp_path: Path) -> None:
@@ -246,9 +311,11 @@ def test_a_wrong_variable_is_named_and_not_shown(tmp_path: Path, monkeypatch: py
     monkeypatch.setenv("PILOTHOUSE_PORT", "hidden-http")
     monkeypatch.setenv("SLACK_API_URL", "hidden-slack")
     monkeypatch.setenv("PILOTHOUSE_LOG", "hidden-loud")
+    monkeypatch.setenv("PILOTHOUSE_HOST", "hidden host")
     with pytest.raises(SettingsWrong) as wrong:
         load_settings(file)
     assert "environment: PILOTHOUSE_PORT: has to be a whole number" in str(wrong.value)
+    assert "environment: PILOTHOUSE_HOST: has to be an address to listen on" in str(wrong.value)
     assert "environment: SLACK_API_URL: has to be an address" in str(wrong.value)
     assert "environment: PILOTHOUSE_LOG: has to be debug, info, warning, error or critical" in str(wrong.value)
     assert "hidden" not in str(wrong.value)
