@@ -2,16 +2,21 @@
 
 import asyncio
 import os
+import re
 import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy import Engine, event
+from sqlalchemy.exc import OperationalError
 
 import engine.durable_dbos
+from engine.durable_dbos import DbosDurable
 from tests.contracts.durable.conftest import Turns, eventually, make_dbos
 
 LONG = timedelta(hours=1)
@@ -101,6 +106,79 @@ async def test_a_workflow_that_was_closed_can_be_started_anew(url: str) -> None:
         await asyncio.sleep(0.02)
     assert turns.taken == ["a", "a"]
     await durable.close()
+
+
+UNRECORDED = pytest.mark.parametrize(
+    "full",
+    [
+        ("operation_outputs",),  # the loop's row says ERROR then
+        ("operation_outputs", "workflow_status"),  # its row stays PENDING
+    ],
+)
+
+
+@contextmanager
+def full_disk(tables: tuple[str, ...]) -> Iterator[None]:
+    """Nothing can be written to these tables of DBOS."""
+
+    def refuse(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+        if any(re.search(rf"(INSERT INTO|UPDATE) \S*{table}", statement) for table in tables):
+            raise OperationalError(statement, {}, Exception("database or disk is full"))
+
+    event.listen(Engine, "before_cursor_execute", refuse)
+    try:
+        yield
+    finally:
+        event.remove(Engine, "before_cursor_execute", refuse)
+
+
+async def fall(durable: DbosDurable, turns: Turns, full: tuple[str, ...]) -> None:
+    """Run the loop of "a" into a full disk; answers when its task has ended and there is room again."""
+    turns.answers["a"] = [LONG]
+    await durable.start("a")
+    await eventually(lambda: turns.taken == ["a"])
+    with full_disk(full):
+        await durable.wake("a")
+        await eventually(lambda: "a" in durable._fallen)
+
+
+@UNRECORDED
+async def test_a_loop_that_could_not_be_recorded_is_begun_anew_by_start(
+    url: str, full: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine.durable_dbos, "AGAIN", LONG)
+    turns = Turns()
+    durable = make_dbos(url, turns, "one")
+    await durable.launch()
+    await fall(durable, turns, full)
+    before = len(turns.taken)
+    await durable.start("a")  # the task that fell may still be writing down that it did
+    for _ in range(500):
+        if "a" not in durable._fallen:
+            break
+        await asyncio.sleep(0.02)
+        await durable.start("a")
+    await durable.wake("a")
+    await eventually(lambda: len(turns.taken) > before)
+    await durable.close()
+    assert turns.most_at_once == 1
+
+
+@UNRECORDED
+async def test_a_loop_that_could_not_be_recorded_comes_back_by_itself(
+    url: str, full: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine.durable_dbos, "AGAIN", timedelta(milliseconds=50))
+    turns = Turns()
+    durable = make_dbos(url, turns, "one")
+    await durable.launch()
+    await fall(durable, turns, full)
+    await eventually(lambda: "a" not in durable._fallen)
+    before = len(turns.taken)
+    await durable.wake("a")
+    await eventually(lambda: len(turns.taken) > before)
+    await durable.close()
+    assert turns.most_at_once == 1
 
 
 async def test_what_ended_is_forgotten_and_what_runs_is_kept(url: str) -> None:
