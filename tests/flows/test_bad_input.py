@@ -104,6 +104,22 @@ async def test_a_full_disk_is_told_and_all_is_well_when_there_is_room(houses: Ho
         assert load.lost == 0, load.told()
 
 
+async def test_a_canary_in_flight_goes_on_after_a_full_disk(houses: Houses) -> None:
+    house = await houses(Scene(steps=((50, "2s"), (100, "100ms"))))
+    await house.start()
+    await house.bring_out("v1")
+    async with house.load() as load:
+        id = await house.deploy("ada", "v2")  # noqa: A001
+        await house.approve("ben", id)
+        await house.chronicle.wait_type("WeightShifted", f"{PREFIX}{id}")
+        with full_disk(house.pid):
+            served = load.ok
+            await load.wait(lambda one: one.ok > served + 150)  # so long that the step's time is over as well
+        await house.end_of(id, "DeploymentSucceeded", within=12)
+        await told_once(house, id, "Succeeded")
+        assert load.lost == 0, load.told()
+
+
 # Names
 
 EVIL: Final = "<!channel> *evil* <img src=x onerror=alert(1)> & <@U0EVIL>"
