@@ -2,10 +2,9 @@
 
 import asyncio
 import json
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlencode
 
@@ -33,6 +32,8 @@ from engine.security.permissions import Permission, Role, allowed
 from tests.fakes.memory_storage import MemoryDatabase
 
 SECRET = "shhh-sign-it"
+# Deliveries are signed when tests are collected, which may be long before they run: time stands still for both.
+NOW = datetime.now(UTC)
 WORDS = Vocabulary({"shop": ["staging", "production"]}, ["staging", "production"])
 
 
@@ -136,7 +137,7 @@ class Delivery:
 
 
 def signed(body: bytes, kind: str, *, at: int | None = None, secret: str = SECRET) -> Delivery:
-    at = int(time.time()) if at is None else at
+    at = int(NOW.timestamp()) if at is None else at
     mark = signature(secret, at, body)
     return Delivery(body, {"Content-Type": kind, "X-Slack-Request-Timestamp": str(at), "X-Slack-Signature": mark})
 

@@ -6,7 +6,7 @@ import logging
 import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
 import aiohttp
 import pytest
@@ -21,6 +21,7 @@ from bot.views.deployment import APPROVE
 from engine.commands import Approve, Deploy
 from tests.fakes.chat import FakePlatform
 from tests.fakes.front import (
+    NOW,
     SECRET,
     Delivery,
     Front,
@@ -41,7 +42,7 @@ OTHER_FORM = {"type": "modal", "id": "V1", "callback_id": "other", "state": {"va
 
 
 def now() -> datetime:
-    return datetime.now(UTC)
+    return NOW
 
 
 @dataclass(slots=True)
@@ -174,8 +175,8 @@ GOOD = command("deploy shop v2 to staging")
         GOOD.with_headers(X_Slack_Request_Timestamp="1e9"),
         GOOD.with_headers(X_Slack_Request_Timestamp="-1"),
         GOOD.with_headers(X_Slack_Request_Timestamp="9" * 400),
-        command("deploy shop v2 to staging", at=int(time.time()) - 3600),
-        command("deploy shop v2 to staging", at=int(time.time()) + 3600),
+        command("deploy shop v2 to staging", at=int(NOW.timestamp()) - 3600),
+        command("deploy shop v2 to staging", at=int(NOW.timestamp()) + 3600),
         command("deploy shop v2 to staging", secret="another"),
         Delivery(GOOD.body + b"&x=1", GOOD.headers),
     ],
