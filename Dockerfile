@@ -1,7 +1,7 @@
 # Pilothouse as an image: docs/operations.md says how to run it.
 #   docker build --tag pilothouse .
 # Both stages stand on the same Python, the one the lock files were resolved for.
-ARG PYTHON_IMAGE=docker.io/library/python:3.11-slim-bookworm
+ARG PYTHON_IMAGE=python:3.11-slim-bookworm
 
 FROM ${PYTHON_IMAGE} AS build
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
