@@ -105,13 +105,10 @@ class IncidentJournal:
         cards = await self._log.cards(KIND, limit=limit)
         return tuple([await self.load(incident_of(card.stream)) for card in cards])
 
-    async def open_for(self, key: str) -> Incident | None:
-        """Return the open incident of a group."""
-        return await self._first(key, only_open=True)
-
     async def latest_for(self, key: str) -> Incident | None:
         """Return the newest incident of a group, open or ended."""
-        return await self._first(key, only_open=None)
+        cards = await self._log.cards(KIND, key=key, limit=1)
+        return await self.load(incident_of(cards[0].stream)) if cards else None
 
     async def index(self) -> OpenIndex:
         """Return which incidents are open, by group and by firing alert, without reading them."""
@@ -122,10 +119,6 @@ class IncidentJournal:
             keys={card.key: ids[card.stream] for card in cards},
             firing={alert: ids[card.stream] for card in cards for alert in card.data["firing"]},
         )
-
-    async def _first(self, key: str, *, only_open: bool | None) -> Incident | None:
-        cards = await self._log.cards(KIND, key=key, open=only_open, limit=1)
-        return await self.load(incident_of(cards[0].stream)) if cards else None
 
     async def _append(
         self, after: Incident, events: Sequence[IncidentEvent], *, expected: int, at: datetime, actor: str

@@ -26,7 +26,6 @@ from bot.views.status import flight_line, incident_line, on_call_line, service_l
 from engine.deployments.deployment import Deployment, PersonId
 
 OPEN_BOARD: Final = "home.board"
-SHOW_STATUS: Final = "home.status"
 MOST: Final = 10
 DRAWN: Final = "home.drawn"  # the block that says when it was drawn, the only one that differs each time
 

@@ -6,7 +6,7 @@ The state says where it is, the outcome how it ended. An illegal move is an erro
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final, NewType
@@ -186,7 +186,6 @@ class Deployment:
     updated_at: datetime | None = None
     history: tuple[Step, ...] = ()
     stream_version: int = 0
-    details: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def ended(self) -> bool:

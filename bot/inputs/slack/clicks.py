@@ -8,10 +8,10 @@ from typing import Final
 
 from alerting.commands import Acknowledge, Escalate, ResolveIncident
 from alerting.incidents.incident import IncidentId
-from bot.commands import KillInstance, KillPilothouse, OpenBoard, ShowStatus
+from bot.commands import KillInstance, KillPilothouse, OpenBoard
 from bot.inputs.slack.deliveries import Clicked
 from bot.views import deployment, incident
-from bot.views.home import OPEN_BOARD, SHOW_STATUS
+from bot.views.home import OPEN_BOARD
 from bot.views.tour import KILL_INSTANCE, KILL_PILOTHOUSE
 from engine.commands import Abort, Approve, Reject, Resume, RollBack
 from engine.deployments.deployment import DeploymentId
@@ -51,7 +51,6 @@ COMMANDS: Final[Mapping[str, Callable[[str], object]]] = {
     incident.ESCALATE: _escalate,
     incident.ROLL_BACK: lambda value: RollBack("", "", DeploymentId(value.partition("|")[2])),
     OPEN_BOARD: lambda _: OpenBoard(),
-    SHOW_STATUS: lambda _: ShowStatus(),
     KILL_INSTANCE: lambda _: KillInstance(),
     KILL_PILOTHOUSE: lambda _: KillPilothouse(),
 }

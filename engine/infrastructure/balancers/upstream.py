@@ -40,7 +40,6 @@ class Upstream(asyncio.Protocol):
         "_parser",
         "exchange",
         "idle_since",
-        "reused",
         "transport",
         "tunnel",
     )
@@ -51,7 +50,6 @@ class Upstream(asyncio.Protocol):
         self.exchange: Exchange | None = None
         self.tunnel: asyncio.Transport | None = None
         self.idle_since = 0.0
-        self.reused = False
         self.transport: asyncio.Transport
         self._out: list[bytes] = []
         self._fault: BadMessage | None = None
@@ -187,7 +185,6 @@ class Upstream(asyncio.Protocol):
         if exchange.client.choked:  # it was told to pause, perhaps by this last piece
             self.transport.resume_reading()
         if self._keep and self._clean and self._fault is None and exchange.received:
-            self.reused = True
             self._backend.release(self)
         else:
             self.transport.close()
