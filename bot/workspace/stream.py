@@ -24,9 +24,9 @@ class Stream:
             return web.json_response({"ok": False, "error": "user_not_found"}, status=404)
         since = request.headers.get("Last-Event-ID") or request.query.get("since", "")
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store"})
-        await response.prepare(request)
         subscription = self._desk.hub.subscribe(user, since)
         try:
+            await response.prepare(request)
             await _pump(response, subscription)
         except ConnectionError:
             pass  # The page has gone; it comes back with the last id that it saw.
