@@ -1,0 +1,1 @@
+"""Silences: for a while, alerts with certain labels are nobody's business."""
