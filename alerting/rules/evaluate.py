@@ -104,7 +104,7 @@ class Evaluator:
         """
         async with self._changing:
             at, before = self._now(), {rule.id: rule for rule in self._rules()}
-            after = {rule.id: rule for group in groups for rule in group.rules}
+            after = {rule.id: rule for group in groups for rule in group.alert_rules}
             gone = [rule for rule in before.values() if rule.id not in after]
             states = {rule.id: self._states[rule.id] for rule in gone if rule.id in self._states}
             await self._journal.save(states, {}, at=at)
@@ -117,7 +117,7 @@ class Evaluator:
         return [
             RuleStatus(group, rule, self._health_of(rule), tuple(self._state_of(rule).alerts.values()))
             for group in self._groups.values()
-            for rule in group.rules
+            for rule in group.alert_rules
         ]
 
     def _forget(self, gone: Iterable[AlertRule], changed: Iterable[AlertRule]) -> None:
@@ -144,7 +144,7 @@ class Evaluator:
         return due
 
     def _count_missed(self, group: RuleGroup, missed: int) -> None:
-        for rule in group.rules if missed > 0 else ():
+        for rule in group.alert_rules if missed > 0 else ():
             health = self._health_of(rule)
             self._health[rule.id] = replace(health, missed=health.missed + missed)
 
@@ -152,7 +152,7 @@ class Evaluator:
         started = self._now()
         answers: dict[str, Answer] = {}
         # Each step of every group together, so that groups share queries.
-        for step in zip_longest(*(stages(group.rules) for group in groups), fillvalue=()):
+        for step in zip_longest(*(stages(group.alert_rules) for group in groups), fillvalue=()):
             expressions = [rule.expression for rules in step for rule in rules if _can_be_asked(rule)]
             answers |= await self._asker.ask(expressions, asked)
         told: list[Transition] = []
@@ -167,7 +167,7 @@ class Evaluator:
         async with self._changing:
             if self._groups.get(group.key) != group:
                 return []
-            outcomes = {rule.id: self._outcome(group, rule, answers, at) for rule in group.rules}
+            outcomes = {rule.id: self._outcome(group, rule, answers, at) for rule in group.alert_rules}
             after = {rule: outcome.state for rule, outcome in outcomes.items()}
             before = {rule: self._states[rule] for rule in after if rule in self._states}
             took = self._now() - started
@@ -190,7 +190,7 @@ class Evaluator:
         return evaluate(rule, state, answer, at=at, limit=group.limit, installation=self._installation)
 
     def _rules(self) -> list[AlertRule]:
-        return [rule for group in self._groups.values() for rule in group.rules]
+        return [rule for group in self._groups.values() for rule in group.alert_rules]
 
     def _state_of(self, rule: AlertRule) -> RuleState:
         return self._states.get(rule.id, RuleState())

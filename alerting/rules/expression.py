@@ -1,7 +1,7 @@
 """What a PromQL expression is and reads, as far as scheduling and batching rules need to know."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
@@ -23,22 +23,25 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Expression:
-    """A parsed expression: its text as it was written, the kind of its result, and what it reads of alerts.
+    """A parsed expression: its text as it was written, the kind of its result, and what it reads.
 
+    `reads` holds the names of the metrics it selects, None when a selector does not say which metric it means.
     `reads_alerts` holds the names of the alerts whose ALERTS series it selects; None stands for any alert,
-    also when a selector does not say which metric it means.
+    also when a selector names no metric.
     """
 
     text: str
     kind: Kind
     reads_alerts: frozenset[str] | None = frozenset()
+    reads: frozenset[str] | None = frozenset()
 
 
 def parse_expression(text: str) -> Expression:
     """Read PromQL; raises ValueError with what is wrong, also when it is nested or chained too deep for us."""
     _check_depth(text)
     tree = promql.parse(text)
-    return Expression(text, _kind(tree), _alerts_read(tree))
+    selectors = _selectors(tree)
+    return Expression(text, _kind(tree), _alerts_read(selectors), _metrics_read(selectors))
 
 
 # promql-parser descends on the machine's stack: a deep expression would end the process, not raise.
@@ -84,10 +87,16 @@ def _kind(tree: promql.Expr) -> Kind:
             return _KINDS.get(type(tree), Kind.VECTOR)
 
 
-def _alerts_read(tree: promql.Expr) -> frozenset[str] | None:
+def _metrics_read(selectors: Sequence[promql.VectorSelector]) -> frozenset[str] | None:
+    names = [_metric(selector) for selector in selectors]
+    known = frozenset(name for name in names if name is not None)
+    return None if None in names else known
+
+
+def _alerts_read(selectors: Sequence[promql.VectorSelector]) -> frozenset[str] | None:
     names: set[str] = set()
-    for selector in _selectors(tree):
-        metric = selector.name or _equal(selector, "__name__")
+    for selector in selectors:
+        metric = _metric(selector)
         if metric is not None and metric not in _OF_ALERTS:
             continue
         alert = _equal(selector, "alertname")
@@ -97,7 +106,7 @@ def _alerts_read(tree: promql.Expr) -> frozenset[str] | None:
     return frozenset(names)
 
 
-def _selectors(tree: promql.Expr) -> Iterator[promql.VectorSelector]:
+def _selectors(tree: promql.Expr) -> Sequence[promql.VectorSelector]:
     found: list[promql.VectorSelector] = []
 
     def visit(node: Any) -> None:
@@ -107,7 +116,12 @@ def _selectors(tree: promql.Expr) -> Iterator[promql.VectorSelector]:
             found.append(node.vector_selector)
 
     promql.walk(tree, visit)
-    return iter(found)
+    return found
+
+
+def _metric(selector: promql.VectorSelector) -> str | None:
+    name: str | None = selector.name
+    return name or _equal(selector, "__name__")
 
 
 def _equal(selector: promql.VectorSelector, label: str) -> str | None:

@@ -17,7 +17,7 @@ from alerting.errors import Place, RuleProblem, TemplateError
 from alerting.rules import document
 from alerting.rules.document import Node, Page
 from alerting.rules.expression import Expression, parse_expression
-from alerting.rules.rule import AlertRule, RuleGroup, RuleId, rule_id
+from alerting.rules.rule import AlertRule, RecordingRule, Rule, RuleGroup, RuleId, rule_id
 from alerting.rules.template import Template, compile_template
 
 _FILE_FIELDS: Final = frozenset({"groups"})
@@ -30,17 +30,19 @@ _ALERT_ONLY: Final = ("annotations", "for", "keep_firing_for")
 class LoadedRules:
     """What was read. With problems the groups are incomplete and must not replace a running set.
 
-    `unmatched` are globs that matched no file, which Prometheus allows.
+    `unmatched` are globs that matched no file, which Prometheus allows. `recording` says that results are written
+    back, so that recording rules are among the groups and alerts have series of their own.
     """
 
     groups: tuple[RuleGroup, ...]
     problems: tuple[RuleProblem, ...]
     unmatched: tuple[str, ...] = ()
+    recording: bool = False
 
     @property
     def warnings(self) -> tuple[str, ...]:
         """What is allowed but most likely not meant, each a sentence to show."""
-        rules = [rule for group in self.groups for rule in group.rules]
+        rules = [rule for group in self.groups for rule in group.alert_rules if not self.recording]
         ours = {rule.name for rule in rules}
         return (
             *(f"no file matches {pattern}" for pattern in self.unmatched),
@@ -53,24 +55,27 @@ class LoadedRules:
         )
 
 
-def load_rule_files(globs: Sequence[str]) -> LoadedRules:
-    """Read every file the globs name, each once, in order of their names. Never raises for a bad file."""
+def load_rule_files(globs: Sequence[str], *, recording: bool = False) -> LoadedRules:
+    """Read every file the globs name, each once, in order of their names. Never raises for a bad file.
+
+    `recording` says that there is an address to write results back to; without it recording rules are problems.
+    """
     groups: list[RuleGroup] = []
     problems: list[RuleProblem] = []
     # Path.glob reads no absolute pattern.
     matches = {pattern: sorted(glob.glob(pattern, recursive=True)) for pattern in globs}  # noqa: PTH207
     named = {pattern for pattern in globs if not glob.has_magic(pattern)}
     for file in dict.fromkeys(file for pattern in globs for file in matches[pattern] or {pattern} & named):
-        loaded = _load_file(file)
+        loaded = _load_file(file, recording=recording)
         groups += loaded.groups
         problems += loaded.problems
     unmatched = tuple(pattern for pattern in globs if not matches[pattern] and pattern not in named)
-    return LoadedRules(tuple(groups), tuple(problems), unmatched)
+    return LoadedRules(tuple(groups), tuple(problems), unmatched, recording)
 
 
-def _load_file(file: str) -> LoadedRules:
+def _load_file(file: str, *, recording: bool) -> LoadedRules:
     try:
-        return parse_rules(file, Path(file).read_text(encoding="utf-8"))
+        return parse_rules(file, Path(file).read_text(encoding="utf-8"), recording=recording)
     except OSError as wrong:
         problem = RuleProblem(Place(file, 1, 1), f"cannot be read: {wrong.strerror or wrong}")
     except UnicodeDecodeError as wrong:
@@ -78,27 +83,27 @@ def _load_file(file: str) -> LoadedRules:
     return LoadedRules((), (problem,))
 
 
-def parse_rules(file: str, text: str) -> LoadedRules:
+def parse_rules(file: str, text: str, *, recording: bool = False) -> LoadedRules:
     """Read the text of one rule file; `file` is the name its problems are told under."""
     page, root = document.compose(file, text)
     if root is None:
         return LoadedRules((), tuple(page.problems))
     given = document.fields(page, root, _FILE_FIELDS, "rulefmt.RuleGroups")
     nodes = document.items(page, given.get("groups"), "rulefmt.RuleGroup")
-    groups = [_parse_group(page, node) for node in nodes]
+    groups = [_parse_group(page, node, recording=recording) for node in nodes]
     names: set[str] = set()
     for node, group in zip(nodes, groups, strict=True):
         if group.name in names:
             page.complain(node, f'groupname: "{group.name}" is repeated in the same file')
         names.add(group.name)
-    return LoadedRules(tuple(groups), tuple(sorted(page.problems, key=_position)))
+    return LoadedRules(tuple(groups), tuple(sorted(page.problems, key=_position)), recording=recording)
 
 
 def _position(problem: RuleProblem) -> tuple[int, int]:
     return problem.line, problem.column
 
 
-def _parse_group(page: Page, node: Node) -> RuleGroup:
+def _parse_group(page: Page, node: Node, *, recording: bool) -> RuleGroup:
     given = document.fields(page, node, _GROUP_FIELDS, "rulefmt.RuleGroup")
     name = document.text(page, given.get("name"))
     inside = page.within(group=name)
@@ -106,10 +111,10 @@ def _parse_group(page: Page, node: Node) -> RuleGroup:
         page.complain(node, "Groupname must not be empty")
     labels = document.texts(inside, given.get("labels"))
     _check_labels(inside, labels)
-    rules: list[AlertRule] = []
+    rules: list[Rule] = []
     ordinals: Counter[object] = Counter()
     for index, rule_node in enumerate(document.items(inside, given.get("rules"), "rulefmt.Rule"), start=1):
-        rule = _parse_rule(inside, rule_node, index, labels, ordinals)
+        rule = _parse_rule(inside, rule_node, index, labels, ordinals, recording=recording)
         rules += [rule] if rule else []
     return RuleGroup(
         name=name,
@@ -126,9 +131,9 @@ Texts = Mapping[str, tuple[str, Node]]
 
 
 def _parse_rule(
-    group: Page, node: Node, index: int, group_labels: Texts, ordinals: "Counter[object]"
-) -> AlertRule | None:
-    """One alert rule; None when it has faults, which the page then tells, or is a recording rule."""
+    group: Page, node: Node, index: int, group_labels: Texts, ordinals: "Counter[object]", *, recording: bool
+) -> Rule | None:
+    """One rule; None when it has faults, which the page then tells."""
     before = len(group.problems)
     name = _name(node)
     page = group.within(group=group.place.group or "", rule=index, name=name)
@@ -139,16 +144,18 @@ def _parse_rule(
     labels, annotations = (document.texts(page, given.get(key)) for key in ("labels", "annotations"))
     _check_labels(page, labels)
     _check_annotations(page, annotations)
-    if "record" in given:
-        _check_recording(page, given)
-        return None
     labels = {**group_labels, **labels}
+    if "record" in given:
+        _check_recording(page, given, recording=recording)
     templates = _compile(page, "label", name, labels), _compile(page, "annotation", name, annotations)
     if expression is None or len(group.problems) > before:
         return None
+    group_name, rule_id_ = page.place.group or "", _next_id(page, name, _plain(labels), ordinals)
+    if "record" in given:
+        return RecordingRule(page.file, group_name, index, name, expression, _plain(labels), rule_id_)
     return AlertRule(
         file=page.file,
-        group=page.place.group or "",
+        group=group_name,
         index=index,
         name=name,
         expression=expression,
@@ -156,7 +163,7 @@ def _parse_rule(
         keep_firing_for=keep or timedelta(0),
         labels=_plain(labels),
         annotations=_plain(annotations),
-        id=_next_id(page, name, _plain(labels), ordinals),
+        id=rule_id_,
         label_templates=templates[0],
         annotation_templates=templates[1],
     )
@@ -212,7 +219,7 @@ def _check_annotations(page: Page, annotations: Texts) -> None:
             page.complain(node, "invalid annotation name: ")
 
 
-def _check_recording(page: Page, given: Mapping[str, Node]) -> None:
+def _check_recording(page: Page, given: Mapping[str, Node], *, recording: bool) -> None:
     node = given["record"]
     for alert_only in _ALERT_ONLY:
         value = given.get(alert_only)
@@ -221,11 +228,11 @@ def _check_recording(page: Page, given: Mapping[str, Node]) -> None:
     record = document.text(page, node)
     if "{" in record or "}" in record:
         page.complain(node, f"braces present in the recording rule name; should it be in expr?: {record}")
-    if "alert" not in given:
+    if not recording:
         page.complain(
             node,
-            f'recording rule "{record}" cannot be evaluated here, since results are not written back yet; '
-            "leave recording rules to Prometheus and keep only alert rules in this file",
+            f'recording rule "{record}" has nowhere to write its results; set the address of a remote-write receiver '
+            "or leave the rule to Prometheus",
         )
 
 

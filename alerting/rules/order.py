@@ -1,21 +1,52 @@
-"""Which rules must wait for which: a rule that reads the alerts of an earlier one in its group comes after it."""
+"""Which rules of a group must wait for which, so that each sees what it would see one after the other.
+
+A rule comes after the earlier ones whose results it reads: recorded metrics by their name, and the ALERTS series
+of alert rules. One whose result an earlier rule reads is never before that rule, which is to see the last value.
+Results are to be written once everything of a step was asked.
+"""
 
 from collections.abc import Sequence
+from typing import Final, TypeVar
 
-from alerting.rules.rule import AlertRule
+from alerting.rules.expression import Expression
+from alerting.rules.rule import AlertRule, RecordingRule
+
+R = TypeVar("R", bound=AlertRule | RecordingRule)
+
+# What is read and written goes by keys; no metric and no alert has one of these.
+_ANYTHING: Final = "*"
+_ANY_ALERT: Final = "ALERTS *"
 
 
-def stages(rules: Sequence[AlertRule]) -> list[list[AlertRule]]:
+def stages(rules: Sequence[R]) -> list[list[R]]:
     """The rules of one group in steps; those of one step do not depend on each other."""
-    steps: list[list[AlertRule]] = []
-    # The first step after the rules of a name; rules that read no alerts, nearly all, cost one look-up.
-    free: dict[str, int] = {}
+    steps: list[list[R]] = []
+    # By key: the first step after all who write it, and the last step of those who read it.
+    written: dict[str, int] = {}
+    read: dict[str, int] = {}
     for rule in rules:
-        reads = rule.expression.reads_alerts
-        names = free.keys() if reads is None else reads
-        step = max((free.get(name, 0) for name in names), default=0)
+        reads, writes = _reads(rule.expression), _writes(rule)
+        step = max([*(written.get(key, 0) for key in reads), *(read.get(key, 0) for key in writes)])
         if step == len(steps):
             steps.append([])
         steps[step].append(rule)
-        free[rule.name] = max(step + 1, free.get(rule.name, 0))
+        written |= {key: max(step + 1, written.get(key, 0)) for key in writes}
+        read |= {key: max(step, read.get(key, 0)) for key in reads}
     return steps
+
+
+def _reads(expression: Expression) -> tuple[str, ...]:
+    if expression.reads is None:
+        return (_ANYTHING,)
+    alerts = expression.reads_alerts
+    return (*expression.reads, *([_ANY_ALERT] if alerts is None else map(_alert, alerts)))
+
+
+def _writes(rule: AlertRule | RecordingRule) -> tuple[str, ...]:
+    if isinstance(rule, RecordingRule):
+        return rule.name, _ANYTHING
+    return _alert(rule.name), _ANY_ALERT, _ANYTHING
+
+
+def _alert(name: str) -> str:
+    return f"ALERTS {name!r}"

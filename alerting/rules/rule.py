@@ -1,4 +1,4 @@
-"""Rule groups and alert rules as they were read: values that never change."""
+"""Rule groups, alert rules and recording rules as they were read: values that never change."""
 
 import hashlib
 from collections.abc import Mapping
@@ -39,6 +39,31 @@ class AlertRule:
 
 
 @dataclass(frozen=True, slots=True)
+class RecordingRule:
+    """One recording rule: what `expression` gives is written back as the metric `name`.
+
+    `labels` are those of the group and the rule together and are set on every sample, as they are written: they are
+    no templates, and an empty value takes the label away. `index` and `id` are as those of an alert rule.
+    """
+
+    file: str
+    group: str
+    index: int
+    name: str
+    expression: Expression
+    labels: Mapping[str, str]
+    id: RuleId
+
+    @property
+    def expr(self) -> str:
+        """The expression as it was written."""
+        return self.expression.text
+
+
+Rule = AlertRule | RecordingRule
+
+
+@dataclass(frozen=True, slots=True)
 class RuleGroup:
     """Rules evaluated together; `interval` and `query_offset` None mean the installation's own."""
 
@@ -48,7 +73,12 @@ class RuleGroup:
     query_offset: timedelta | None
     limit: int
     labels: Mapping[str, str]
-    rules: tuple[AlertRule, ...]
+    rules: tuple[Rule, ...]
+
+    @property
+    def alert_rules(self) -> tuple[AlertRule, ...]:
+        """Those of its rules that make alerts, in their order."""
+        return tuple(rule for rule in self.rules if isinstance(rule, AlertRule))
 
     @property
     def key(self) -> tuple[str, str]:

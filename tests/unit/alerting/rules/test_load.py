@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 
 from alerting.rules.load import load_rule_files, parse_rules
+from alerting.rules.rule import RecordingRule
 
 GOOD = """
 groups:
@@ -144,7 +145,26 @@ def test_names_the_line_inside_a_literal_block() -> None:
 
 def test_a_recording_rule_is_refused_by_name() -> None:
     told = only("{record: 'job:up:sum', expr: sum(up)}")
-    assert told.startswith('r.yml:4:14: group "g", rule 1, "job:up:sum": recording rule "job:up:sum" cannot be')
+    assert told.startswith('r.yml:4:14: group "g", rule 1, "job:up:sum": recording rule "job:up:sum" has nowhere')
+
+
+def test_a_recording_rule_is_a_value_where_its_results_can_be_written() -> None:
+    text = """groups:
+- name: g
+  labels: {team: web, tier: "1"}
+  rules:
+  - {record: 'job:up:sum', expr: sum(up), labels: {tier: '{{ $value }}'}}
+  - {alert: A, expr: 'job:up:sum < 1'}
+"""
+    loaded = parse_rules("r.yml", text, recording=True)
+    assert loaded.problems == ()
+    (group,) = loaded.groups
+    recorded, alert = group.rules
+    assert isinstance(recorded, RecordingRule)
+    assert (recorded.name, recorded.expr, recorded.index) == ("job:up:sum", "sum(up)", 1)
+    assert recorded.labels == {"team": "web", "tier": "{{ $value }}"}
+    assert group.alert_rules == (alert,)
+    assert recorded.id != alert.id
 
 
 @pytest.mark.parametrize("deep", ["(" * 5000 + "a" + ")" * 5000, "a" + " + a" * 5000, "-" * 5000 + "a"])
