@@ -28,6 +28,13 @@ class Records(Protocol):
         """Remove the value if it is there."""
         ...
 
+    async def changes(self, collection: str, *, after: int) -> tuple[int, dict[str, JSON]]:
+        """Return the collection's revision, and every value that a write with a revision above `after` left there.
+
+        Each write of a collection has the next revision, from 1; a deletion has one too but shows no value.
+        """
+        ...
+
     async def all(self, collection: str) -> dict[str, JSON]:
         """Return every value of the collection by key, in key order."""
         ...

@@ -114,14 +114,25 @@ class SnapshotRow(Stored, table=True):
 
 
 class RecordRow(Stored, table=True):
-    """A value under a key of a collection, replaced as a whole; `at` is when."""
+    """A value under a key of a collection, replaced as a whole; `at` is when, `revision` the write's number."""
 
     __tablename__ = "records"
+    __table_args__ = (sa.Index("records_by_revision", "collection", "revision"),)
 
     collection: str = Field(primary_key=True, sa_type=sa.Text)
     key: str = Field(primary_key=True, sa_type=sa.Text)
     value: dict[str, Any] = Field(sa_type=JsonText)
     at: datetime = Field(sa_type=Moment)
+    revision: int = Field(sa_type=BIG)
+
+
+class CollectionRow(Stored, table=True):
+    """How often a collection of records was written: only ever more, also when its records are deleted."""
+
+    __tablename__ = "collections"
+
+    collection: str = Field(primary_key=True, sa_type=sa.Text)
+    revision: int = Field(sa_type=BIG)
 
 
 class ClaimRow(Stored, table=True):
@@ -147,5 +158,6 @@ events: Final = Stored.metadata.tables["events"]
 cards: Final = Stored.metadata.tables["cards"]
 snapshots: Final = Stored.metadata.tables["snapshots"]
 records: Final = Stored.metadata.tables["records"]
+collections: Final = Stored.metadata.tables["collections"]
 claims: Final = Stored.metadata.tables["claims"]
 leases: Final = Stored.metadata.tables["leases"]

@@ -2,6 +2,6 @@
 
 from typing import Final
 
-REVISIONS: Final = ("0001",)
+REVISIONS: Final = ("0001", "0002")
 HEAD: Final = REVISIONS[-1]
 VERSION_TABLE: Final = "storage_version"

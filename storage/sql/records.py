@@ -5,15 +5,29 @@ from datetime import datetime
 from typing import Final
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
 
 from storage import tables
 from storage.codec import JSON
+from storage.database import Kind
 from storage.sql.backend import Backend, upsert
 
 RECORDS: Final = tables.records.c
 DELETE: Final = sa.delete(tables.records).where(
     RECORDS.collection == sa.bindparam("of"), RECORDS.key == sa.bindparam("gone")
 )
+
+REVISION: Final = sa.select(tables.collections.c.revision).where(tables.collections.c.collection == sa.bindparam("of"))
+
+
+def count_write(kind: Kind) -> sa.Executable:
+    """Give a collection its next revision; whoever writes it next waits until this transaction has ended."""
+    insert = (sqlite if kind == "sqlite" else postgresql).insert(tables.collections).values(revision=1)
+    counted = insert.on_conflict_do_update(
+        index_elements=["collection"], set_={"revision": tables.collections.c.revision + 1}
+    )
+    returned: sa.Executable = counted.returning(tables.collections.c.revision)
+    return returned
 
 
 class SqlRecords:
@@ -42,12 +56,26 @@ class SqlRecords:
 
     async def _write(self, collection: str, gone: Collection[str], rows: Sequence[Mapping[str, object]]) -> None:
         async with self._backend.writing() as connection:
-            # Two writers of the same keys in another order would wait for one another for ever.
-            await self._backend.serialise(connection, f"records {collection}")
+            # Counting first also lets no two writers of the same keys in another order wait for one another for ever.
+            revision = await connection.scalar(count_write(self._backend.kind), {"collection": collection})
             if gone:
                 await connection.execute(DELETE, [{"of": collection, "gone": key} for key in gone])
             if rows:
-                await connection.execute(upsert(self._backend.kind, tables.records), rows)
+                numbered = [{**row, "revision": revision} for row in rows]
+                await connection.execute(upsert(self._backend.kind, tables.records), numbered)
+
+    async def changes(self, collection: str, *, after: int) -> tuple[int, dict[str, JSON]]:
+        changed = sa.select(RECORDS.key, RECORDS.value).where(
+            RECORDS.collection == collection, RECORDS.revision > after
+        )
+        async with self._backend.reading() as connection:
+            # The number is read before the values, so that a write in between is seen again rather than missed.
+            revision = await connection.scalar(REVISION, {"of": collection})
+            if revision is None or revision <= after:
+                return after if revision is None else int(revision), {}
+            return int(revision), {
+                row.key: row.value for row in await connection.execute(changed.order_by(RECORDS.key))
+            }
 
     async def all(self, collection: str) -> dict[str, JSON]:
         statement = sa.select(RECORDS.key, RECORDS.value).where(RECORDS.collection == collection).order_by(RECORDS.key)

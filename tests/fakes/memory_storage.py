@@ -131,6 +131,8 @@ class MemoryRecords:
     def __init__(self, bell: Bell) -> None:
         self._bell = bell
         self._values: dict[str, dict[str, str]] = {}
+        self._written: dict[str, dict[str, int]] = {}
+        self._revisions: dict[str, int] = {}
 
     async def get(self, collection: str, key: str) -> JSON | None:
         _open(self._bell)
@@ -147,10 +149,16 @@ class MemoryRecords:
         texts = {key: encode(value) for key, value in values.items()}
         kept = {key: text for key, text in self._values.get(collection, {}).items() if key not in delete}
         self._values[collection] = kept | texts
+        revision = self._revisions[collection] = self._revisions.get(collection, 0) + 1
+        self._written.setdefault(collection, {}).update(dict.fromkeys(texts, revision))
 
     async def delete(self, collection: str, key: str) -> None:
-        _open(self._bell)
-        self._values.get(collection, {}).pop(key, None)
+        await self.put_many(collection, {}, at=datetime.now(UTC), delete=[key])
+
+    async def changes(self, collection: str, *, after: int) -> tuple[int, dict[str, JSON]]:
+        written = self._written.get(collection, {})
+        changed = {key: value for key, value in (await self.all(collection)).items() if written[key] > after}
+        return self._revisions.get(collection, 0), changed
 
     async def all(self, collection: str) -> dict[str, JSON]:
         _open(self._bell)

@@ -51,3 +51,37 @@ async def test_writers_of_the_same_keys_do_not_block_one_another(database: Datab
     async with asyncio.timeout(20):
         await asyncio.gather(*(write(nth) for nth in range(8)))
     assert len({value["by"] for value in (await database.records.all("alerts")).values()}) == 1
+
+
+async def test_readers_see_what_was_written_since(database: Database, now: datetime) -> None:
+    records = database.records
+    assert await records.changes("alerts", after=0) == (0, {})
+    await records.put_many("alerts", {"a": {"n": 1}, "b": {"n": 1}}, at=now)
+    await records.put("people", "a", {}, at=now)
+    first, values = await records.changes("alerts", after=0)
+    assert values == {"a": {"n": 1}, "b": {"n": 1}}
+    await records.put("alerts", "b", {"n": 2}, at=now)
+    second, values = await records.changes("alerts", after=first)
+    assert values == {"b": {"n": 2}}
+    await records.delete("alerts", "b")
+    third, values = await records.changes("alerts", after=second)
+    assert (values, third > second) == ({}, True)
+    await records.put("alerts", "b", {"n": 3}, at=now)
+    assert await records.changes("alerts", after=third) == (third + 1, {"b": {"n": 3}})
+    assert await records.changes("alerts", after=third + 1) == (third + 1, {})
+
+
+async def test_no_write_is_missed_however_many_write(database: Database, now: datetime) -> None:
+    seen: set[str] = set()
+
+    async def read() -> None:
+        after = 0
+        while len(seen) < 40:
+            after, values = await database.records.changes("alerts", after=after)
+            seen.update(values)
+            await asyncio.sleep(0)  # memory answers without ever waiting
+
+    async with asyncio.timeout(20), asyncio.TaskGroup() as group:
+        group.create_task(read())
+        for n in range(40):
+            group.create_task(database.records.put("alerts", str(n), {}, at=now))
