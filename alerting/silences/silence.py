@@ -7,11 +7,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import NewType
+from typing import Final, NewType
 
 from alerting.routing.matcher import Matcher, all_match
 
 SilenceId = NewType("SilenceId", str)
+
+SYSTEM: Final = "system"
+"""Who ends a silence when no person does."""
 
 
 class State(StrEnum):
@@ -27,7 +30,8 @@ class Silence:
     """Alerts that match all of `matchers` are muted in [starts_at, ends_at); times are aware.
 
     `until_resolved` ends it as soon as no alert that fires matches it any more. `channel` is where its start and end
-    are told ("" for nowhere special), `incident` the incident it was made for.
+    are told ("" for nowhere special), `incident` the incident it was made for. `ended_by` is who ended it before its
+    time: a person, SYSTEM when nothing that it mutes fired any more, "" while nobody did.
     """
 
     id: SilenceId
@@ -40,6 +44,7 @@ class Silence:
     until_resolved: bool = False
     channel: str = ""
     incident: str = ""
+    ended_by: str = ""
 
     def state(self, now: datetime) -> State:
         """What it is at this moment."""
