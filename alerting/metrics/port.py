@@ -5,19 +5,23 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
+import msgspec
+
 Labels = Mapping[str, str]
 
 
-@dataclass(frozen=True, slots=True)
-class Sample:
+# Thousands come with every evaluation; a Struct is made in a fifth of a dataclass' time.
+class Sample(msgspec.Struct, frozen=True):
     """One series at one time: `value` may be NaN or infinite, `timestamp` is Unix seconds.
 
-    A native histogram has value 0, as it has for Prometheus' own alert rules.
+    A native histogram has value 0, as it has for Prometheus' own alert rules, and says that it is one. A source may
+    give the same `labels` object for the same series again and again; nobody may change it.
     """
 
     labels: Labels
     value: float
     timestamp: float = 0.0
+    histogram: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,25 +4,35 @@ No compression is asked for: packing an answer costs Prometheus more than evalua
 """
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from functools import lru_cache
 from typing import Final, NoReturn
+from urllib.parse import quote_plus
 
 import aiohttp
 import msgspec
 
 from alerting.errors import BadQuery, PermanentFailure, QueryTimeout, TemporaryFailure
 from alerting.metrics.duration import format_duration
+from alerting.metrics.interned import InternedLabels
 from alerting.metrics.port import Sample, Scalar, Vector
 
-_HEADERS: Final = {"Accept-Encoding": "identity", "Accept": "application/json"}
+_HEADERS: Final = {
+    "Accept-Encoding": "identity",
+    "Accept": "application/json",
+    "Content-Type": "application/x-www-form-urlencoded",
+}
 _QUERY_ERRORS: Final = frozenset({400, 413, 422})
 _REFUSED: Final = frozenset({401, 403})
+_AHEAD: Final = timedelta(minutes=1)
+_OF_PROMQL: Final = ("PromQL warning:", "PromQL info:")
 
 Point = tuple[float, str]
 
 
 class _Series(msgspec.Struct):
-    metric: dict[str, str]
+    metric: msgspec.Raw
     value: Point | None = None
 
 
@@ -36,11 +46,15 @@ class _Answer(msgspec.Struct, rename="camel"):
     data: _Data | None = None
     error: str = ""
     error_type: str = ""
+    warnings: list[str] | None = None
+    is_partial: bool = False
 
 
 _decode_answer = msgspec.json.Decoder(_Answer).decode
 _decode_vector = msgspec.json.Decoder(list[_Series]).decode
 _decode_point = msgspec.json.Decoder(Point).decode
+# The same batches are asked at every evaluation, and are long.
+_form_value = lru_cache(maxsize=4096)(quote_plus)
 
 
 class PrometheusSource:
@@ -58,18 +72,22 @@ class PrometheusSource:
         self._url = url.rstrip("/")
         self._headers = {**(headers or {}), **_HEADERS}
         self._max_bytes = max_bytes
+        self._interned = InternedLabels()
 
     async def instant(
         self, expr: str, at: datetime | None = None, timeout: timedelta = timedelta(seconds=30)
     ) -> Vector | Scalar:
-        """See `Metrics.instant`; `timeout` is told to the server and kept by us."""
-        form = {"query": expr, "timeout": format_duration(max(timeout, timedelta(milliseconds=1)))}
+        """See `Metrics.instant`; `timeout` is told to the server and kept by us.
+
+        An answer that its sender calls partial is a TemporaryFailure, and so is one to a question about the future.
+        """
+        form = f"query={_form_value(expr)}&timeout={format_duration(max(timeout, timedelta(milliseconds=1)))}"
         if at is not None:
-            form["time"] = f"{at.timestamp():.3f}"
+            form += f"&time={at.timestamp():.3f}"
         limit = aiohttp.ClientTimeout(total=timeout.total_seconds())
         try:
             async with self._session.post(
-                f"{self._url}/api/v1/query", data=form, headers=self._headers, timeout=limit
+                f"{self._url}/api/v1/query", data=form.encode(), headers=self._headers, timeout=limit
             ) as response:
                 body = await self._read(response)
         except TimeoutError as gone:
@@ -78,6 +96,8 @@ class PrometheusSource:
             raise TemporaryFailure(f"{self._url} cannot be reached: {broken}") from broken
         if response.status != 200:
             self._refuse(response.status, response.headers, body)
+        if at is not None:
+            self._check_clock(at, response.headers.get("Date", ""))
         return self._answer(body)
 
     async def ready(self) -> bool:
@@ -90,15 +110,31 @@ class PrometheusSource:
             return False
 
     async def _read(self, response: aiohttp.ClientResponse) -> bytes:
+        length = response.content_length
+        if length is not None and length <= self._max_bytes:
+            return await response.read()
         body = bytearray()
         async for chunk in response.content.iter_any():
             body += chunk
-            if len(body) > self._max_bytes:
+            if len(body) > self._max_bytes or (length or 0) > self._max_bytes:
+                response.close()
                 raise BadQuery(
                     f"the answer is larger than {self._max_bytes} bytes",
                     "aggregate or narrow the query",
                 )
         return bytes(body)
+
+    def _check_clock(self, at: datetime, date: str) -> None:
+        """In the future nothing is there yet: an empty answer would look like the end of every alert."""
+        try:
+            theirs = parsedate_to_datetime(date).astimezone(UTC)
+        except ValueError:
+            return
+        if at - theirs > _AHEAD:
+            raise TemporaryFailure(
+                f"asked about {at:%Y-%m-%d %H:%M:%S} UTC, when the clock of {self._url} said {theirs:%H:%M:%S}",
+                remedy="set the clocks of both machines",
+            )
 
     def _refuse(self, status: int, headers: Mapping[str, str], body: bytes) -> NoReturn:
         said, kind = self._message(status, body)
@@ -122,18 +158,25 @@ class PrometheusSource:
 
     def _answer(self, body: bytes) -> Vector | Scalar:
         try:
-            return _read_answer(body)
+            answer = _decode_answer(body)
+            self._check_whole(answer)
+            return _result(answer, self._interned)
         except (msgspec.DecodeError, UnicodeDecodeError, ValueError) as wrong:
             raise TemporaryFailure(f"{self._url} sent an answer that is not Prometheus' format: {wrong}") from wrong
 
+    def _check_whole(self, answer: _Answer) -> None:
+        """What could not be read somewhere must not look as if it were not there."""
+        lacks = [one for one in answer.warnings or () if not one.startswith(_OF_PROMQL)]
+        if answer.is_partial or lacks:
+            raise TemporaryFailure(f"{self._url} sent a part of the answer: {'; '.join(lacks) or 'isPartial'}")
 
-def _read_answer(body: bytes) -> Vector | Scalar:
-    answer = _decode_answer(body)
+
+def _result(answer: _Answer, interned: InternedLabels) -> Vector | Scalar:
     if answer.status != "success" or answer.data is None:
         raise ValueError(f'status is "{answer.status}", data is {"there" if answer.data else "missing"}')
     match answer.data.result_type:
         case "vector":
-            return Vector(tuple(_sample(series) for series in _decode_vector(answer.data.result)))
+            return Vector(tuple(_sample(series, interned) for series in _decode_vector(answer.data.result)))
         case "scalar":
             timestamp, value = _decode_point(answer.data.result)
             return Scalar(float(value), timestamp)
@@ -143,8 +186,9 @@ def _read_answer(body: bytes) -> Vector | Scalar:
             raise ValueError(f'resultType is "{other}"')
 
 
-def _sample(series: _Series) -> Sample:
+def _sample(series: _Series, interned: InternedLabels) -> Sample:
+    labels = interned.labels(bytes(series.metric))
     if series.value is None:
-        return Sample(series.metric, 0.0)
+        return Sample(labels, 0.0, histogram=True)
     timestamp, value = series.value
-    return Sample(series.metric, float(value), timestamp)
+    return Sample(labels, float(value), timestamp)

@@ -1,7 +1,8 @@
 """Asks a metrics source for many expressions at one time, in batches that learn from failures.
 
 A query that the source refuses is halved at once until the offender is found; the offender is asked alone from
-then on. A batch that is too slow is halved for the next time, and grows again when it answers.
+then on. A batch that is too slow is halved for the next time, and grows again when it answers. How many share a
+query where all is well is learned too (`Width`).
 """
 
 import asyncio
@@ -12,13 +13,16 @@ from typing import Final
 
 from alerting.errors import AlertingError, BadQuery, QueryTimeout, TemporaryFailure
 from alerting.metrics.port import Metrics, Sample
-from alerting.rules.batch import LARGEST, Batch, batches
+from alerting.rules.batch import Batch, batches
 from alerting.rules.expression import Expression
+from alerting.rules.width import Width
 
 Answer = tuple[Sample, ...] | AlertingError
 
 _AT_ONCE: Final = 4
 _GIVE_UP_AFTER: Final = 3  # failed queries, after which the rest of a round is not asked
+_PLANS: Final = 1000
+_MANY: Final = 1 << 30
 
 
 class Asker:
@@ -27,17 +31,22 @@ class Asker:
     def __init__(self, metrics: Metrics, *, timeout: timedelta) -> None:
         self._metrics = metrics
         self._timeout = timeout
+        self._width = Width()
         self._widths: dict[str, int] = {}
         self._alone: set[str] = set()
+        # The same expressions come together at every turn of their groups.
+        self._plans: dict[tuple[str, ...], list[Batch]] = {}
 
     async def ask(self, expressions: Sequence[Expression], at: datetime) -> Mapping[str, Answer]:
         """The samples or the failure of each expression, by its text."""
-        round_ = _Round(at)
-        waiting = list(batches(expressions, {**self._widths, **dict.fromkeys(self._alone, 1)}))
+        round_, waiting = _Round(at), self._plan(expressions)
         queue = iter(waiting)
-        async with asyncio.TaskGroup() as group:
-            for n in range(min(_AT_ONCE, len(waiting))):
-                group.create_task(self._work(queue, round_), name=f"rule queries {n}")
+        if len(waiting) == 1:
+            await self._work(queue, round_)
+        else:
+            async with asyncio.TaskGroup() as group:
+                for n in range(min(_AT_ONCE, len(waiting))):
+                    group.create_task(self._work(queue, round_), name=f"rule queries {n}")
         self._learn(round_)
         return round_.answers
 
@@ -46,6 +55,16 @@ class Asker:
         for text in texts:
             self._alone.discard(text)
             self._widths.pop(text, None)
+        self._plans.clear()
+
+    def _plan(self, expressions: Sequence[Expression]) -> list[Batch]:
+        key = tuple([expression.text for expression in expressions])
+        if key not in self._plans:
+            if len(self._plans) >= _PLANS:
+                self._plans.clear()
+            widths = {**self._widths, **dict.fromkeys(self._alone, 1)}
+            self._plans[key] = list(batches(expressions, widths, self._width.size))
+        return self._plans[key]
 
     async def _work(self, queue: Iterable[Batch], round_: "_Round") -> None:
         for batch in queue:
@@ -54,39 +73,60 @@ class Asker:
             else:
                 await self._ask(batch, round_)
 
-    async def _ask(self, batch: Batch, round_: "_Round") -> None:
+    async def _ask(self, batch: Batch, round_: "_Round") -> bool:
+        """Whether the source refused one of the batch's expressions for itself."""
+        begin = asyncio.get_running_loop().time()
         try:
-            answer = await self._metrics.instant(batch.query, round_.at, self._timeout)
+            answer = batch.split(await self._metrics.instant(batch.query, round_.at, self._timeout))
         except BadQuery as refused:
-            await self._isolate(batch, refused, round_)
+            return await self._isolate(batch, refused, round_)
         except AlertingError as failed:
             round_.fail(batch, failed)
         else:
-            round_.succeed(batch)
-            round_.answers.update(batch.split(answer))
+            round_.succeed(batch, asyncio.get_running_loop().time() - begin)
+            round_.answers.update(answer)
+        return False
 
-    async def _isolate(self, batch: Batch, refused: BadQuery, round_: "_Round") -> None:
+    async def _isolate(self, batch: Batch, refused: BadQuery, round_: "_Round") -> bool:
         halves = batch.halves()
         if not halves:
             self._alone.update(expression.text for expression in batch.expressions)
+            round_.offenders = True
             round_.refuse(batch, refused)
-        for half in halves:
-            await self._ask(half, round_)
+            return True
+        found = [await self._ask(half, round_) for half in halves]
+        if not any(found) and round_.failed == 0:
+            round_.too_much.append(batch)
+        return any(found)
 
     def _learn(self, round_: "_Round") -> None:
-        for batch in round_.succeeded:
-            self._set_widths(batch, max(self._narrowest(batch), len(batch.expressions)) * 2)
+        before = self._width.size, len(self._widths)
+        self._learn_width(round_)
+        self._learn_widths(round_)
+        if round_.offenders or round_.slow or before != (self._width.size, len(self._widths)) or self._widths:
+            self._plans.clear()
+
+    def _learn_width(self, round_: "_Round") -> None:
+        for batch, seconds in round_.succeeded:
+            self._width.answered(len(batch.expressions), seconds)
+        for batch in round_.too_much:
+            self._width.refused(len(batch.expressions))
+
+    def _learn_widths(self, round_: "_Round") -> None:
+        if self._widths:
+            for batch, _ in round_.succeeded:
+                self._set_widths(batch, max(self._narrowest(batch), len(batch.expressions)) * 2)
         # When nothing else answered either, it is the source that is slow, not the batch.
         if round_.succeeded or len(round_.slow) == 1:
             for batch in round_.slow:
                 self._set_widths(batch, max(len(batch.expressions) // 2, 1))
 
     def _narrowest(self, batch: Batch) -> int:
-        return min(self._widths.get(expression.text, LARGEST) for expression in batch.expressions)
+        return min(self._widths.get(expression.text, _MANY) for expression in batch.expressions)
 
     def _set_widths(self, batch: Batch, width: int) -> None:
         for expression in batch.expressions:
-            if width >= LARGEST:
+            if width >= self._width.size:
                 self._widths.pop(expression.text, None)
             else:
                 self._widths[expression.text] = width
@@ -98,14 +138,16 @@ class _Round:
 
     at: datetime
     answers: dict[str, Answer] = field(default_factory=dict)
-    succeeded: list[Batch] = field(default_factory=list)
+    succeeded: list[tuple[Batch, float]] = field(default_factory=list)
     slow: list[Batch] = field(default_factory=list)
+    too_much: list[Batch] = field(default_factory=list)
+    offenders: bool = False
     failed: int = 0
     last: AlertingError | None = None
 
-    def succeed(self, batch: Batch) -> None:
+    def succeed(self, batch: Batch, seconds: float) -> None:
         self.failed = 0
-        self.succeeded.append(batch)
+        self.succeeded.append((batch, seconds))
 
     def fail(self, batch: Batch, why: AlertingError) -> None:
         self.failed += 1

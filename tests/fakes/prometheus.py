@@ -61,13 +61,14 @@ class FakeMetrics:
 
     def _value(self, tree: promql.Expr, at: datetime | None) -> Vector | Scalar:
         match tree:
-            case promql.BinaryExpr() if "__rule__" in tree.prettify() and _is_marked(tree.rhs):
+            case promql.ParenExpr() if _is_batch(tree.expr):
+                return self._value(tree.expr, at)
+            case promql.BinaryExpr() if _is_batch(tree):
                 left, right = self._value(tree.lhs, at), self._value(tree.rhs, at)
                 return Vector((*_series(left), *_series(right)))
             case promql.Call() if _is_marked(tree):
-                number = tree.args[2].val
-                inner = _series(self._value(tree.args[0], at))
-                return Vector(tuple(Sample({**s.labels, "__rule__": number}, s.value, s.timestamp) for s in inner))
+                mark, inner = tree.args[2].val, _series(self._value(tree.args[0], at))
+                return Vector(tuple(_with_mark(sample, mark) for sample in inner))
             case promql.Call() if tree.func.name == "vector":
                 return Vector(_series(self._value(tree.args[0], at)))
             case promql.NumberLiteral():
@@ -85,6 +86,21 @@ class FakeMetrics:
         if isinstance(answer, AlertingError):
             raise answer
         return answer
+
+
+def _is_batch(tree: promql.Expr) -> bool:
+    match tree:
+        case promql.BinaryExpr():
+            return _is_batch(tree.lhs) and _is_batch(tree.rhs)
+        case promql.ParenExpr():
+            return _is_batch(tree.expr)
+        case _:
+            return _is_marked(tree)
+
+
+def _with_mark(sample: Sample, mark: str) -> Sample:
+    labels = {**sample.labels, "__rule__": mark.replace("$1", sample.labels.get("__rule__", ""))}
+    return Sample(labels, sample.value, sample.timestamp)
 
 
 def _is_marked(tree: promql.Expr) -> bool:

@@ -73,3 +73,36 @@ async def test_stops_asking_a_source_that_fails(failure: AlertingError) -> None:
     assert len(answers) == 1000
     assert all(isinstance(answer, AlertingError) for answer in answers.values())
     assert len(metrics.queries) <= 6
+
+
+class Narrow(FakeMetrics):
+    """Refuses queries with more than 20 expressions, whatever they are."""
+
+    async def instant(
+        self, expr: str, at: datetime | None = None, timeout: timedelta = timedelta(seconds=30)
+    ) -> Vector:
+        self.queries.append(expr)
+        if expr.count("label_replace") > 20:
+            raise BadQuery("the query is too long", "make it shorter")
+        return Vector(())
+
+
+async def test_learns_how_much_a_source_stands_at_once() -> None:
+    metrics = Narrow({})
+    one = asker(metrics)
+    for _ in range(3):
+        metrics.queries.clear()
+        answers = await ask(one, MANY)
+        assert not any(isinstance(answer, AlertingError) for answer in answers.values())
+    assert [query.count("label_replace") for query in metrics.queries] == [10] * 12
+
+
+async def test_an_answer_that_cannot_be_taken_apart_resolves_nothing() -> None:
+    class Mixed(FakeMetrics):
+        async def instant(
+            self, expr: str, at: datetime | None = None, timeout: timedelta = timedelta(seconds=30)
+        ) -> Vector:
+            return ONE
+
+    answers = await ask(asker(Mixed({})), MANY[:3])
+    assert all(isinstance(answer, TemporaryFailure) for answer in answers.values())

@@ -92,7 +92,7 @@ async def test_a_native_histogram_counts_as_zero(serve: Serve) -> None:
     series = {"metric": {"a": "b"}, "histogram": [1.0, {"count": "3", "sum": "4"}]}
     body = {"status": "success", "data": {"resultType": "vector", "result": [series]}}
     source = await serve(web.json_response(body))
-    assert await source.instant("up") == Vector((Sample({"a": "b"}, 0.0),))
+    assert await source.instant("up") == Vector((Sample({"a": "b"}, 0.0, histogram=True),))
 
 
 async def test_a_server_that_never_answers_is_a_query_timeout() -> None:
