@@ -111,11 +111,12 @@ def _alerts(data: JSON) -> Iterator[dict[str, Any]]:
     yield from data.get("alerts", ())
 
 
-def _number_to_json(value: float) -> float | str:
-    if math.isfinite(value):
+def _number_to_json(value: float | None) -> float | str | None:
+    if value is None or math.isfinite(value):
         return value
     return "NaN" if math.isnan(value) else "Inf" if value > 0 else "-Inf"
 
 
 def _alert_from_json(alert: dict[str, Any]) -> dict[str, Any]:
-    return {**alert, "value": float(alert["value"])}
+    value = alert["value"]
+    return {**alert, "value": None if value is None else float(value)}

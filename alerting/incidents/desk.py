@@ -11,16 +11,24 @@ from typing import Final
 from alerting.errors import AlertingError, TemporaryFailure
 from alerting.incidents import decisions
 from alerting.incidents.decisions import Rule
-from alerting.incidents.errors import BrokenPolicy
 from alerting.incidents.events import IncidentEvent
 from alerting.incidents.incident import Incident, IncidentAlert, IncidentId, PersonId, stream_of
-from alerting.incidents.intake import AlertChange, incident_id, joins, newest, news, opening, opening_alerts, seen
+from alerting.incidents.intake import (
+    AlertChange,
+    Place,
+    incident_id,
+    joins,
+    newest,
+    news,
+    opening,
+    opening_alerts,
+    seen,
+)
 from alerting.incidents.journal import IncidentJournal
 from alerting.incidents.suspects import WINDOW, Change, RecentChanges
 from alerting.oncall.escalation import EscalationPolicy, check_policies, on_call_now
 from alerting.oncall.ports import Durable
 from alerting.oncall.rotation import Rotation
-from alerting.routing.route import Route, Routing, group_key, route
 from storage.errors import Conflict, KeyTaken, StorageError
 
 _TRIES: Final = 10  # when other replicas open and close the same incidents meanwhile
@@ -44,7 +52,7 @@ class _Recent:
 
 
 class IncidentDesk:
-    """Opens, joins and resolves incidents. Raises BrokenPolicy when routes, policies and rotations do not fit together.
+    """Opens, joins and resolves incidents. Raises BrokenPolicy when policies and rotations do not fit together.
 
     Several replicas may each have one: the log decides who opens an incident.
     """
@@ -52,7 +60,6 @@ class IncidentDesk:
     def __init__(
         self,
         journal: IncidentJournal,
-        routing: Routing,
         policies: Mapping[str, EscalationPolicy],
         rotations: Mapping[str, Rotation],
         changes: RecentChanges,
@@ -60,10 +67,8 @@ class IncidentDesk:
         *,
         now: Callable[[], datetime],
     ) -> None:
-        _check_routes(routing, policies)
         check_policies(policies, rotations)
         self._journal = journal
-        self._routing = routing
         self._policies = policies
         self._rotations = rotations
         self._changes = changes
@@ -77,19 +82,40 @@ class IncidentDesk:
         for incident in (await self._journal.index()).incidents:
             await self._start(incident)
 
-    async def take(self, changes: Sequence[AlertChange]) -> None:
-        """Let alerts open, join, update and resolve incidents. Safe to repeat, whatever the order.
+    async def take(self, changes: Sequence[AlertChange], place: Place) -> None:
+        """Let the alerts of one group open, join, update and resolve its incident. Safe to repeat, whatever the order.
 
         Raises TemporaryFailure when others kept overtaking it, StorageUnavailable; take the same changes again then.
         """
-        now = self._now()
-        left = newest(seen(change, now) for change in changes)
-        self._remember_ends(left)
+        left = self._counting(changes)
         for _ in range(_TRIES):
             if not left:
                 return
-            left = await self._pass(left)
-        raise TemporaryFailure(f"{len(left)} alerts could not be taken: other replicas change the same incidents")
+            home = (await self._journal.index()).keys.get(place.key)
+            done = await (self._join(home, left) if home else self._open(place, left))
+            left = [] if done else left
+        if left:
+            raise TemporaryFailure(f"{len(left)} alerts could not be taken: other replicas change the same incidents")
+
+    async def keep(self, changes: Sequence[AlertChange]) -> None:
+        """Bring news of alerts to the incidents in which they fire; what fires in none is left alone.
+
+        Raises StorageUnavailable; keep the same changes again then.
+        """
+        firing = (await self._journal.index()).firing if changes else {}
+        joining: defaultdict[IncidentId, list[AlertChange]] = defaultdict(list)
+        for change in self._counting(changes):
+            for home in firing.get(change.alert.fingerprint, ()):
+                joining[home].append(change)
+        for home, news_ in joining.items():
+            await self._join(home, news_)
+
+    def _counting(self, changes: Sequence[AlertChange]) -> list[AlertChange]:
+        """What still counts of what is told: the newest of each alert, and no firing that has ended since."""
+        now = self._now()
+        counting = newest(seen(change, now) for change in changes)
+        self._remember_ends(counting)
+        return [change for change in counting if not self._ended_before(change)]
 
     async def acknowledge(self, incident: IncidentId, person: PersonId) -> Answer:
         """Give the incident to `person`; escalation stops. Raises UnknownIncident, IncidentEnded."""
@@ -117,25 +143,6 @@ class IncidentDesk:
         await self._durable.wake(stream_of(incident))
         return Answer(revision.after, rule(revision.before).text)
 
-    async def _pass(self, changes: Sequence[AlertChange]) -> list[AlertChange]:
-        """Take what can be taken; return the changes whose incident was opened or closed by somebody else meanwhile."""
-        index = await self._journal.index()
-        joining: defaultdict[IncidentId, list[AlertChange]] = defaultdict(list)
-        opening_: defaultdict[str, list[AlertChange]] = defaultdict(list)
-        for change in changes:
-            key = self._key(change.alert)
-            home = index.home(change.alert.fingerprint, key)
-            if not self._ended_before(change):
-                (joining[home] if home else opening_[key]).append(change)
-        joined = [one for home, some in joining.items() if not await self._join(home, some) for one in some]
-        return joined + [one for key, some in opening_.items() if not await self._open(key, some) for one in some]
-
-    def _key(self, alert: IncidentAlert) -> str:
-        return group_key(self._route(alert), alert.labels)
-
-    def _route(self, alert: IncidentAlert) -> Route:
-        return route(alert.labels, self._routing.routes, self._routing.default)
-
     def _ended_before(self, change: AlertChange) -> bool:
         """Whether a firing is told after its own end."""
         ended = self._ends.get(change.alert.fingerprint)
@@ -159,30 +166,28 @@ class IncidentDesk:
             await self._end(home)
         return revision is None or not revision.before.ended
 
-    async def _open(self, key: str, changes: Sequence[AlertChange]) -> bool:
+    async def _open(self, place: Place, changes: Sequence[AlertChange]) -> bool:
         """Open the group's incident when an alert asks for it; False when somebody else was quicker."""
-        previous = await self._journal.latest_for(key)
+        previous = await self._journal.latest_for(place.key)
         alerts = opening_alerts(previous, changes)
         if not alerts:
             return True
-        incident = incident_id(key, alerts[0])
+        incident = incident_id(place.key, alerts[0])
         try:
-            await self._open_with(incident, key, alerts, previous)
+            await self._open_with(incident, place, alerts, previous)
         except (Conflict, KeyTaken):
             return False
         await self._start(incident)
         return True
 
     async def _open_with(
-        self, incident: IncidentId, key: str, alerts: Sequence[IncidentAlert], previous: Incident | None
+        self, incident: IncidentId, place: Place, alerts: Sequence[IncidentAlert], previous: Incident | None
     ) -> None:
         now = self._now()
-        chosen = self._route(alerts[0])
-        policy = self._policies[chosen.policy] if chosen.policy else None
+        policy = self._policies[place.policy] if place.policy else None
         recent = await self._recent(alerts)
         event = opening(
-            key,
-            chosen,
+            place,
             alerts,
             policy=policy,
             on_call=on_call_now(policy.steps, self._rotations, now) if policy else None,
@@ -218,12 +223,3 @@ class IncidentDesk:
     async def _end(self, incident: IncidentId) -> None:
         await self._durable.wake(stream_of(incident))
         self._started.discard(incident)
-
-
-def _check_routes(routing: Routing, policies: Mapping[str, EscalationPolicy]) -> None:
-    unknown = sorted(routing.names() - set(policies))
-    if unknown:
-        raise BrokenPolicy(
-            f"Routes name the escalation policy {', '.join(unknown)}, which does not exist",
-            f"Use one of: {', '.join(sorted(policies)) or 'none is defined yet'}",
-        )

@@ -14,7 +14,8 @@ from alerting.incidents.incident import IncidentAlert, PageStep, PersonId, Suspe
 class IncidentOpened:
     """An alert fired in a group that had no open incident. The escalation policy is kept as it is now.
 
-    `settled` is what earlier incidents of the group dealt with; `note` is a line for the timeline.
+    `settled` is what earlier incidents of the group dealt with; `note` is a line for the timeline, `group` are the
+    labels that its alerts share.
     """
 
     key: str
@@ -32,6 +33,7 @@ class IncidentOpened:
     suspects: tuple[Suspect, ...] = ()
     settled: Mapping[str, datetime] = field(default_factory=dict)
     note: str = ""
+    group: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,6 +49,7 @@ def opened(incident: IncidentId, event: IncidentOpened, at: datetime) -> Inciden
         history=tuple(Entry(line, at) for line in (f"Opened: {names} firing.", event.note) if line),
         stream_version=1,
         updated_at=at,
+        group=event.group,
     )
 
 

@@ -42,14 +42,14 @@ class IncidentAlert:
     """One alert of the incident, as it was last told.
 
     `ended_at` is set once it resolved. `seen_at` is when its value was measured, so that an older one
-    never replaces it.
+    never replaces it; None is the value of an alert whose sender tells none.
     """
 
     fingerprint: str
     name: str
     labels: Mapping[str, str]
     annotations: Mapping[str, str]
-    value: float
+    value: float | None
     since: datetime
     ended_at: datetime | None = None
     seen_at: datetime | None = None
@@ -157,6 +157,7 @@ class Incident:
     history: tuple[Entry, ...] = ()
     stream_version: int = 0
     updated_at: datetime | None = None
+    group: Mapping[str, str] = field(default_factory=dict)  # labels that its alerts share
 
     @property
     def ended(self) -> bool:

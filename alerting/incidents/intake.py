@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Final, Literal
 
@@ -24,10 +24,22 @@ from alerting.incidents.fold import apply_all
 from alerting.incidents.incident import Incident, IncidentAlert, IncidentId, PersonId
 from alerting.incidents.suspects import Change, rank_suspects
 from alerting.oncall.escalation import EscalationPolicy, first_page_at
-from alerting.routing.route import Route
 
 VALUE_EVERY: Final = timedelta(seconds=30)  # a value is written down at most this often, since each stays in the log
 _SETTLED_AT_MOST: Final = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a group's incident belongs: told in `channel`, escalated by `policy` ("" pages nobody).
+
+    `key` tells the group from every other; at most one incident of it is open. `group` are the labels its alerts share.
+    """
+
+    key: str
+    channel: str
+    policy: str = ""
+    group: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +90,7 @@ def opening_alerts(previous: Incident | None, changes: Iterable[AlertChange]) ->
 
 
 def opening(
-    key: str,
-    route: Route,
+    place: Place,
     alerts: Sequence[IncidentAlert],
     *,
     policy: EscalationPolicy | None,
@@ -92,10 +103,11 @@ def opening(
     """Return the first event of the incident of these alerts; its words come from the first of them."""
     first = alerts[0]
     return IncidentOpened(
-        key=key,
+        key=place.key,
         title=first.annotations.get("summary") or first.name,
-        severity=first.labels.get(route.severity_label, ""),
-        channel=route.channel,
+        severity=first.labels.get("severity", ""),
+        channel=place.channel,
+        group=place.group,
         service=_label(alerts, "service"),
         environment=_label(alerts, "environment"),
         alerts=tuple(alerts),

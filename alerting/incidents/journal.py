@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -33,15 +34,11 @@ class Revision:
 
 @dataclass(frozen=True, slots=True)
 class OpenIndex:
-    """The open incidents: all, by group key, and by the fingerprint of each alert that fires in one."""
+    """The open incidents: all, by group key, and by the fingerprint of each alert that fires in them."""
 
     incidents: tuple[IncidentId, ...]
     keys: Mapping[str, IncidentId]
-    firing: Mapping[str, IncidentId]
-
-    def home(self, fingerprint: str, key: str) -> IncidentId | None:
-        """Return where an alert belongs: where it fires already, for routes may have changed, or with its group."""
-        return self.firing.get(fingerprint) or self.keys.get(key)
+    firing: Mapping[str, Sequence[IncidentId]]
 
 
 class IncidentJournal:
@@ -114,11 +111,11 @@ class IncidentJournal:
         """Return which incidents are open, by group and by firing alert, without reading them."""
         cards = await self._log.cards(KIND, open=True, limit=_OPEN_AT_MOST)
         ids = {card.stream: incident_of(card.stream) for card in cards}
-        return OpenIndex(
-            incidents=tuple(ids.values()),
-            keys={card.key: ids[card.stream] for card in cards},
-            firing={alert: ids[card.stream] for card in cards for alert in card.data["firing"]},
-        )
+        firing: defaultdict[str, list[IncidentId]] = defaultdict(list)
+        for card in cards:
+            for alert in card.data["firing"]:
+                firing[alert].append(ids[card.stream])
+        return OpenIndex(tuple(ids.values()), {card.key: ids[card.stream] for card in cards}, firing)
 
     async def _append(
         self, after: Incident, events: Sequence[IncidentEvent], *, expected: int, at: datetime, actor: str

@@ -15,7 +15,7 @@ from aiohttp import ClientSession
 from playwright.async_api import Browser, ConsoleMessage, Page, async_playwright, expect
 
 from alerting.incidents.incident import IncidentAlert
-from alerting.incidents.intake import AlertChange
+from alerting.incidents.intake import AlertChange, Place
 from bot.readings import AlertRow
 from engine.deployments.deployment import PersonId
 from engine.security.identity import Directory
@@ -155,7 +155,7 @@ async def test_whatever_has_a_name_stays_text(look: Look) -> None:
     house.directory = Directory([person("ada", {"*": Role.APPROVER}), person(EVIL, {})])
     house.alerts.append(AlertRow(EVIL, "firing", {"alertname": EVIL, "x": EVIL}, {"summary": EVIL}, 1.0, now))
     alert = IncidentAlert("f", EVIL, {"alertname": EVIL, "severity": EVIL}, {"summary": EVIL}, 0.5, now)
-    await house.incident_desk.take([AlertChange("firing", alert)])
+    await house.incident_desk.take([AlertChange("firing", alert)], Place("f", "incidents", "primary"))
     page = await look.open()
     await expect(page.locator("#incidents summary")).to_contain_text("<b>bold</b>")
     await expect(page.locator("#alerts summary")).to_contain_text("<b>bold</b>")

@@ -50,7 +50,7 @@ class IncidentLife(RuleBasedStateMachine):
         return self.wait_for(self.world.journal.recent(1000))
 
     def take(self, change: AlertChange) -> AlertChange:
-        self.wait_for(self.world.desk.take([change]))
+        self.wait_for(self.world.take([change]))
         self.world.clock.at += timedelta(milliseconds=1)
         return change
 

@@ -13,12 +13,10 @@ from aiohttp import ClientSession, CookieJar, web
 from alerting.incidents.desk import IncidentDesk
 from alerting.incidents.incident import IncidentAlert, PageStep
 from alerting.incidents.incident import PersonId as AlertingPersonId
-from alerting.incidents.intake import AlertChange
+from alerting.incidents.intake import AlertChange, Place
 from alerting.incidents.journal import IncidentJournal
 from alerting.oncall.escalation import EscalationPolicy
 from alerting.oncall.rotation import Rotation
-from alerting.routing.route import Route as AlertRoute
-from alerting.routing.route import Routing
 from bot.access import Access
 from bot.board.routes import add_pages
 from bot.inputs.api.endpoint import Api
@@ -164,11 +162,8 @@ class House:
         self.rotations = {"primary": Rotation("primary", people, self.clock() - timedelta(days=1), "weekly")}
         steps = (PageStep(0, ("schedule:primary",)), PageStep(60, ("person:ada",)))
         policies = {"primary": EscalationPolicy("primary", steps)}
-        routing = Routing(AlertRoute("incidents", policy="primary", group_by=("alertname",)))
         self.incidents = IncidentJournal(self.database.log)
-        self.incident_desk = IncidentDesk(
-            self.incidents, routing, policies, self.rotations, self, self.durable, now=self.clock
-        )
+        self.incident_desk = IncidentDesk(self.incidents, policies, self.rotations, self, self.durable, now=self.clock)
 
     def _build_door(self) -> None:
         self.readings = Readings(
@@ -274,7 +269,7 @@ class House:
     async def fire(self, name: str = "HighErrors", **labels: str) -> str:
         """An alert fires and opens an incident; its id."""
         alert = IncidentAlert(name, name, {"alertname": name, "service": "shop", **labels}, {}, 0.5, self.clock())
-        await self.incident_desk.take([AlertChange("firing", alert)])
+        await self.incident_desk.take([AlertChange("firing", alert)], Place(name, "incidents", "primary"))
         return str((await self.incidents.open_incidents())[0].id)
 
 

@@ -33,12 +33,12 @@ def test_an_event_of_a_newer_version_is_named() -> None:
 async def eventful() -> World:
     world = World()
     incident = await world.opened()
-    await world.desk.take([firing("Down", value=math.nan)])
+    await world.take([firing("Down", value=math.nan)])
     await world.run(until=70)
-    await world.desk.take([resolved("Down", ended=70)])
+    await world.take([resolved("Down", ended=70)])
     await world.desk.acknowledge(incident, BOB)
     await world.desk.resolve(incident, ADA)
-    await world.desk.take([firing("Full", since=100)])
+    await world.take([firing("Full", since=100)])
     return world
 
 
@@ -58,7 +58,7 @@ async def test_a_long_incident_is_read_from_its_snapshot() -> None:
     incident = await world.opened()
     for number in range(1, 120):
         world.clock.at = START + timedelta(minutes=number)
-        await world.desk.take([firing(value=number)])
+        await world.take([firing(value=number)])
     snapshot = await world.log.snapshot(f"incident-{incident}")
     assert snapshot is not None
     assert snapshot.version == 100

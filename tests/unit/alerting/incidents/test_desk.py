@@ -1,6 +1,7 @@
 """Alerts become incidents, and people decide about them."""
 
 from collections.abc import Awaitable, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import permutations
 
@@ -13,11 +14,10 @@ from alerting.incidents.errors import IncidentEnded, NothingToEscalate, UnknownI
 from alerting.incidents.incident import IncidentId, State, stream_of
 from alerting.incidents.intake import AlertChange
 from alerting.incidents.suspects import Change
-from alerting.routing.route import Route, Routing
 from storage.errors import Conflict, KeyTaken
 from storage.events import CardChange, Event, NewEvent
 from tests.fakes.memory_storage import MemoryLog
-from tests.unit.alerting.incidents.world import ADA, BOB, START, World, firing, resolved, seconds
+from tests.unit.alerting.incidents.world import ADA, BOB, PLACE, START, UNPAGED, World, firing, resolved, seconds
 
 
 async def test_an_alert_opens_an_incident_with_all_that_is_known_of_it() -> None:
@@ -32,10 +32,10 @@ async def test_an_alert_opens_an_incident_with_all_that_is_known_of_it() -> None
 async def test_alerts_of_the_group_join_and_the_incident_resolves_itself_with_the_last() -> None:
     world = World()
     await world.opened()
-    await world.desk.take([firing("Down")])
-    await world.desk.take([resolved("Slow")])
+    await world.take([firing("Down")])
+    await world.take([resolved("Slow")])
     assert (await world.only()).state is State.OPEN
-    await world.desk.take([resolved("Down")])
+    await world.take([resolved("Down")])
     incident = await world.only()
     assert (incident.state, incident.resolved_by) == (State.RESOLVED, None)
     assert [line.text for line in incident.history] == [
@@ -49,9 +49,9 @@ async def test_alerts_of_the_group_join_and_the_incident_resolves_itself_with_th
 
 async def test_an_alert_that_fires_anew_is_a_new_incident() -> None:
     world = World()
-    await world.desk.take([firing()])
-    await world.desk.take([resolved()])
-    await world.desk.take([firing(since=60)])
+    await world.take([firing()])
+    await world.take([resolved()])
+    await world.take([firing(since=60)])
     assert [one.state for one in await world.journal.recent()] == [State.OPEN, State.RESOLVED]
 
 
@@ -59,16 +59,16 @@ async def test_told_again_nothing_is_written() -> None:
     world = World()
     await world.opened()
     version = (await world.only()).stream_version
-    await world.desk.take([firing(), firing()])
+    await world.take([firing(), firing()])
     assert (await world.only()).stream_version == version
 
 
 async def test_a_value_is_written_at_most_every_half_minute_and_never_an_older_one() -> None:
     world = World()
-    await world.desk.take([firing(value=1, seen=0)])
+    await world.take([firing(value=1, seen=0)])
     shown = []
     for value, seen in [(2, 29), (3, 30), (4, 10), (5, 60)]:
-        await world.desk.take([firing(value=value, seen=seen)])
+        await world.take([firing(value=value, seen=seen)])
         shown.append((await world.only()).alerts[0].value)
     assert shown == [1, 3, 3, 5]
 
@@ -77,42 +77,45 @@ async def test_resolved_by_hand_it_opens_again_only_when_the_alert_fires_anew() 
     world = World()
     answer = await world.desk.resolve(await world.opened(), ADA)
     assert answer.text == "Resolved. Its alert still fires: a new incident opens once one ended and fires anew."
-    await world.desk.take([firing(value=9)])
-    await world.desk.take([firing("Down")])  # another alert of the group does open one
-    await world.desk.take([firing(value=9)])
+    await world.take([firing(value=9)])
+    await world.take([firing("Down")])  # another alert of the group does open one
+    await world.take([firing(value=9)])
     await world.desk.resolve((await world.journal.recent())[0].id, ADA)
-    await world.desk.take([firing(value=9), firing("Down", value=9)])
+    await world.take([firing(value=9), firing("Down", value=9)])
     assert [one.ended for one in await world.journal.recent()] == [True, True]
-    await world.desk.take([resolved()])
-    await world.desk.take([firing(since=60)])
+    await world.take([resolved()])
+    await world.take([firing(since=60)])
     newest = (await world.journal.recent())[0]
     assert [alert.since for alert in newest.firing] == [START + seconds(60)]
 
 
 async def test_an_end_before_its_firing_opens_nothing() -> None:
     world = World()
-    await world.desk.take([resolved()])
-    await world.desk.take([firing()])
+    await world.take([resolved()])
+    await world.take([firing()])
     assert await world.journal.recent() == ()
 
 
 async def test_an_alert_that_ended_stays_so_when_its_firing_is_told_again_after_a_restart() -> None:
     world = World()
-    await world.desk.take([firing(), firing("Down")])
-    await world.desk.take([resolved()])
+    await world.take([firing(), firing("Down")])
+    await world.take([resolved()])
     world.restart()
-    await world.desk.take([firing(value=7, seen=90)])
+    await world.take([firing(value=7, seen=90)])
     assert [alert.name for alert in (await world.only()).firing] == ["Down"]
 
 
-async def test_an_alert_whose_route_changed_ends_where_it_fired() -> None:
+async def test_news_of_an_alert_reach_every_incident_in_which_it_fires_and_open_none() -> None:
     world = World()
+    await world.desk.keep([firing()])
+    assert await world.journal.recent() == ()
     await world.opened()
-    world.routing = Routing(default=Route(channel="#elsewhere"))
-    world.restart()
-    await world.desk.take([firing(value=2)])
-    await world.desk.take([resolved()])
-    assert (await world.only()).ended
+    await world.desk.take([firing()], replace(PLACE, key="elsewhere", channel="#elsewhere"))
+    await world.desk.keep([firing(value=2, seen=60), firing("Down")])
+    incidents = await world.journal.recent()
+    assert [[(alert.name, alert.value) for alert in one.firing] for one in incidents] == [[("Slow", 2)], [("Slow", 2)]]
+    await world.desk.keep([resolved()])
+    assert [one.ended for one in await world.journal.recent()] == [True, True]
 
 
 async def test_suspects_are_ranked_anew_when_an_alert_joins() -> None:
@@ -121,10 +124,10 @@ async def test_suspects_are_ranked_anew_when_an_alert_joins() -> None:
     world.changes.known = [change]
     await world.opened()
     assert (await world.only()).suspects == ()
-    await world.desk.take([firing("Down", since=60)])
+    await world.take([firing("Down", since=60)])
     assert [one.deployment for one in (await world.only()).suspects] == ["d1"]
     world.changes.failure = TemporaryFailure("the journal is away")
-    await world.desk.take([firing("Full", since=90)])
+    await world.take([firing("Full", since=90)])
     assert [one.deployment for one in (await world.only()).suspects] == ["d1"]
 
 
@@ -172,7 +175,7 @@ async def test_what_has_ended_is_told_with_who_and_when() -> None:
 async def test_what_resolved_itself_is_told_so() -> None:
     world = World()
     incident = await world.opened()
-    await world.desk.take([resolved()])
+    await world.take([resolved()])
     with pytest.raises(IncidentEnded, match="This incident resolved itself"):
         await world.desk.acknowledge(incident, ADA)
 
@@ -183,7 +186,7 @@ async def test_an_unknown_incident_is_an_error() -> None:
 
 
 async def test_without_a_policy_there_is_nobody_to_escalate_to() -> None:
-    world = World(routing=Routing(default=Route(channel="#alerts")))
+    world = World(place=UNPAGED)
     incident = await world.opened()
     await world.run(until=3600)
     assert world.pager.told == []
@@ -208,8 +211,8 @@ async def test_two_replicas_that_open_the_same_incident_open_one() -> None:
     world.restart()
     first = world.desk
     world.restart()
-    log.rival = world.desk.take([firing("Down"), firing()])
-    await first.take([firing()])
+    log.rival = world.take([firing("Down"), firing()])
+    await first.take([firing()], PLACE)
     incident = await world.only()
     assert [alert.name for alert in incident.firing] == ["Down", "Slow"]
 
@@ -242,7 +245,7 @@ async def test_overtaken_again_and_again_it_asks_to_be_told_again() -> None:
     world.log = BusyLog(world.database.bell)
     world.restart()
     with pytest.raises(TemporaryFailure, match="1 alerts could not be taken"):
-        await world.desk.take([firing()])
+        await world.take([firing()])
 
 
 STORY = (firing("Slow"), firing("Down"), resolved("Slow"), firing("Slow", since=60), firing("Full"), resolved("Full"))
@@ -251,8 +254,8 @@ STORY = (firing("Slow"), firing("Down"), resolved("Slow"), firing("Slow", since=
 @pytest.mark.parametrize("order", permutations(STORY[:5]))
 async def test_in_one_batch_the_order_does_not_matter(order: tuple[AlertChange, ...]) -> None:
     world, reference = World(), World()
-    await world.desk.take(order)
-    await reference.desk.take(STORY[:5])
+    await world.take(order)
+    await reference.take(STORY[:5])
     assert await world.only() == await reference.only()
 
 
@@ -263,7 +266,7 @@ async def test_one_by_one_in_any_order_and_repeated_the_same_alerts_fire_in_the_
 ) -> None:
     world = World()
     for change in [*order, *repeated]:
-        await world.desk.take([change])
+        await world.take([change])
         world.clock.at += timedelta(seconds=1)
     firing_now = [alert for one in await world.journal.open_incidents() for alert in one.firing]
     assert sorted((alert.name, alert.since) for alert in firing_now) == [

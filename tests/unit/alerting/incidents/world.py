@@ -7,13 +7,12 @@ from datetime import UTC, datetime, timedelta
 from alerting.errors import AlertingError
 from alerting.incidents.desk import IncidentDesk
 from alerting.incidents.incident import Incident, IncidentAlert, IncidentId, PageStep, PersonId, incident_of
-from alerting.incidents.intake import AlertChange
+from alerting.incidents.intake import AlertChange, Place
 from alerting.incidents.journal import IncidentJournal
 from alerting.incidents.suspects import Change
 from alerting.oncall.escalation import EscalationPolicy
 from alerting.oncall.escalator import Escalator
 from alerting.oncall.rotation import Rotation
-from alerting.routing.route import Route, Routing
 from storage.events import EventLog
 from tests.fakes.memory_storage import MemoryDatabase
 
@@ -24,10 +23,8 @@ POLICY = EscalationPolicy(
     (PageStep(0, ("schedule:first",)), PageStep(60, ("schedule:first/next",)), PageStep(120, ("person:cy",))),
 )
 ROTATIONS = {"first": Rotation("first", (ADA, BOB), START - timedelta(days=1))}
-ROUTING = Routing(
-    default=Route(channel="#alerts"),
-    routes=(Route(channel="#incidents", matchers={"severity": "page"}, policy="shop", group_by=("service",)),),
-)
+PLACE = Place("shop", "#incidents", "shop", {"service": "shop"})
+UNPAGED = Place("shop", "#alerts")
 
 
 def seconds(number: float) -> timedelta:
@@ -121,7 +118,7 @@ class World:
     """All of it. `restart` makes new agents over the same log, loops and chat, as a new process would."""
 
     policies: Mapping[str, EscalationPolicy] = field(default_factory=lambda: {"shop": POLICY})
-    routing: Routing = ROUTING
+    place: Place = PLACE
     rotations: Mapping[str, Rotation] = field(default_factory=lambda: ROTATIONS)
 
     def __post_init__(self) -> None:
@@ -137,8 +134,12 @@ class World:
         self.journal = IncidentJournal(self.log)
         self.escalator = Escalator(self.journal, self.rotations, self.pager, now=self.clock)
         self.desk = IncidentDesk(
-            self.journal, self.routing, self.policies, self.rotations, self.changes, self.durable, now=self.clock
+            self.journal, self.policies, self.rotations, self.changes, self.durable, now=self.clock
         )
+
+    async def take(self, changes: Sequence[AlertChange]) -> None:
+        """Tell the desk of a group's alerts."""
+        await self.desk.take(changes, self.place)
 
     async def run(self, until: float) -> None:
         """Let the loops take their turns up to so many seconds after START."""
@@ -164,7 +165,7 @@ class World:
 
     async def opened(self) -> IncidentId:
         """Open the usual incident and return its id."""
-        await self.desk.take([firing()])
+        await self.take([firing()])
         return (await self.only()).id
 
     def subjects(self) -> list[IncidentId]:

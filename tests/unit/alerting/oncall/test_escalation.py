@@ -8,7 +8,7 @@ from alerting.incidents.errors import BrokenPolicy
 from alerting.incidents.incident import PageStep
 from alerting.oncall.escalation import EscalationPolicy, check_policies, on_call_now, people_of
 from alerting.oncall.rotation import Override, Rotation
-from tests.unit.alerting.incidents.world import ADA, BOB, CY, ROTATIONS, ROUTING, START, World, firing
+from tests.unit.alerting.incidents.world import ADA, BOB, CY, ROTATIONS, START, World, firing
 
 
 def test_targets_name_who_is_on_call_who_is_next_and_a_person() -> None:
@@ -52,11 +52,6 @@ def test_a_policy_must_name_a_rotation_that_exists() -> None:
         check_policies({"p": policy}, ROTATIONS)
 
 
-def test_a_route_must_name_a_policy_that_exists() -> None:
-    with pytest.raises(BrokenPolicy, match="Routes name the escalation policy shop"):
-        World(policies={}, routing=ROUTING)
-
-
 async def test_rounds_repeat_after_the_longest_wait() -> None:
     policy = EscalationPolicy("shop", (PageStep(0, ("person:ada",)), PageStep(60, ("person:bob",))), repeat=1)
     world = World(policies={"shop": policy})
@@ -84,7 +79,7 @@ async def test_a_step_that_names_one_person_twice_pages_them_once() -> None:
 async def test_a_step_that_finds_nobody_goes_on_to_the_next_at_once() -> None:
     later = {"first": Rotation("first", (ADA,), START + timedelta(days=1))}
     world = World(rotations=later)
-    await world.desk.take([firing()])
+    await world.take([firing()])
     await world.run(until=10)
     assert world.pager.told == [(CY, 0)]
     assert (await world.only()).history[1].text == "Step 1 of 3 paged nobody: nobody is on call for schedule:first"

@@ -61,7 +61,7 @@ async def test_it_ends_with_the_incident() -> None:
     world = World()
     await world.opened()
     await world.run(until=30)
-    await world.desk.take([resolved()])
+    await world.take([resolved()])
     await world.run(until=3600)
     assert world.pager.told == [(ADA, 0)]
     assert not world.durable.due
@@ -232,7 +232,7 @@ async def test_a_crash_between_any_two_effects_pages_nobody_twice_and_forgets_no
     world.restart()
     for _ in range(3):
         try:
-            await world.desk.take([firing()])
+            await world.take([firing()])
             await world.run(until=3600)
             break
         except Killed:
@@ -262,7 +262,7 @@ class InterruptedLog(MemoryLog):
 async def test_an_alert_that_joins_while_a_step_is_written_delays_no_page() -> None:
     world = World()
     log = InterruptedLog(world.database.bell)
-    log.before = (2, lambda: world.desk.take([firing("Down")]))
+    log.before = (2, lambda: world.take([firing("Down")]))
     world.log = log
     world.restart()
     await world.opened()
