@@ -30,7 +30,10 @@ class Job:
 
 
 class Clockwork:
-    """Runs jobs. A late one runs once, not as often as it was missed; one that fails is logged and goes on."""
+    """Runs jobs. A late one runs once, not as often as it was missed; one that fails is logged and goes on.
+
+    `taken` is awaited when this replica has got the lease and before any shared job runs, `lost` when it has it no more.
+    """
 
     def __init__(
         self,
@@ -40,12 +43,14 @@ class Clockwork:
         *,
         now: Callable[[], datetime],
         taken: Callable[[], Awaitable[None]],
+        lost: Callable[[], Awaitable[None]],
     ) -> None:
         self._jobs = jobs
         self._leases = leases
         self._holder = holder
         self._now = now
         self._taken = taken
+        self._lost = lost
         self._lease: Lease | None = None
         self._ready = False
         self._kept_at = now()
@@ -92,6 +97,12 @@ class Clockwork:
             log.exception("%s failed and is tried again at its next time", job.name)
 
     async def _keep(self, _: datetime) -> None:
+        was_ready = self._ready
+        await self._renew()
+        if was_ready and not self._ready:
+            await self._lost()
+
+    async def _renew(self) -> None:
         try:
             lease, self._kept_at = self._lease, self._now()
             self._lease = await (

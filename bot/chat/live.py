@@ -95,28 +95,29 @@ class Live:
         self._now = now
         self._dirty: set[str] = set()
         self._tasks: dict[str, asyncio.Task[None]] = {}
-        self._closed = False
 
     async def follow(self) -> None:
-        """Tell what is missing, then what happens, until cancelled."""
+        """Tell what is missing, then what happens, until cancelled; what is not told then is told the next time."""
         position = await self._events.last_position()
-        for teller in self._tellers:
-            for card in await self._events.cards(teller.kind, limit=RECENT):
-                self.touch(card.stream)
-        async for event in self._events.follow(after=position):
-            self.touch(event.stream)
+        try:
+            for teller in self._tellers:
+                for card in await self._events.cards(teller.kind, limit=RECENT):
+                    self._touch(card.stream)
+            async for event in self._events.follow(after=position):
+                self._touch(event.stream)
+        finally:
+            await self._stop()
 
-    async def close(self) -> None:
-        """Stop telling; what is not told yet is told after the next start."""
-        self._closed = True
+    async def _stop(self) -> None:
+        self._dirty.clear()
         tasks = list(self._tasks.values())
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    def touch(self, stream: str) -> None:
+    def _touch(self, stream: str) -> None:
         """Something changed about this subject."""
-        if self._closed or self._teller(stream) is None:
+        if self._teller(stream) is None:
             return
         self._dirty.add(stream)
         if stream not in self._tasks:

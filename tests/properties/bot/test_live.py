@@ -77,7 +77,6 @@ class Process:
         self.following.cancel()
         with suppress(asyncio.CancelledError):
             await self.following
-        await self.live.close()
         await self.outbox.close()
 
 

@@ -17,10 +17,11 @@ class Replica:
     def __init__(self, name: str, clock: VirtualClock, database: MemoryDatabase) -> None:
         self.did: list[str] = []
         self.taken = 0
+        self.lost = 0
         self.failure: Exception | None = None
         self.shared = Job("shared", SECOND, self._note("shared"))
         self.own = Job("own", SECOND, self._note("own"), shared=False)
-        self.clockwork = Clockwork([], database.leases, name, now=clock, taken=self._take)
+        self.clockwork = Clockwork([], database.leases, name, now=clock, taken=self._take, lost=self._lose)
         self.clock = clock
 
     def _note(self, name: str):
@@ -33,6 +34,9 @@ class Replica:
         if self.failure:
             raise self.failure
         self.taken += 1
+
+    async def _lose(self) -> None:
+        self.lost += 1
 
     async def keep(self) -> None:
         await self.clockwork._keep(self.clock())
@@ -66,6 +70,7 @@ async def test_one_replica_acts_and_another_takes_over(clock: VirtualClock, data
     assert await second.fire() == ["shared", "own"]
     await first.keep()
     assert await first.fire() == ["own"]
+    assert (first.lost, second.lost) == (1, 0)
 
 
 async def test_a_process_that_was_stopped_does_not_act_on_an_old_lease(
@@ -103,6 +108,7 @@ async def test_without_the_database_nobody_acts(
     monkeypatch.setattr(database.bell, "_closed", True)
     await replica.keep()
     assert await replica.fire() == ["own"]
+    assert replica.lost == 1
     monkeypatch.setattr(database.bell, "_closed", False)
     await replica.keep()
     assert await replica.fire() == ["shared", "own"]
