@@ -19,14 +19,37 @@ class ChatReceiver:
 
 
 @dataclass(frozen=True, slots=True)
-class WebhookReceiver:
-    """Posts Alertmanager's webhook payload, version 4, to `url`; `max_alerts` 0 sends all."""
+class Secret:
+    """A text, or the path of the file that holds it."""
 
-    url: str
+    text: str = field(default="", repr=False)
+    file: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class HeaderSource:
+    """Where a header of a webhook comes from: `scheme` and a secret, or for Basic a name and a password."""
+
+    name: str
+    parts: tuple[Secret, ...]
+    scheme: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookReceiver:
+    """Posts Alertmanager's webhook payload, version 4, to `url`; `max_alerts` 0 sends all.
+
+    `url` and `headers` are what the files held when the configuration was read; before each sending,
+    `secret_files.refreshed` reads `url_file` and the files of `sources` anew.
+    """
+
+    url: str = field(repr=False)
     send_resolved: bool = True
     max_alerts: int = 0
     timeout: timedelta | None = None
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    url_file: str = ""
+    sources: tuple[HeaderSource, ...] = ()
 
 
 Integration = ChatReceiver | WebhookReceiver
@@ -51,11 +74,21 @@ class InhibitRule:
 
 @dataclass(frozen=True, slots=True)
 class RoutingConfig:
-    """A whole configuration; `time_intervals` are by name, `text` is what it was read from."""
+    """A whole configuration; `time_intervals` are by name, `text` is what it was read from.
+
+    `warnings` are sentences on what is allowed but has no effect here, each with its place.
+    """
 
     route: Route
     receivers: Mapping[str, Receiver]
     inhibit_rules: tuple[InhibitRule, ...] = ()
     time_intervals: Mapping[str, tuple[TimeInterval, ...]] = field(default_factory=dict)
     resolve_timeout: timedelta = timedelta(minutes=5)
-    text: str = ""
+    text: str = field(default="", repr=False)
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def policies(self) -> frozenset[str]:
+        """The escalation policies that its receivers name."""
+        integrations = [one for receiver in self.receivers.values() for one in receiver.integrations]
+        return frozenset(one.policy for one in integrations if isinstance(one, ChatReceiver) and one.policy)

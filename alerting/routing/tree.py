@@ -1,6 +1,6 @@
 """The routing tree: which receivers hear of an alert, in which group. Pure.
 
-Source of the rules: dispatch/route.go of Alertmanager.
+Source of the rules: dispatch/route.go and dispatch/dispatch.go of Alertmanager.
 """
 
 from collections.abc import Iterator, Mapping
@@ -9,6 +9,7 @@ from datetime import timedelta
 from typing import Final
 
 from alerting.routing.matcher import Matcher, all_match
+from alerting.rules.template.values import quoted
 
 ALL_LABELS: Final = "..."
 """In `group_by`: every label set is a group of its own."""
@@ -16,9 +17,10 @@ ALL_LABELS: Final = "..."
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One node with what it inherited filled in; `key` tells it from every other, as Alertmanager writes it.
+    """One node with what it inherited filled in.
 
-    Time intervals are not inherited.
+    `key` is how group keys name it: the matchers from the root down, as Alertmanager writes them; two nodes with the
+    same matchers share it. `id` tells it from every other. Time intervals are not inherited.
     """
 
     key: str
@@ -32,6 +34,7 @@ class Route:
     active_time_intervals: tuple[str, ...] = ()
     goes_on: bool = False
     routes: tuple["Route", ...] = ()
+    id: str = ""
 
     def group_labels(self, labels: Mapping[str, str]) -> dict[str, str]:
         """The labels that tell the alert's group from the others of this route; absent ones are left out."""
@@ -57,3 +60,10 @@ def matching(route: Route, labels: Mapping[str, str]) -> list[Route]:
         if below and not child.goes_on:
             break
     return found or [route]
+
+
+def group_key(route: Route, labels: Mapping[str, str]) -> str:
+    """The name of the group of an alert with these labels: `{}/{severity="page"}:{alertname="Down", team="shop"}`."""
+    group = route.group_labels(labels)
+    pairs = ", ".join(f"{name}={quoted(group[name])}" for name in sorted(group))
+    return f"{route.key}:{{{pairs}}}"

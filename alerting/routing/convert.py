@@ -1,0 +1,136 @@
+"""Turns an Alertmanager configuration into one that is served here, and names what has no counterpart. Pure.
+
+Slack's receivers become chat receivers. The rest stays as it is written, but for comments and what has no effect here.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+import yaml
+
+from alerting.errors import RuleProblem
+from alerting.routing.load import read_routing
+from alerting.routing.load_receivers import UNKNOWN_HERE
+from alerting.rules.document import Node, compose
+
+_DROPPED: Final = frozenset({"templates", "tracing", "event_recorder"})
+_GLOBAL: Final = frozenset({"resolve_timeout", "http_config", "<<"})
+_TEXT: Final = "tag:yaml.org,2002:str"
+_BOOL: Final = "tag:yaml.org,2002:bool"
+_MAP: Final = "tag:yaml.org,2002:map"
+_LIST: Final = "tag:yaml.org,2002:seq"
+Pair = tuple[Node, Node]
+
+
+@dataclass(frozen=True, slots=True)
+class Converted:
+    """The new text, empty when the file has `problems`.
+
+    `lost` are the parts of the file that tell somebody and have no counterpart here, `notes` those whose absence harms
+    nobody. `left` are the faults that the new text still has: it is served only when there are none.
+    """
+
+    text: str
+    problems: tuple[RuleProblem, ...] = ()
+    lost: tuple[RuleProblem, ...] = ()
+    notes: tuple[RuleProblem, ...] = ()
+    left: tuple[RuleProblem, ...] = ()
+
+
+def convert(file: str, text: str, channel: str = "") -> Converted:
+    """Convert a text. `channel` is told in place of what has no counterpart; without one, that stays as it is."""
+    read = read_routing(file, text)
+    _, root = compose(file, text)
+    if read.problems or root is None:
+        return Converted("", read.problems)
+    new = yaml.serialize(_root(root, channel.removeprefix("#")), Dumper=yaml.SafeDumper, allow_unicode=True)
+    left = read_routing(file, new)
+    return Converted(new, (), read.lacks, read.warnings, (*left.problems, *left.lacks))
+
+
+def _root(root: Node, channel: str) -> Node:
+    return _mapping([pair for key, value in root.value for pair in _top(key, value, channel)])
+
+
+def _top(key: Node, value: Node, channel: str) -> Iterator[Pair]:
+    if key.value == "global" and isinstance(value, yaml.MappingNode):
+        kept = [pair for pair in value.value if pair[0].value in _GLOBAL]
+        if kept:
+            yield key, _mapping(kept)
+    elif key.value == "receivers" and isinstance(value, yaml.SequenceNode):
+        yield key, _sequence([_receiver(item, channel) for item in value.value])
+    elif key.value not in _DROPPED:
+        yield key, value
+
+
+def _receiver(node: Node, channel: str) -> Node:
+    """One receiver; its chat receivers come where its first one of Slack's was."""
+    chats = list(_chats(node, channel))
+    kept = [pair for pair in node.value if not _replaced(pair[0].value, channel)]
+    if any(key.value == "slack_configs" for key, _ in node.value) and not channel:
+        kept += _slack_left(node)
+    if chats:
+        kept = [pair for pair in kept if pair[0].value != "chat_configs"]
+        kept.append((_scalar("chat_configs"), _sequence(chats)))
+    return _mapping(kept)
+
+
+def _replaced(kind: str, channel: str) -> bool:
+    return kind == "slack_configs" or (bool(channel) and kind in UNKNOWN_HERE)
+
+
+def _chats(node: Node, channel: str) -> Iterator[Node]:
+    """The chat receivers of a receiver: its own, Slack's, and one for all that has no counterpart."""
+    told: set[str] = set()
+    lost = False
+    for key, value in node.value:
+        items = value.value if isinstance(value, yaml.SequenceNode) else []
+        if key.value == "chat_configs":
+            yield from items
+        elif key.value == "slack_configs":
+            for item in items:
+                name = _channel(item)
+                lost |= not name
+                if name:
+                    told.add(name)
+                    # Slack's receivers do not tell what is resolved unless asked to, ours do.
+                    yield _chat(name, _field(item, "send_resolved") or _scalar("false", _BOOL))
+        lost |= key.value in UNKNOWN_HERE and bool(items)
+    if lost and channel and channel not in told:
+        yield _chat(channel, _scalar("true", _BOOL))
+
+
+def _slack_left(node: Node) -> Iterator[Pair]:
+    """What of Slack's receivers names no channel that we know, left for a person to decide."""
+    for key, value in node.value:
+        if key.value == "slack_configs":
+            left = [item for item in value.value if not _channel(item)]
+            if left:
+                yield key, _sequence(left)
+
+
+def _channel(node: Node) -> str:
+    found = _field(node, "channel")
+    name = str(found.value).removeprefix("#") if found is not None else ""
+    return "" if "{{" in name or name.startswith("@") or any(sign.isspace() for sign in name) else name
+
+
+def _field(node: Node, name: str) -> Node | None:
+    return next((value for key, value in node.value if key.value == name), None)
+
+
+def _chat(channel: str, send_resolved: Node) -> Node:
+    return _mapping([(_scalar("channel"), _scalar(channel)), (_scalar("send_resolved"), send_resolved)])
+
+
+def _scalar(text: str, tag: str = _TEXT) -> Node:
+    return yaml.ScalarNode(tag, text)
+
+
+def _mapping(pairs: list[Pair]) -> Node:
+    return yaml.MappingNode(_MAP, pairs, flow_style=False)
+
+
+def _sequence(items: list[Node]) -> Node:
+    return yaml.SequenceNode(_LIST, items, flow_style=False)
