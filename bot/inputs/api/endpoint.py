@@ -14,6 +14,7 @@ from pydantic import BaseModel, ValidationError
 
 from alerting.incidents.journal import IncidentJournal
 from bot.access import Access, Caller
+from bot.inputs.api.alert_sources import AlertSources
 from bot.inputs.api.errors import STATUS, ApiError, from_response, from_validation
 from bot.inputs.api.summaries import Summaries
 from bot.readings import Readings
@@ -50,6 +51,7 @@ class Api:
     catalog: Callable[[], Catalog]
     directory: Callable[[], Directory]
     now: Callable[[], datetime]
+    alerts: AlertSources | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -126,11 +126,6 @@ async def shown_incident(api: Api, id: str) -> schemas.Incident:  # noqa: A002
         raise ApiError(404, "NotFound", f"{unknown.reason}.", f"{unknown.remedy}.") from unknown
 
 
-async def alerts(api: Api, _: Call) -> schemas.Alerts:
-    """Pending and firing alerts."""
-    return schemas.Alerts(alerts=[present.alert(row) for row in api.readings.alerts()])
-
-
 async def on_call(api: Api, _: Call) -> schemas.OnCall:
     """Who has which shift."""
     return schemas.OnCall(on_call=[present.shift(row) for row in api.readings.on_call()])

@@ -8,7 +8,7 @@ from aiohttp import web
 
 from bot.access import access_of
 from bot.app import Pilothouse
-from bot.inputs.api import deeds, reads, schemas
+from bot.inputs.api import deeds, reads, reads_alerts, schemas, schemas_alerts
 from bot.inputs.api.endpoint import Api, Endpoint, Parameter, serve
 from bot.inputs.api.errors import tell_errors
 from bot.inputs.api.events import PATH, EventStream
@@ -29,6 +29,18 @@ LIST: Final = (
     Parameter("limit", "How many, from 1 to 200; 50 when left out.", "integer"),
     Parameter("cursor", "`next` of the page before."),
 )
+FILTER: Final = (
+    Parameter("filter", 'Matchers that have to hold, such as `severity="critical"`; may be given several times.'),
+    Parameter("q", "Words that have to occur."),
+)
+SHOWN: Final = Parameter("limit", "How many at most, from 0 to 5000; 200 when left out.", "integer")
+GROUPS: Final = (
+    *FILTER,
+    Parameter("state", "active, suppressed or pending; may be given several times, all when left out."),
+    Parameter("group", "Only the group with this key, and of it more than the first alerts."),
+    SHOWN,
+)
+RULES: Final = (*FILTER, Parameter("state", "all, broken, firing or pending."), SHOWN)
 ONE: Final = "/deployments/{id}"
 INCIDENT: Final = "/incidents/{id}"
 
@@ -52,7 +64,13 @@ ENDPOINTS: Final[tuple[Endpoint, ...]] = (
     Endpoint("POST", f"{INCIDENT}/acknowledge", "Take it", deeds.acknowledge, schemas.Incident, schemas.NothingAsk),
     Endpoint("POST", f"{INCIDENT}/resolve", "End it", deeds.resolve, schemas.Incident, schemas.NothingAsk),
     Endpoint("POST", f"{INCIDENT}/escalate", "Page the next", deeds.escalate, schemas.Incident, schemas.EscalateAsk),
-    Endpoint("GET", "/alerts", "Pending and firing alerts", reads.alerts, schemas.Alerts),
+    Endpoint("GET", "/alerts", "Pending and firing alerts", reads_alerts.alerts, schemas.Alerts, query=FILTER),
+    Endpoint(
+        "GET", "/alerts/groups", "Alerts in groups", reads_alerts.groups, schemas_alerts.AlertGroups, query=GROUPS
+    ),
+    Endpoint("GET", "/silences", "Silences", reads_alerts.silences, schemas_alerts.Silences, query=(*FILTER, SHOWN)),
+    Endpoint("GET", "/rules", "Rules and their health", reads_alerts.rules, schemas_alerts.Rules, query=RULES),
+    Endpoint("GET", "/rules/{id}/history", "A rule's day", reads_alerts.history, schemas_alerts.RuleHistory),
     Endpoint("GET", "/oncall", "Who is on call", reads.on_call, schemas.OnCall),
 )
 

@@ -9,13 +9,18 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from bot.inputs.api import schemas
+from bot.inputs.api import schemas, schemas_alerts
 from bot.inputs.api.openapi import document
 from bot.inputs.api.routes import ENDPOINTS, build_api
 from bot.readings import AlertRow
-from tests.unit.api.house import Client, House, Json
+from tests.unit.api.house import Client, House, Json, a_client
+from tests.unit.board.alert_scene import AlertScene
 
-SHAPES = {name: one for name, one in vars(schemas).items() if isinstance(one, type) and issubclass(one, BaseModel)}
+SHAPES = {
+    name: one
+    for name, one in (vars(schemas) | vars(schemas_alerts)).items()
+    if isinstance(one, type) and issubclass(one, BaseModel)
+}
 
 
 def references(node: Any) -> set[str]:
@@ -50,9 +55,14 @@ async def test_it_is_served_to_everybody(client: Client) -> None:
     assert (status, written["openapi"]) == (200, "3.1.0")
 
 
-async def test_every_answer_fits_what_it_says(client: Client) -> None:
+async def test_every_answer_fits_what_it_says() -> None:
     """Each address is asked, and what comes is read strictly into the shape that the document names."""
-    ids = await everything(client)
+    scene = AlertScene(House())
+    async with a_client(scene.house) as client:
+        await every_answer_fits(client, await everything(client, scene))
+
+
+async def every_answer_fits(client: Client, ids: dict[str, str]) -> None:
     written = document(ENDPOINTS)
     for endpoint in ENDPOINTS:
         path = endpoint.path.format(service="shop", environment="staging", id=ids[endpoint.path.split("/")[1]])
@@ -67,9 +77,10 @@ async def test_every_answer_fits_what_it_says(client: Client) -> None:
         assert status in {endpoint.status, 409}, (endpoint.path, answer)
 
 
-async def everything(client: Client) -> dict[str, str]:
+async def everything(client: Client, scene: AlertScene) -> dict[str, str]:
     """Something of every kind; the ids to ask for, by the first word of the address."""
     house = client.house
+    scene.busy()
     house.alerts.append(AlertRow("Odd", "pending", {"alertname": "Odd"}, {"summary": "s"}, 1.5, house.clock()))
     incident = await house.fire()
     body: Json = {"service": "shop", "version": "v1", "environment": "staging"}
@@ -77,5 +88,6 @@ async def everything(client: Client) -> dict[str, str]:
     await house.durable.run_for(timedelta(minutes=1))
     _, made = await client.post("/deployments", {**body, "version": "v2"})
     await house.durable.run_for(timedelta(seconds=6))
-    everywhere = dict.fromkeys(("overview", "services", "components", "alerts", "oncall"), "")
-    return {**everywhere, "deployments": made["id"], "incidents": incident}
+    everywhere = dict.fromkeys(("overview", "services", "components", "alerts", "silences", "oncall"), "")
+    rule = scene.statuses[0].rule.id
+    return {**everywhere, "deployments": made["id"], "incidents": incident, "rules": rule}
