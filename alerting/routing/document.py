@@ -64,6 +64,8 @@ def compose(file: str, text: str) -> tuple[Section, Node | None]:
     section = Section(page.file, page.place, page.problems)
     if root is None:
         return section, None
+    if page.more:
+        section.warnings.append(section.fault_at_start("only the first document is read"))
     try:
         count, height = _measure(root, {})
     except RecursionError:
@@ -102,13 +104,21 @@ def fields(section: Section, node: Node, known: Collection[str], what: str) -> M
 
 
 def items(section: Section, node: Node | None, what: str) -> list[tuple[Section, Node]]:
-    """The items of a list, each with its part of the file."""
-    return [(section.at(index), item) for index, item in enumerate(document.items(section, node, what))]
+    """The items of a list, null ones too, each with its part of the file."""
+    if node is None:
+        return []
+    if not isinstance(node, yaml.SequenceNode):
+        section.complain(node, f"expected a list of {what}")
+        return []
+    return [(section.at(index), item) for index, item in enumerate(node.value)]
 
 
 def text(section: Section, node: Node | None) -> str:
     """A scalar as it is written; empty when it is not set."""
-    return document.text(section, node)
+    found = document.text(section, node)
+    if node is not None and not found.isprintable() and any("\ud800" <= sign <= "\udfff" for sign in found):
+        section.complain(node, "no UTF-8 text")
+    return found
 
 
 def texts(section: Section, node: Node | None) -> list[str]:

@@ -100,6 +100,7 @@ def read_routing(file: str, text: str, policies: Collection[str] | None = None) 
     for name in _NO_EFFECT:
         if name in given and given[name].value:
             section.at(name).warn(given[name], "without effect here")
+    document.texts(section.at("templates"), given.get("templates"))
     resolve_timeout, around = _global(section.at("global"), given.get("global"), Path(file).parent, policies)
     found = _receivers(section, given, around)
     intervals = _intervals(section, given)

@@ -7,6 +7,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
+import yaml
+
 from alerting.routing import document
 from alerting.routing.config import HeaderSource, Secret
 from alerting.routing.document import Section
@@ -106,6 +108,7 @@ def _headers(section: Section, node: Node | None, folder: Path) -> Iterator[Head
 
 
 def _header_nodes(section: Section, node: Node) -> list[tuple[Node, Node]]:
-    names = [key.value for key, _ in node.value] if isinstance(node.value, list) else []
-    document.fields(section, node, {name for name in names if isinstance(name, str)}, "http_headers")
-    return [(key, value) for key, value in node.value if isinstance(key.value, str)] if names else []
+    pairs = node.value if isinstance(node, yaml.MappingNode) else []
+    names = {key.value for key, _ in pairs if isinstance(key, yaml.ScalarNode)}
+    document.fields(section, node, names, "http_headers")
+    return [(key, value) for key, value in pairs if isinstance(key, yaml.ScalarNode)]

@@ -87,7 +87,7 @@ def parse_receiver(section: Section, node: Node, around: Surroundings) -> Receiv
 
 
 def _configs(section: Section, given: Mapping[str, Node], kind: str) -> Iterator[tuple[Section, Node]]:
-    for part, item in document.items(section.at(kind), given.get(kind), "map"):
+    for part, item in document.items(section.at(kind), given.get(kind), kind):
         if isinstance(item, yaml.MappingNode):
             yield part, item
         else:
@@ -115,6 +115,8 @@ def _slack(section: Section, node: Node, lacks: list[RuleProblem]) -> list[ChatR
     given = document.fields(section, node, _LOOKS | _ACCESS | {"channel", "send_resolved"}, "slack_config")
     if "api_url" in given and "api_url_file" in given:
         section.complain(given["api_url_file"], "at most one of api_url & api_url_file must be configured")
+    if "api_url" in given:
+        document.url(section.at("api_url"), given["api_url"])
     _warn_unused(section, node, given)
     resolved = document.boolean(section.at("send_resolved"), given.get("send_resolved"), default=False)
     channel = document.text(section, given.get("channel"))

@@ -8,6 +8,8 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Final
 
+import yaml
+
 from alerting.routing import document
 from alerting.routing.config import InhibitRule
 from alerting.routing.document import Section
@@ -49,6 +51,8 @@ def parse_root(section: Section, node: Node, names: Names) -> Route:
 
 
 def _parse(section: Section, node: Node, parent: Route, index: int, names: Names) -> Route:
+    if not isinstance(node, yaml.MappingNode):
+        section.complain(node, "expected the fields of a route")
     given = document.fields(section, node, _FIELDS, "route")
     matchers = _route_matchers(section, given)
     shown = format_matchers(matchers)
@@ -132,6 +136,7 @@ def _interval_names(section: Section, given: Mapping[str, Node], name: str, name
 def parse_inhibit_rule(section: Section, node: Node) -> InhibitRule:
     """Read one inhibition rule."""
     given = document.fields(section, node, _INHIBIT, "inhibit_rule")
+    document.text(section.at("name"), given.get("name"))
     return InhibitRule(
         source=_side(section, given, "source"),
         target=_side(section, given, "target"),
