@@ -1,12 +1,15 @@
 """What a PromQL expression is and reads, as far as scheduling and batching rules need to know."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
 
 import promql_parser as promql
+
+from alerting.rules.newer_promql import QUOTED, in_older_words
+from alerting.rules.promql_checks import first_fault, out_of_range, type_of
 
 # Series that a rule manager derives from alert rules: reading them is depending on those rules.
 _OF_ALERTS: Final = frozenset({"ALERTS", "ALERTS_FOR_STATE"})
@@ -36,19 +39,34 @@ class Expression:
     reads: frozenset[str] | None = frozenset()
 
 
-def parse_expression(text: str) -> Expression:
-    """Read PromQL; raises ValueError with what is wrong, also when it is nested or chained too deep for us."""
+def parse_expression(text: str, *, experimental: bool = False) -> Expression:
+    """Read PromQL; raises ValueError with what is wrong, also when it is nested or chained too deep for us.
+
+    `experimental` allows the functions that Prometheus has behind its flag promql-experimental-functions.
+    """
     _check_depth(text)
-    tree = promql.parse(text)
+    tree = _parse(text)
+    if fault := first_fault(tree, experimental=experimental) or out_of_range(text):
+        raise ValueError(fault)
     selectors = _selectors(tree)
-    return Expression(text, _kind(tree), _alerts_read(selectors), _metrics_read(selectors))
+    return Expression(text, Kind(type_of(tree)), _alerts_read(selectors), _metrics_read(selectors))
+
+
+def _parse(text: str) -> promql.Expr:
+    try:
+        return promql.parse(text)
+    except ValueError:
+        older = in_older_words(text)
+        if older == text:
+            raise
+        return promql.parse(older)
 
 
 # promql-parser descends on the machine's stack: a deep expression would end the process, not raise.
 _DEEPEST_BRACKETS: Final = 100
 _MOST_OPERATORS: Final = 400
 _LONGEST: Final = 64 * 1024
-_ASIDE: Final = re.compile(r"""#[^\n]*|"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|`[^`]*`|\{[^{}"'`]*\}""", re.DOTALL)
+_ASIDE: Final = re.compile(QUOTED + r"""|\{[^{}"'`]*\}""", re.DOTALL)
 _OPERATOR: Final = re.compile(r"[-+*/%^<>]|[=!]=|\b(?:and|or|unless|atan2)\b", re.IGNORECASE)
 
 
@@ -64,27 +82,6 @@ def _check_depth(text: str) -> None:
         deepest = max(deepest, depth)
     if deepest > _DEEPEST_BRACKETS:
         raise ValueError(f"the expression is nested deeper than {_DEEPEST_BRACKETS} brackets")
-
-
-_KINDS: Final[Mapping[type, Kind]] = {
-    promql.NumberLiteral: Kind.SCALAR,
-    promql.StringLiteral: Kind.STRING,
-    promql.MatrixSelector: Kind.MATRIX,
-    promql.SubqueryExpr: Kind.MATRIX,
-}
-
-
-def _kind(tree: promql.Expr) -> Kind:
-    match tree:
-        case promql.ParenExpr() | promql.UnaryExpr():
-            return _kind(tree.expr)
-        case promql.BinaryExpr():
-            both = {_kind(tree.lhs), _kind(tree.rhs)}
-            return Kind.SCALAR if both == {Kind.SCALAR} else Kind.VECTOR
-        case promql.Call() if tree.func.return_type == promql.ValueType.Scalar:
-            return Kind.SCALAR
-        case _:
-            return _KINDS.get(type(tree), Kind.VECTOR)
 
 
 def _metrics_read(selectors: Sequence[promql.VectorSelector]) -> frozenset[str] | None:
@@ -112,8 +109,6 @@ def _selectors(tree: promql.Expr) -> Sequence[promql.VectorSelector]:
     def visit(node: Any) -> None:
         if isinstance(node, promql.VectorSelector):
             found.append(node)
-        elif isinstance(node, promql.MatrixSelector):
-            found.append(node.vector_selector)
 
     promql.walk(tree, visit)
     return found

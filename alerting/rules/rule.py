@@ -89,4 +89,4 @@ class RuleGroup:
 def rule_id(file: str, group: str, name: str, labels: Mapping[str, str], ordinal: int) -> RuleId:
     """The id of the `ordinal`-th rule (from 0) with this file, group, name and labels."""
     parts = [file, group, name, str(ordinal), *(f"{k}\xff{labels[k]}" for k in sorted(labels))]
-    return RuleId(hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16])
+    return RuleId(hashlib.sha256("\0".join(parts).encode("utf-8", "surrogatepass")).hexdigest()[:16])

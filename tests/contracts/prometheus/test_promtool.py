@@ -1,18 +1,19 @@
-"""The verdict on a rule file is promtool's, but for what is refused here on purpose."""
+"""The verdict on a rule file is promtool's, but for what the tables of differences list."""
 
-import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
-from alerting.rules.load import load_rule_files
+from alerting.rules.load import parse_rules
+from tests.contracts.prometheus.promtool import judge, version
 
 
 def rule(text: str) -> str:
     return f"groups:\n- name: g\n  rules:\n  - {text}\n"
 
 
-GOOD = {
+GOOD: dict[str, str | bytes] = {
     "empty": "",
     "no groups": "groups: []",
     "null group list": "groups:",
@@ -30,11 +31,24 @@ GOOD = {
     "matrix expression": rule("{alert: A, expr: 'up[5m]'}"),
     "templates": rule("{alert: A, expr: up, annotations: {s: '{{ $labels.x }} {{ $value | humanize }} {{ .Nope }}'}}"),
     "the same alert twice": rule("{alert: A, expr: up}\n  - {alert: A, expr: up, labels: {a: b}}"),
+    "recording rule": rule("{record: 'a:b', expr: up, labels: {a: '{{ no template'}}"),
+    "two documents": "groups: []\n---\ngroups: [no rules]",
+    "a second document that is no yaml": "groups: []\n---\n[",
+    "null rules and groups": "groups: [~, {name: g, rules: [~]}]",
+    "null keys": rule("{alert: A, expr: up, labels: {~: x}}"),
+    "limits of every writing": "".join(
+        f"{'' if n else 'groups:'}\n- {{name: g{n}, limit: {limit}}}"
+        for n, limit in enumerate(("0x1F", "010", "0o17", "0b11", "1_000", "1e3", "2.9", "-5", "!!int '5'", "~"))
+    ),
+    "merged lists of mappings": rule("{<<: [{alert: A}, {alert: B, expr: up}]}"),
+    "a byte order mark": "\ufeffgroups: []",
+    "utf-16": "\ufeffgroups: []".encode("utf-16-le"),
+    "experimental words as metrics": rule("{alert: A, expr: 'limitk + end'}"),
     "aliases": rule("&a {alert: A, expr: up}\n  - {<<: *a, alert: B}"),
     "alertname label": rule("{alert: A, expr: up, labels: {alertname: b}}"),
     "comment in expression": rule("{alert: A, expr: 'up # now'}"),
 }
-BROKEN = {
+BROKEN: dict[str, str | bytes] = {
     "not yaml": "a: b: c",
     "a list": "- a",
     "a scalar": "hello",
@@ -66,6 +80,24 @@ BROKEN = {
     "record with for": rule("{record: a, expr: up, for: 5m}"),
     "record with annotations": rule("{record: a, expr: up, annotations: {a: b}}"),
     "record with braces": rule("{record: 'a{b=\"c\"}', expr: up}"),
+    "bytes as a label": rule("{alert: A, expr: up, labels: {a: !!binary /w==}}"),
+    "bytes as a label name": rule("{alert: A, expr: up, labels: {!!binary /w==: a}}"),
+    "bytes as a metric": rule("{record: !!binary /w==, expr: up}"),
+    "limit as text": "groups: [{name: g, limit: '5'}]",
+    "limit too large": "groups: [{name: g, limit: 1e30}]",
+    "an alias of nothing": "groups: [*a]",
+    "merging text": rule("{<<: text, alert: A, expr: up}"),
+    "merging itself": rule("&a {<<: *a, alert: A, expr: up}"),
+    "invalid utf-8": b"groups: [{name: \xff}]",
+    "a control character": "groups: []\x00",
+    "selectors joined by or": rule('{alert: A, expr: \'up{a="b" or c="d"}\'}'),
+    "an empty grouping": rule("{alert: A, expr: 'sum by (\"\") (up)'}"),
+    "a scalar for a vector": rule("{alert: A, expr: ln(Inf)}"),
+    "an empty range": rule("{alert: A, expr: 'up[0]'}"),
+    "a negative range": rule("{alert: A, expr: 'up[-5m]'}"),
+    "a number too large": rule("{alert: A, expr: 1e400}"),
+    "a duration too long": rule("{alert: A, expr: 500y}"),
+    "the sign of text": rule("{alert: A, expr: '-\"a\"'}"),
     "group as text": "groups: [hello]",
 }
 SINCE_3 = {
@@ -74,48 +106,66 @@ SINCE_3 = {
     "any text as a name": rule("{alert: A, expr: '{\"a.b\"}', labels: {c.d: e}, annotations: {'f g': h}}"),
 }
 BROKEN_SINCE_3 = {
+    "bytes that are none": rule("{alert: !!binary '?', expr: up}"),
     "negative query offset": "groups: [{name: g, query_offset: -1m}]",
     "metric name as group label": "groups: [{name: g, labels: {__name__: b}}]",
 }
+SINCE_3_16 = {
+    "no duration": rule("{alert: A, expr: '0s'}"),
+    "numbers with underscores": rule("{alert: A, expr: 'up > 1_000'}"),
+    "duration expressions": rule("{alert: A, expr: 'rate(up[5m * 2]) + up offset (1h - 5m)'}"),
+    "anchored and smoothed": rule("{alert: A, expr: 'rate(up[5m] anchored) + up smoothed'}"),
+}
 REFUSED_HERE = {
-    "recording rule": rule("{record: a, expr: up}"),
-    "template of the full language": rule("{alert: A, expr: up, labels: {a: '{{ query `up` }}'}}"),
-    "two documents": "groups: []\n---\ngroups: []",
+    "a broken template in group labels": (
+        "groups: [{name: g, labels: {a: '{{ foo }}'}, rules: [{alert: A, expr: up}]}]"
+    ),
+    "a document that goes on after its end": "{}groups: []",
+    "metrics named as modifiers": rule("{alert: A, expr: smoothed}"),
+}
+ACCEPTED_HERE = {
+    "a tag that its value does not have": rule("{alert: !!int A, expr: up}"),
+    "labels to match after a duration expression": rule("{alert: A, expr: 'up offset (5m) + on(a) up'}"),
+}
+EXPERIMENTAL = {
+    "functions": rule("{alert: A, expr: 'mad_over_time(up[5m])'}"),
+    "aggregations": rule("{alert: A, expr: 'limitk(3, up)'}"),
+    "durations of the query": rule("{alert: A, expr: 'end()'}"),
 }
 
 
-def accepts(file: Path) -> tuple[bool, bool]:
-    """Promtool's verdict and ours."""
-    checked = subprocess.run(["promtool", "check", "rules", file], capture_output=True, check=False)
-    return checked.returncode == 0, not load_rule_files([str(file)]).problems
+def verdicts(folder: Path, texts: Mapping[str, str | bytes]) -> dict[str, tuple[bool, bool]]:
+    """Of each text, whether promtool accepts it and whether we do."""
+    return {name: (theirs.accepted, ours.accepted) for name, (theirs, ours) in judge(folder, texts).items()}
 
 
-def is_3() -> bool:
-    said = subprocess.run(["promtool", "--version"], capture_output=True, text=True, check=True).stdout
-    return int(said.split("version ")[1].split(".")[0]) >= 3
+def all_are(texts: Mapping[str, str | bytes], promtool: bool, ours: bool) -> dict[str, tuple[bool, bool]]:
+    return dict.fromkeys(texts, (promtool, ours))
 
 
 @pytest.mark.parametrize(("texts", "good"), [(SINCE_3, True), (BROKEN_SINCE_3, False)])
-def test_reads_what_prometheus_3_reads(tmp_path: Path, texts: dict[str, str], good: bool) -> None:
-    for name, text in texts.items():
-        file = tmp_path / "rules.yml"
-        file.write_text(text, encoding="utf-8")
-        promtool, ours = accepts(file)
-        assert ours is good, name
-        # An older promtool knows none of these fields.
-        assert promtool is (good and is_3()), name
+def test_reads_what_prometheus_3_reads(tmp_path: Path, texts: dict[str, str | bytes], good: bool) -> None:
+    # An older promtool knows none of these fields.
+    assert verdicts(tmp_path, texts) == all_are(texts, good and version() >= (3,), good)
 
 
-@pytest.mark.parametrize(("texts", "verdict"), [(GOOD, (True, True)), (BROKEN, (False, False))])
-def test_agrees_with_promtool(tmp_path: Path, texts: dict[str, str], verdict: tuple[bool, bool]) -> None:
-    for name, text in texts.items():
-        file = tmp_path / "rules.yml"
-        file.write_text(text, encoding="utf-8")
-        assert accepts(file) == verdict, name
+def test_reads_what_is_newer_than_its_parser(tmp_path: Path) -> None:
+    assert verdicts(tmp_path, SINCE_3_16) == all_are(SINCE_3_16, version() >= (3, 16), True)
 
 
-def test_refuses_more_only_where_it_says_so(tmp_path: Path) -> None:
-    for name, text in REFUSED_HERE.items():
-        file = tmp_path / "rules.yml"
-        file.write_text(text, encoding="utf-8")
-        assert accepts(file) == (True, False), name
+@pytest.mark.parametrize(("texts", "good"), [(GOOD, True), (BROKEN, False)])
+def test_agrees_with_promtool(tmp_path: Path, texts: dict[str, str | bytes], good: bool) -> None:
+    assert verdicts(tmp_path, texts) == all_are(texts, good, good)
+
+
+def test_differs_from_promtool_only_where_it_says_so(tmp_path: Path) -> None:
+    if version() < (3, 16):
+        pytest.skip("the promtool on PATH is older than 3.16, which is what these differ from")
+    assert verdicts(tmp_path, REFUSED_HERE) == all_are(REFUSED_HERE, True, False)
+    assert verdicts(tmp_path, ACCEPTED_HERE) == all_are(ACCEPTED_HERE, False, True)
+
+
+def test_experimental_functions_are_refused_until_they_are_allowed(tmp_path: Path) -> None:
+    assert verdicts(tmp_path, EXPERIMENTAL) == all_are(EXPERIMENTAL, False, False)
+    for text in EXPERIMENTAL.values():
+        assert parse_rules("r.yml", text, experimental=True).problems == ()

@@ -1,0 +1,45 @@
+"""No text can crash the reader of rule files: what is wrong becomes a problem with its place."""
+
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from alerting.rules.load import parse_rules
+from alerting.rules.order import stages
+
+WORDS = st.sampled_from(
+    [
+        "groups", "name", "rules", "alert", "record", "expr", "for", "labels", "annotations", "limit", "interval",
+        "up", "'sum('", "{{ $value }}", "'{{ x'", "5m", "~", "&a", "*a", "<<", ":", ": ", "- ", "\n", "\n  ", "\n- ",
+        "{", "}", "[", "]", ",", '"', "'", "!!binary ", "!!int ", "!x ", "|", "#", "---\n", "0x1", "1e3", "é", "\x85",
+        "\ufeff",
+    ]
+)  # fmt: skip
+PROMQL = st.lists(
+    st.sampled_from(
+        ["up", "ALERTS", "(", ")", "[5m]", "[1h-5m:1m]", " offset (5m)", " smoothed", "1_000", "{", "}", 'a="b"',
+         " or ", "+", " on(a) ", "sum", "rate", ",", "'", "`", "#", "\n", "@", "end()", "-", "0", "é"]
+    ), max_size=12,
+).map("".join)  # fmt: skip
+
+
+@given(st.one_of(st.text(), st.lists(WORDS, max_size=40).map("".join)))
+@example("groups: &a [*a]")
+@example("groups: [{name: a, rules: [{<<: &b {<<: *b}}]}]")
+@settings(deadline=None)
+def test_any_text_is_read_or_told(text: str) -> None:
+    loaded = parse_rules("r.yml", text, recording=True)
+    lines = text.count("\n") + text.count("\r") + text.count("\x85") + text.count("\u2028") + text.count("\u2029") + 2
+    for problem in loaded.problems:
+        assert 1 <= problem.line <= lines
+        assert problem.column >= 1
+        assert str(problem).encode()
+
+
+@given(st.lists(PROMQL, min_size=1, max_size=5))
+@settings(deadline=None)
+def test_any_expression_is_ordered_or_told(expressions: list[str]) -> None:
+    rules = "".join(f"  - {{alert: A{n}, expr: {text!r}}}\n" for n, text in enumerate(expressions))
+    loaded = parse_rules("r.yml", f"groups:\n- name: g\n  rules:\n{rules}")
+    for group in loaded.groups:
+        ordered = [rule for step in stages(group.rules) for rule in step]
+        assert sorted(rule.index for rule in ordered) == [rule.index for rule in group.rules]
