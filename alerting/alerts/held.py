@@ -1,0 +1,57 @@
+"""One alert as the store holds it: its end moves often, the rest seldom."""
+
+from dataclasses import replace
+from datetime import datetime
+
+from alerting.alerts.alert import ReceivedAlert
+from alerting.alerts.journal import Kept
+
+
+class Held:
+    """An alert whose end may have moved since `first` was made; `kept_end` is the end that the database has.
+
+    `over` says that its end was reached or told, `settled` that no group has anything left to tell of it.
+    """
+
+    __slots__ = ("ends_at", "first", "kept_end", "over", "settled", "updated_at")
+
+    def __init__(self, alert: ReceivedAlert, *, over: bool, settled: bool = False) -> None:
+        self.first = alert
+        self.ends_at = alert.ends_at
+        self.updated_at = alert.updated_at
+        self.kept_end = alert.ends_at
+        self.over = over
+        self.settled = settled
+
+    @property
+    def alert(self) -> ReceivedAlert:
+        """The alert as it is now."""
+        if self.first.updated_at is not self.updated_at:
+            self.first = replace(self.first, ends_at=self.ends_at, updated_at=self.updated_at)
+        return self.first
+
+    @property
+    def kept(self) -> Kept:
+        """What the database shall have."""
+        return Kept(self.alert, self.over, self.settled)
+
+    @property
+    def runs_out(self) -> bool:
+        """Whether the end in the database comes too soon or too late.
+
+        Too soon is when less is left of it than half of what the last telling gave.
+        """
+        if self.ends_at is None or self.kept_end is None:
+            return self.ends_at != self.kept_end
+        left, given = self.kept_end - self.updated_at, self.ends_at - self.updated_at
+        return left > given or left + left < given
+
+    def renew(self, ends_at: datetime | None, at: datetime) -> None:
+        """It was told again at `at`, with nothing new but its end."""
+        self.ends_at = ends_at
+        self.updated_at = at
+
+    def replace(self, alert: ReceivedAlert) -> None:
+        """It was told again with nothing new but its end and its value."""
+        self.first = alert
+        self.renew(alert.ends_at, alert.updated_at)

@@ -1,0 +1,81 @@
+"""Keeps received alerts in the database, one record an alert, so that they survive a restart.
+
+`over` says that the alert's end was reached or told, and not only foreseen; `settled` that no group has anything
+left to tell of it. HEARD is when somebody last listened: time in which nobody did counts for no alert's end.
+"""
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+import msgspec
+
+from alerting.alerts.alert import ReceivedAlert
+from alerting.errors import PermanentFailure
+from storage.codec import JSON, decode_time, encode_time
+from storage.records import Records
+
+COLLECTION: Final = "alerts"
+CLOCK: Final = "alerts-heard"
+HEARD: Final = "heard"
+_READ: Final = (KeyError, ValueError, TypeError)
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """An alert as it stands in the database."""
+
+    alert: ReceivedAlert
+    over: bool
+    settled: bool
+
+
+class AlertJournal:
+    """Reads and writes received alerts; every method may raise storage's errors."""
+
+    def __init__(self, records: Records) -> None:
+        self._records = records
+
+    async def load(self) -> tuple[int, list[Kept]]:
+        """The revision and everything kept at least up to it; raises PermanentFailure for an unreadable record."""
+        return await self.changes(after=0)
+
+    async def changes(self, *, after: int) -> tuple[int, list[Kept]]:
+        """What was written since that revision, by whomever, and the revision now."""
+        revision, values = await self._records.changes(COLLECTION, after=after)
+        return revision, [_kept(key, value) for key, value in values.items()]
+
+    async def save(self, alerts: Iterable[Kept], *, at: datetime, gone: Collection[str] = ()) -> None:
+        """Write these alerts and remove those of `gone`, in one transaction."""
+        values = {kept.alert.fingerprint: _json(kept) for kept in alerts}
+        await self._records.put_many(COLLECTION, values, at=at, delete=gone)
+
+    async def heard(self) -> datetime | None:
+        """When somebody last listened."""
+        value = await self._records.get(CLOCK, HEARD)
+        return decode_time(value["at"]) if value else None
+
+    async def note_heard(self, at: datetime) -> None:
+        """Somebody listens now."""
+        await self._records.put(CLOCK, HEARD, {"at": encode_time(at)}, at=at)
+
+
+def _json(kept: Kept) -> JSON:
+    value: dict[str, Any] = msgspec.to_builtins(kept.alert)
+    if kept.alert.value is not None:
+        # As text, since JSON has neither NaN nor the infinities.
+        value["value"] = repr(kept.alert.value)
+    return value | {"over": kept.over, "settled": kept.settled}
+
+
+def _kept(key: str, value: JSON) -> Kept:
+    try:
+        number = value["value"]
+        plain = value | {"value": None if number is None else float(number)}
+        return Kept(msgspec.convert(plain, ReceivedAlert), bool(value["over"]), bool(value["settled"]))
+    except _READ as wrong:
+        raise PermanentFailure(
+            f"the alert {key} in the database cannot be read: {wrong!r}",
+            f'delete the record "{key}" of "{COLLECTION}"; its sender tells it again',
+        ) from wrong

@@ -1,0 +1,105 @@
+"""All groups: which alert is in which, and which is due next. Pure.
+
+Source of the rules: Dispatcher.processAlert of Alertmanager.
+"""
+
+import heapq
+from collections import defaultdict
+from collections.abc import Iterator
+from datetime import datetime
+
+from alerting.alerts.alert import ReceivedAlert
+from alerting.notify.group import Group, Timer, group_id
+from alerting.routing.tree import Route, group_key, matching
+
+
+class Groups:
+    """The groups under one routing tree."""
+
+    def __init__(self, root: Route) -> None:
+        self._root = root
+        self._groups: dict[str, Group] = {}
+        self._of: defaultdict[str, set[str]] = defaultdict(set)
+        self._queue: list[tuple[datetime, str]] = []
+
+    def __iter__(self) -> Iterator[Group]:
+        return iter(self._groups.values())
+
+    def __len__(self) -> int:
+        return len(self._groups)
+
+    def get(self, id_: str) -> Group | None:
+        """The group of this id."""
+        return self._groups.get(id_)
+
+    def of(self, fingerprint: str) -> list[Group]:
+        """The groups that an alert is in."""
+        return [self._groups[id_] for id_ in self._of.get(fingerprint, ())]
+
+    def places(self, alert: ReceivedAlert) -> Iterator[tuple[str, Route, str]]:
+        """Where an alert belongs: the group's id, its route and its key, for every route that matches."""
+        for route in matching(self._root, alert.labels):
+            key = group_key(route, alert.labels)
+            yield group_id(route, key), route, key
+
+    def join(self, alert: ReceivedAlert, now: datetime) -> list[Group]:
+        """Put an alert into its groups, making those that are missing."""
+        return [self.enter(alert, route, key, now) for _, route, key in self.places(alert)]
+
+    def enter(self, alert: ReceivedAlert, route: Route, key: str, now: datetime) -> Group:
+        """Put an alert into one group, which is made when it is missing."""
+        group = self._groups.get(group_id(route, key))
+        if group is None:
+            group = Group(route, route.group_labels(alert.labels), key, Timer(now + route.group_wait))
+            self.add(group)
+        group.members[alert.fingerprint] = None
+        self._of[alert.fingerprint].add(group.id)
+        self.set_timer(group, group.timer.hurried(alert.starts_at, route.group_wait, now))
+        return group
+
+    def leave(self, group: Group, fingerprint: str) -> bool:
+        """Take an alert out of a group; whether it is in none now."""
+        group.members.pop(fingerprint, None)
+        places = self._of[fingerprint]
+        places.discard(group.id)
+        if places:
+            return False
+        del self._of[fingerprint]
+        return True
+
+    def add(self, group: Group) -> None:
+        """Take a group that was kept, without members yet."""
+        self._groups[group.id] = group
+        heapq.heappush(self._queue, (group.timer.due, group.id))
+
+    def set_timer(self, group: Group, timer: Timer) -> None:
+        """Give a group another time to be flushed."""
+        if timer != group.timer:
+            group.timer = timer
+            heapq.heappush(self._queue, (timer.due, group.id))
+
+    def take_due(self, now: datetime) -> list[Group]:
+        """The groups whose time has come; each must get its next time. One still being told waits for `ended`."""
+        due: dict[str, Group] = {}
+        while self._queue and self._queue[0][0] <= now:
+            at, id_ = heapq.heappop(self._queue)
+            group = self._groups.get(id_)
+            if group is not None and group.timer.due == at and not group.busy:
+                due[id_] = group
+        return list(due.values())
+
+    def ended(self, group: Group) -> None:
+        """It is told; its time, which may have come meanwhile, counts again."""
+        group.busy = False
+        heapq.heappush(self._queue, (group.timer.due, group.id))
+
+    def next_due(self) -> datetime | None:
+        """No group is due before this; None when there is none."""
+        return self._queue[0][0] if self._queue else None
+
+    def drop_empty(self) -> list[Group]:
+        """Forget the groups without members; these."""
+        gone = [group for group in self._groups.values() if not group.members and not group.busy]
+        for group in gone:
+            del self._groups[group.id]
+        return gone
