@@ -21,10 +21,12 @@ from alerting.incidents.events import (
     IncidentEvent,
     IncidentOpened,
     IncidentResolved,
+    IncidentSilenced,
     PageDelivered,
     PageFailed,
     PersonPaged,
     PolicyExhausted,
+    SilenceLifted,
     StepSkipped,
 )
 from alerting.incidents.incident import Incident
@@ -48,6 +50,8 @@ _TYPES: Final[Mapping[str, type[IncidentEvent]]] = {
         IncidentEscalated,
         PolicyExhausted,
         IncidentResolved,
+        IncidentSilenced,
+        SilenceLifted,
     )
 }
 _PRIORITIES: Final[Mapping[type[IncidentEvent], Priority]] = {

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TypeAlias
 
-from alerting.incidents.incident import IncidentAlert, PageStep, PersonId, Suspect
+from alerting.incidents.incident import IncidentAlert, PageStep, PersonId, Silenced, Suspect
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +132,21 @@ class IncidentResolved:
     person: PersonId | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class IncidentSilenced:
+    """Its alerts are muted for a while, or for another while than before."""
+
+    by: Silenced
+
+
+@dataclass(frozen=True, slots=True)
+class SilenceLifted:
+    """A silence made for it has ended: by a person, or by itself (None)."""
+
+    silence: str
+    person: PersonId | None = None
+
+
 IncidentEvent: TypeAlias = (
     IncidentOpened
     | AlertJoined
@@ -146,4 +161,6 @@ IncidentEvent: TypeAlias = (
     | IncidentEscalated
     | PolicyExhausted
     | IncidentResolved
+    | IncidentSilenced
+    | SilenceLifted
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 
 from alerting.incidents.events import (
     AcknowledgmentWithdrawn,
@@ -16,13 +16,15 @@ from alerting.incidents.events import (
     IncidentEvent,
     IncidentOpened,
     IncidentResolved,
+    IncidentSilenced,
     PageDelivered,
     PageFailed,
     PersonPaged,
     PolicyExhausted,
+    SilenceLifted,
     StepSkipped,
 )
-from alerting.incidents.incident import Entry, Incident, IncidentAlert, IncidentId, Page, State
+from alerting.incidents.incident import Entry, Incident, IncidentAlert, IncidentId, Page, Silenced, State
 
 
 def opened(incident: IncidentId, event: IncidentOpened, at: datetime) -> Incident:
@@ -72,7 +74,7 @@ def apply_all(incident: Incident, events: Iterable[IncidentEvent], at: datetime)
     return incident
 
 
-def _changed(incident: Incident, event: IncidentEvent, at: datetime) -> Incident:  # noqa: C901, PLR0911
+def _changed(incident: Incident, event: IncidentEvent, at: datetime) -> Incident:  # noqa: C901, PLR0911, PLR0912
     """One line for each event: this is the table of what they mean."""
     match event:
         case AlertJoined(alert, suspects):
@@ -99,6 +101,10 @@ def _changed(incident: Incident, event: IncidentEvent, at: datetime) -> Incident
         case IncidentResolved(person):
             ended = incident.moved(State.RESOLVED, resolved_at=at, resolved_by=person, next_page_at=None)
             return _without_pending(ended)
+        case IncidentSilenced(by):
+            return replace(incident, silenced=(*_other_silences(incident, by.silence), by))
+        case SilenceLifted(silence):
+            return replace(incident, silenced=_other_silences(incident, silence))
         case IncidentOpened():
             raise ValueError(f"Incident {incident.id} is opened twice")
 
@@ -171,6 +177,10 @@ def _is(page: Page, person: str, round_: int, level: int) -> bool:
     return (page.person, page.round, page.step) == (person, round_, level)
 
 
+def _other_silences(incident: Incident, silence: str) -> tuple[Silenced, ...]:
+    return tuple(one for one in incident.silenced if one.silence != silence)
+
+
 def _without_pending(incident: Incident) -> Incident:
     """Somebody knows of it now: a page that is still on its way is not needed any more."""
     pages = tuple(replace(page, withdrawn=True) if page.pending else page for page in incident.pages)
@@ -207,6 +217,14 @@ def describe(incident: Incident, event: IncidentEvent) -> str:  # noqa: C901, PL
             return "Resolved: every alert has ended."
         case IncidentResolved(person):
             return f"{person} resolved it."
+        case IncidentSilenced(by) if by.until_resolved:
+            return f"{by.person} silenced it until its alerts are resolved."
+        case IncidentSilenced(by):
+            return f"{by.person} silenced it until {by.until.astimezone(UTC):%Y-%m-%d %H:%M} UTC."
+        case SilenceLifted(_, None):
+            return "Its silence has ended."
+        case SilenceLifted(_, person):
+            return f"{person} ended its silence."
         case _:
             return ""
 

@@ -111,6 +111,16 @@ class Page:
 
 
 @dataclass(frozen=True, slots=True)
+class Silenced:
+    """A silence made for the incident: whose, and `until` when (at the latest, for one that lasts until resolved)."""
+
+    silence: str
+    person: PersonId
+    until: datetime
+    until_resolved: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Entry:
     """A line of the incident's timeline."""
 
@@ -158,6 +168,7 @@ class Incident:
     stream_version: int = 0
     updated_at: datetime | None = None
     group: Mapping[str, str] = field(default_factory=dict)  # labels that its alerts share
+    silenced: tuple[Silenced, ...] = ()
 
     @property
     def ended(self) -> bool:
