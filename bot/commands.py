@@ -2,31 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from rapidfuzz import process
-
-from engine.catalog import Catalog
+from alerting.commands import ExpireSilence
+from alerting.routing.matcher import Matcher
+from alerting.silences.silence import SilenceId
+from bot.grammar import LONGEST, ROOT, Misunderstood, Verb, Vocabulary, Words, nearest, said
+from bot.silence_words import read_matchers, read_silence
 from engine.commands import WHATEVER_WAITS, Abort, Approve, Deploy, Reject, Restart, RollBack
 from engine.deployments.deployment import DeploymentId
 from engine.security.permissions import Permission
 
-ROOT: Final = "/ops"
-LONGEST: Final = 500  # characters; no command needs more, and all of it is echoed in answers
 LINKS: Final = frozenset({"to", "in", "on", "from"})
-LONGEST_WORD: Final = 80  # characters of a word that are echoed
-
-
-class Misunderstood(Exception):
-    """The words are no command. `usage` is the correct form, `suggestion` a whole corrected line when there is one."""
-
-    def __init__(self, reason: str, usage: str = "", suggestion: str = "") -> None:
-        super().__init__(reason)
-        self.reason = reason
-        self.usage = usage
-        self.suggestion = suggestion
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +44,14 @@ class ShowIncidents:
 
 @dataclass(frozen=True, slots=True)
 class ShowAlerts:
-    """What fires now?"""
+    """What fires now, of the alerts that match?"""
+
+    matchers: tuple[Matcher, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ShowSilences:
+    """What is muted, by whom, until when?"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,40 +96,6 @@ class AbortByName:
     environment: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Vocabulary:
-    """The names a line may use."""
-
-    services: Mapping[str, Sequence[str]]
-    environments: Sequence[str]
-    strategies: Sequence[str] = ()
-
-    @classmethod
-    def of(cls, catalog: Catalog) -> Vocabulary:
-        """The names of a catalog."""
-        return cls(
-            services={
-                str(name): [str(place) for place in service.placements] for name, service in catalog.services.items()
-            },
-            environments=[str(name) for name in catalog.environments],
-        )
-
-
-Words = Sequence[str]
-
-
-@dataclass(frozen=True, slots=True)
-class Verb:
-    """One command: how it is written, what it does, who may, and how its words are read."""
-
-    name: str
-    usage: str
-    summary: str
-    permission: Permission
-    read: Callable[[Words, Vocabulary], object]
-    aliases: tuple[str, ...] = ()
-
-
 def parse(text: str, vocabulary: Vocabulary) -> object:
     """What a line such as `deploy shop v2 to production` asks for. Raises Misunderstood with the right form."""
     if len(text) > LONGEST:
@@ -142,7 +104,8 @@ def parse(text: str, vocabulary: Vocabulary) -> object:
     if not words:
         return ShowHelp()
     try:
-        return _verb(words).read(words[1:], vocabulary)
+        verb = _verb(words)
+        return verb.read(text.split(maxsplit=1)[1:] if verb.whole else words[1:], vocabulary)
     except Misunderstood as error:
         usage = error.usage or f"{ROOT} {_verb(words).usage}"
         raise Misunderstood(error.reason, usage, _settled(error.suggestion, vocabulary)) from None
@@ -157,18 +120,6 @@ def _settled(suggestion: str, vocabulary: Vocabulary) -> str:
     except Misunderstood as error:
         return error.suggestion
     return suggestion
-
-
-def said(word: str) -> str:
-    """A word as it was typed, to be shown in code style: cut, without backticks and what can't be seen."""
-    seen = "".join(letter for letter in word if letter.isprintable()).replace("`", "'")
-    return f"`{seen if len(seen) <= LONGEST_WORD else seen[: LONGEST_WORD - 1] + '…'}`"
-
-
-def nearest(name: str, known: Sequence[str]) -> str | None:
-    """The known name most like `name`, when one is near enough."""
-    found = process.extractOne(name.lower(), known, score_cutoff=60)
-    return found[0] if found else None
 
 
 def _verb(words: Words) -> Verb:
@@ -308,6 +259,14 @@ def _take(words: Words, _: Vocabulary) -> object:
     return TakeIncident(words[0] if words else "")
 
 
+def _alerts(words: Words, _: Vocabulary) -> object:
+    return ShowAlerts(read_matchers(words[0]) if words else ())
+
+
+def _silence(words: Words, _: Vocabulary) -> object:
+    return read_silence(words[0] if words else "")
+
+
 VERBS: Final[tuple[Verb, ...]] = (
     Verb("help", "help [COMMAND]", "What you can do here", Permission.VIEW, _help, ("?",)),
     Verb("status", "status [SERVICE]", "Services, deployments and incidents now", Permission.VIEW, _status),
@@ -365,7 +324,32 @@ VERBS: Final[tuple[Verb, ...]] = (
         _take,
         ("acknowledge",),
     ),
-    Verb("alerts", "alerts", "What fires now", Permission.VIEW, _none(ShowAlerts)),
+    Verb(
+        "alerts",
+        "alerts [MATCHERS]",
+        "What fires now, and what of it is silenced",
+        Permission.VIEW,
+        _alerts,
+        whole=True,
+    ),
+    Verb(
+        "silence",
+        "silence MATCHERS for DURATION because TEXT",
+        "Mute alerts, also `until resolved`; alone it opens a form",
+        Permission.SILENCE,
+        _silence,
+        ("mute",),
+        whole=True,
+    ),
+    Verb("silences", "silences", "What is muted, by whom, until when", Permission.VIEW, _none(ShowSilences)),
+    Verb(
+        "unsilence",
+        "unsilence ID",
+        "End a silence; `silences` shows the ids",
+        Permission.SILENCE,
+        _one(lambda name: ExpireSilence(SilenceId(name)), "silence"),
+        ("unmute",),
+    ),
     Verb("oncall", "oncall", "Who is on call, and until when", Permission.VIEW, _none(ShowOnCall), ("on-call",)),
     Verb("board", "board", "A link to the web board", Permission.VIEW, _none(OpenBoard)),
 )

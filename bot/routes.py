@@ -14,15 +14,17 @@ from alerting.incidents.errors import IncidentEnded, UnknownIncident
 from alerting.incidents.incident import IncidentId
 from alerting.incidents.incident import PersonId as AlertingPersonId
 from alerting.incidents.journal import IncidentJournal
+from alerting.silences.errors import InvalidSilence, UnknownSilence
 from bot import commands
 from bot.readings import Readings
+from bot.views.alerts import ShownAlert
 from engine.catalog import Catalog
 from engine.commands import Abort, Approve, Deploy, Reject, Request, Restart, Resume, RollBack
 from engine.components.manager import ComponentManager
 from engine.deployments.deployment import Deployment, DeploymentId
 from engine.deployments.desk import DeploymentDesk
 from engine.deployments.journal import DeploymentJournal, Summary
-from engine.errors import Denied, EngineError, NotFound, NotNow, PermanentFailure, TemporaryFailure
+from engine.errors import Denied, EngineError, Invalid, NotFound, NotNow, PermanentFailure, TemporaryFailure
 from engine.orchestrator import Data, Route
 from engine.security.identity import Directory, Person
 from engine.security.permissions import Permission, allowed, denied, holders, in_words
@@ -212,7 +214,7 @@ def _incident_routes(rooms: Rooms) -> dict[type, Route]:
         try:
             incident = await rooms.incident_journal.load(await _chosen(rooms, command.incident))
         except alerting_errors.AlertingError as failure:
-            raise _translated(failure) from failure
+            raise translated(failure) from failure
         return incident.environment or None
 
     async def take(person: AlertingPersonId, command: commands.TakeIncident) -> Answer:
@@ -241,14 +243,19 @@ async def _answered(work: Awaitable[Answer]) -> Data:
     try:
         answer = await work
     except alerting_errors.AlertingError as failure:
-        raise _translated(failure) from failure
+        raise translated(failure) from failure
     return {"incident": str(answer.incident.id), "text": answer.text, "state": answer.incident.state.value}
 
 
-def _translated(failure: alerting_errors.AlertingError) -> EngineError:
+def translated(failure: alerting_errors.AlertingError) -> EngineError:
+    """Alerting's failure in the engine's tree."""
     match failure:
         case UnknownIncident():
             return NotFound(failure.reason, failure.remedy, field="incident")
+        case UnknownSilence():
+            return NotFound("There is no such silence.", "`/ops silences` shows which there are.", field="silence")
+        case InvalidSilence():
+            return Invalid(f"{failure.reason}.", failure.remedy, field="matchers")
         case alerting_errors.TemporaryFailure():
             return TemporaryFailure(failure.reason, failure.remedy, retry_after=failure.retry_after)
         case IncidentEnded():
@@ -275,7 +282,7 @@ def _query_routes(rooms: Rooms) -> dict[type, Route]:
         return {"incidents": await readings.incidents()}
 
     async def alerts(_: Person) -> Data:
-        return {"alerts": readings.alerts()}
+        return {"alerts": [ShownAlert(row) for row in readings.alerts()], "asked": ""}
 
     async def on_call(_: Person) -> Data:
         return {"on_call": readings.on_call()}

@@ -19,12 +19,14 @@ from bot.chat.outbox import Outbox
 from bot.chat.pager import ChatPager
 from bot.chat.slack import SlackPlatform
 from bot.chat.tellers import mention_by
-from bot.commands import OpenDeployForm, Vocabulary
+from bot.commands import OpenDeployForm
+from bot.grammar import Vocabulary
 from bot.home import HomeTab
 from bot.inputs.slack.accounts import Accounts
 from bot.inputs.slack.app import build_app
 from bot.inputs.slack.listeners import Door, SlackListeners
 from bot.inputs.slack.reply import PrivateReply
+from bot.inputs.slack.silence_forms import SilenceForms
 from bot.inputs.slack.tasks import Tasks
 from bot.readings import Readings
 from bot.settings.read import Settings
@@ -107,6 +109,7 @@ def build_listening(
         reply=PrivateReply(speaking.session, speaking.platform, speaking.outbox),
         versions=lambda: _versions(readings),
         deploy_form=lambda command: _deploy_form(command, catalog(), readings),
+        silence_forms=SilenceForms(readings.alerts, speaking.platform.update_view),
         open_form=speaking.platform.open_view,
         publish_home=home.opened,
         account=Accounts(speaking.platform, now=now).kind,

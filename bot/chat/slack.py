@@ -101,6 +101,10 @@ class SlackPlatform:
         # A plain dict goes through as it is; slack_sdk's View class turns blocks it does not know into null.
         await _called(lambda: self._client.views_open(trigger_id=trigger, view=dict(view)))
 
+    async def update_view(self, view_id: str, view: Mapping[str, Any]) -> None:
+        """Draw a modal anew; what was typed into it stays. One that was closed meanwhile raises ChatRefused."""
+        await _called(lambda: self._client.views_update(view_id=view_id, view=dict(view)))
+
     async def publish_home(self, user: str, view: Mapping[str, Any]) -> None:
         await _called(lambda: self._client.views_publish(user_id=user, view=dict(view)))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from bot.commands import ROOT, Misunderstood, Verb
+from bot.grammar import ROOT, Misunderstood, Verb
 from bot.views.blocks import (
     Block,
     Message,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from alerting.incidents.incident import Incident, IncidentAlert, Page, State, Suspect
+from alerting.incidents.incident import Incident, IncidentAlert, Page, Silenced, State, Suspect
 from bot.views.blocks import (
     Block,
     Mention,
@@ -25,14 +25,22 @@ from bot.views.blocks import (
     when,
 )
 from bot.views.numbers import number
+from bot.views.silences import EXPIRE
 
 ACKNOWLEDGE: Final = "incident.acknowledge"
 RESOLVE: Final = "incident.resolve"
 ESCALATE: Final = "incident.escalate"
 ROLL_BACK: Final = "incident.roll_back"
+SILENCES: Final = {
+    "incident.silence.1h": "1h",
+    "incident.silence.4h": "4h",
+    "incident.silence.resolved": "until resolved",
+}
+"""The buttons that silence an incident, with how long."""
 
 STATES: Final = {State.OPEN: "🔴 Open", State.ACKNOWLEDGED: "🟡 Acknowledged", State.RESOLVED: "✅ Resolved"}
 MOST_ALERTS: Final = 8
+MOST_SILENCES: Final = 3
 QUIET_LABELS: Final = frozenset({"alertname", "severity"})
 
 
@@ -44,6 +52,7 @@ def render_incident(incident: Incident, *, mention: Mention) -> Message:
         *_alerts(incident),
         *_suspects(incident, mention),
         *_pages(incident, mention),
+        *_silenced(incident, mention),
         *_buttons(incident),
         context(f"{escape(incident.id)} · severity {plain(cut(incident.severity, 100) or 'none')}"),
     ]
@@ -83,8 +92,9 @@ def _alert(alert: IncidentAlert, title: str) -> Block:
     )
     words = [alert.annotations.get(name, "") for name in ("summary", "description")]
     end = f" · ended {when(alert.ended_at)}" if alert.ended_at else ""
+    value = "" if alert.value is None else f" · value {number(alert.value, '')}"
     lines = [
-        f"*{plain(cut(alert.name, 100))}* · value {number(alert.value, '')} · since {when(alert.since)}{end}",
+        f"*{plain(cut(alert.name, 100))}*{value} · since {when(alert.since)}{end}",
         *(plain(cut(text, 300)) for text in words if text != title),
         labels,
     ]
@@ -134,6 +144,23 @@ def _fate(page: Page) -> str:
     if page.withdrawn:
         return "not needed any more"
     return plain(cut(page.error, 200)) if page.error else f"being delivered since {when(page.at)}"
+
+
+def _silenced(incident: Incident, mention: Mention) -> list[Block]:
+    """Who silenced it until when, with the button that ends it; the buttons that would, while nobody has."""
+    if incident.ended:
+        return []
+    if incident.silenced:
+        return [_silence(one, mention) for one in incident.silenced[-MOST_SILENCES:]]
+    offers = [button(f"Silence {text}", action, str(incident.id)) for action, text in SILENCES.items()]
+    return [actions(f"silence:{incident.id}", *offers)]
+
+
+def _silence(one: Silenced, mention: Mention) -> Block:
+    end = f"until {when(one.until)}"
+    if one.until_resolved:
+        end = f"until its alerts are resolved, {when(one.until)} at the latest"
+    return section(f"🔕 Silenced by {mention(one.person)} {end}", accessory=button("End silence", EXPIRE, one.silence))
 
 
 def take_value(incident: Incident) -> str:

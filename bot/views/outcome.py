@@ -5,12 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from alerting.commands import ExpireSilence, SetSilence, SilenceIncident
+from alerting.silences.codec import silence_from_json
+from alerting.silences.silence import State
 from bot import commands
+from bot.views.alerts import render_alerts
 from bot.views.answers import render_done, warned
 from bot.views.blocks import Mention, Message, actions, code, link, plain, section
-from bot.views.status import render_alerts, render_incidents, render_on_call, render_services, render_status
+from bot.views.silences import render_ended, render_silenced, render_silences
+from bot.views.status import render_incidents, render_on_call, render_services, render_status
 from engine.commands import Abort, Approve, Deploy, Reject, Response, Restart, Resume, RollBack
-from engine.deployments.deployment import State
+from engine.deployments.deployment import State as DeploymentState
 
 
 def render_outcome(command: object, response: Response, *, mention: Mention) -> Message:
@@ -27,13 +32,24 @@ def _outcome(command: object, data: Mapping[str, Any], mention: Mention) -> Mess
         case commands.ShowIncidents():
             return render_incidents(data["incidents"], mention=mention)
         case commands.ShowAlerts():
-            return render_alerts(data["alerts"])
+            return render_alerts(data["alerts"], asked=str(data["asked"]))
+        case commands.ShowSilences():
+            return render_silences(data["silences"], mention=mention)
+        case SetSilence() | SilenceIncident() | ExpireSilence():
+            return _silence(command, data)
         case commands.ShowOnCall():
             return render_on_call(data["on_call"], mention=mention)
         case commands.OpenBoard():
             return _board(str(data["url"]))
         case _:
             return render_done(_deed(command, data))
+
+
+def _silence(command: object, data: Mapping[str, Any]) -> Message:
+    silence = silence_from_json(data["silence"])
+    if isinstance(command, ExpireSilence):
+        return render_ended(silence)
+    return render_silenced(silence, int(data["muted"]), State(data["state"]))
 
 
 def _board(url: str) -> Message:
@@ -66,6 +82,6 @@ def _deed(command: object, data: Mapping[str, Any]) -> str:  # noqa: PLR0911  # 
 
 
 def _aborting(what: str, state: str) -> str:
-    if state == State.CANCELLED.value:
+    if state == DeploymentState.CANCELLED.value:
         return f"Cancelled {what}; nothing of it had begun."
     return f"Aborting {what}; traffic goes back first."

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Final, TypeVar
 
 from alerting.incidents.incident import Incident, State
-from bot.readings import AlertRow, OnCallRow, Overview, ServiceRow
+from bot.readings import OnCallRow, Overview, ServiceRow
 from bot.views.blocks import (
     Block,
     Mention,
@@ -24,7 +24,7 @@ from bot.views.blocks import (
     when,
 )
 from bot.views.deployment import state_line, title
-from bot.views.numbers import bar, number
+from bot.views.numbers import bar
 from engine.deployments.deployment import Deployment
 
 Row = TypeVar("Row")
@@ -74,11 +74,6 @@ def render_incidents(incidents: Sequence[Incident], *, mention: Mention) -> Mess
     return _list("Open incidents", incidents, lambda one: incident_line(one, mention), "Nothing is broken.")
 
 
-def render_alerts(rows: Sequence[AlertRow]) -> Message:
-    """What is pending or firing."""
-    return _list("Alerts", rows, alert_line, "No alert is pending or firing.")
-
-
 def render_on_call(rows: Sequence[OnCallRow], *, mention: Mention) -> Message:
     """Who has which shift."""
     nobody = "No schedule is set. Add one under `schedules` in pilothouse.yaml."
@@ -112,15 +107,6 @@ def incident_line(incident: Incident, mention: Mention) -> str:
     taken = f" by {mention(incident.acknowledged_by)}" if incident.acknowledged_by else ""
     state = f"{INCIDENT_MARKS[incident.state]}{taken}"
     return f"{state} · {plain(cut(incident.title, 200))} · since {when(incident.opened_at)} · {code(incident.id)}"
-
-
-def alert_line(row: AlertRow) -> str:
-    """An alert in one line."""
-    labels = cut_markup(
-        " ".join(code(f"{name}={value}", 100) for name, value in sorted(row.labels.items()) if name != "alertname"), 500
-    )
-    mark = "🔴 firing" if row.state == "firing" else "🟡 pending"
-    return f"{mark} · *{plain(cut(row.name, 100))}* {number(row.value, '')} · since {when(row.since)}\n{labels}"
 
 
 def on_call_line(row: OnCallRow, mention: Mention) -> str:

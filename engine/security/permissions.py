@@ -21,6 +21,7 @@ class Permission(StrEnum):
     ROLL_BACK = "roll_back"
     RESTART = "restart"
     ACKNOWLEDGE = "acknowledge"
+    SILENCE = "silence"
     MANAGE_ONCALL = "manage_oncall"
     ADMIN = "admin"
 
@@ -41,6 +42,7 @@ _DEPLOYER: Final = _VIEWER | {
     Permission.ROLL_BACK,
     Permission.RESTART,
     Permission.ACKNOWLEDGE,
+    Permission.SILENCE,
 }
 _APPROVER: Final = _DEPLOYER | {Permission.APPROVE, Permission.MANAGE_ONCALL}
 
@@ -62,6 +64,7 @@ _WORDS: Final[Mapping[Permission, str]] = {
     Permission.ROLL_BACK: "roll back in {place}",
     Permission.RESTART: "restart services in {place}",
     Permission.ACKNOWLEDGE: "acknowledge incidents in {place}",
+    Permission.SILENCE: "silence alerts of {place}",
     Permission.MANAGE_ONCALL: "change who is on call",
     Permission.ADMIN: "administer Pilothouse",
 }

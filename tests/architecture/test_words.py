@@ -39,6 +39,7 @@ SCOPES = {
     "users_info": {"users:read"},
     "views_open": set[str](),
     "views_publish": set[str](),
+    "views_update": set[str](),
 }
 EVENTS = {"app_home_opened": set[str](), "app_mention": {"app_mentions:read"}}
 

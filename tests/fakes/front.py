@@ -15,12 +15,15 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.chat.ledger import Ledger
 from bot.chat.outbox import Outbox
 from bot.chat.port import Platform
-from bot.commands import OpenDeployForm, Vocabulary
+from bot.commands import OpenDeployForm
+from bot.grammar import Vocabulary
 from bot.inputs.slack.accounts import Accounts
 from bot.inputs.slack.app import build_app
 from bot.inputs.slack.listeners import SlackListeners
 from bot.inputs.slack.reply import PrivateReply
+from bot.inputs.slack.silence_forms import SilenceForms
 from bot.inputs.slack.tasks import Tasks
+from bot.readings import AlertRow
 from bot.views.forms import render_deploy_form
 from bot.views.outcome import render_outcome
 from bot.workspace.http_events import signature
@@ -89,6 +92,8 @@ class Front:
     outbox: Outbox
     tasks: Tasks
     homes: list[tuple[Actor, str]]
+    alerts: list[AlertRow]
+    updated: list[tuple[str, Mapping[str, Any]]]
 
 
 def build_front(
@@ -97,6 +102,8 @@ def build_front(
     database = MemoryDatabase(now)
     outbox = Outbox(platform, Ledger(database.records, platform, now=now), now=now)
     door, tasks, homes = FakeDoor(people, now), Tasks(), []
+    alerts: list[AlertRow] = []
+    updated: list[tuple[str, Mapping[str, Any]]] = []
     door.open.set()
 
     async def form(command: OpenDeployForm) -> Mapping[str, Any]:
@@ -104,6 +111,9 @@ def build_front(
 
     async def versions() -> Mapping[str, Sequence[str]]:
         return {}
+
+    async def update_view(view_id: str, view: Mapping[str, Any]) -> None:
+        updated.append((view_id, view))
 
     async def home(actor: Actor, account: str) -> None:
         homes.append((actor, account))
@@ -116,12 +126,14 @@ def build_front(
         reply=PrivateReply(session, platform, outbox),
         versions=versions,
         deploy_form=form,
+        silence_forms=SilenceForms(lambda: alerts, update_view),
         open_form=platform.open_view,
         publish_home=home,
         account=Accounts(platform, now=now).kind,
         now=now,
     )
-    return Front(build_app(client, listeners, tasks, signing_secret=SECRET), door, database, outbox, tasks, homes)
+    app = build_app(client, listeners, tasks, signing_secret=SECRET)
+    return Front(app, door, database, outbox, tasks, homes, alerts, updated)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,11 +6,13 @@ import hashlib
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from alerting.commands import Acknowledge, Escalate, ResolveIncident
+from alerting.commands import Acknowledge, Escalate, ExpireSilence, ResolveIncident, SilenceIncident
 from alerting.incidents.incident import IncidentId
+from alerting.metrics.duration import parse_duration
+from alerting.silences.silence import SilenceId
 from bot.commands import KillInstance, KillPilothouse, OpenBoard
 from bot.inputs.slack.deliveries import Clicked
-from bot.views import deployment, incident
+from bot.views import deployment, incident, silences
 from bot.views.home import OPEN_BOARD
 from bot.views.tour import KILL_INSTANCE, KILL_PILOTHOUSE
 from engine.commands import Abort, Approve, Reject, Resume, RollBack
@@ -40,6 +42,11 @@ def _escalate(value: str) -> Escalate:
     return Escalate(IncidentId(name), int(level) if level.lstrip("-").isdigit() else None)
 
 
+def _silence(text: str) -> Callable[[str], SilenceIncident]:
+    lasts = None if text == "until resolved" else parse_duration(text)
+    return lambda value: SilenceIncident(_incident(value), lasts)
+
+
 COMMANDS: Final[Mapping[str, Callable[[str], object]]] = {
     deployment.APPROVE: lambda value: Approve(_deployment(value), _digest(value), _step(value)),
     deployment.REJECT: lambda value: Reject(_deployment(value), _step(value)),
@@ -50,6 +57,8 @@ COMMANDS: Final[Mapping[str, Callable[[str], object]]] = {
     incident.RESOLVE: lambda value: ResolveIncident(_incident(value)),
     incident.ESCALATE: _escalate,
     incident.ROLL_BACK: lambda value: RollBack("", "", DeploymentId(value.partition("|")[2])),
+    **{action: _silence(text) for action, text in incident.SILENCES.items()},
+    silences.EXPIRE: lambda value: ExpireSilence(SilenceId(value)),
     OPEN_BOARD: lambda _: OpenBoard(),
     KILL_INSTANCE: lambda _: KillInstance(),
     KILL_PILOTHOUSE: lambda _: KillPilothouse(),

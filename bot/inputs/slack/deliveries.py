@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from engine.commands import Actor
@@ -42,6 +42,8 @@ class Clicked(Delivery):
     value: str = ""
     message: str = ""
     pressed: float = 0.0  # Unix seconds, as the platform saw it
+    view: str = ""  # the id of the modal or Home it stands in
+    values: Mapping[str, str] = field(default_factory=dict)  # of the modal's inputs by block id
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +94,8 @@ def parse_click(body: Mapping[str, Any]) -> Clicked:
         value=str(action.get("value") or chosen.get("value", "")),
         message=message,
         pressed=_seconds(action.get("action_ts")),
+        view=str((body.get("view") or {}).get("id", "")),
+        values=_values(body.get("view") or {}),
     )
 
 
@@ -104,7 +108,6 @@ def _seconds(stamp: object) -> float:
 def parse_submission(body: Mapping[str, Any]) -> Submitted:
     """A view_submission payload: one input a block."""
     view = body["view"]
-    values = {block: _value(next(iter(inputs.values()))) for block, inputs in view["state"]["values"].items() if inputs}
     return Submitted(
         id=f"form:{view['id']}:{view.get('hash', '')}",
         actor=_actor(body, body["user"]),
@@ -112,9 +115,15 @@ def parse_submission(body: Mapping[str, Any]) -> Submitted:
         response_url="",
         trigger=str(body.get("trigger_id", "")),
         callback=str(view["callback_id"]),
-        values=values,
+        values=_values(view),
         carried=str(view.get("private_metadata", "")),
     )
+
+
+def _values(view: Mapping[str, Any]) -> dict[str, str]:
+    """What a view's inputs hold, by block id; one input a block."""
+    held = (view.get("state") or {}).get("values") or {}
+    return {block: _value(next(iter(inputs.values()))) for block, inputs in held.items() if inputs}
 
 
 def parse_mention(body: Mapping[str, Any]) -> Typed:

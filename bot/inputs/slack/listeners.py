@@ -10,12 +10,16 @@ from datetime import datetime, timedelta
 from typing import Any, Final, Protocol
 
 from bot.chat.port import ChatFailure
-from bot.commands import VERBS, Misunderstood, OpenDeployForm, ShowHelp, ShowStatus, Verb, Vocabulary, parse
+from bot.commands import VERBS, OpenDeployForm, ShowHelp, ShowStatus, parse
+from bot.grammar import Misunderstood, Verb, Vocabulary
 from bot.inputs.slack.clicks import command_of, press, request_id
 from bot.inputs.slack.deliveries import Clicked, Delivery, Submitted, Typed
+from bot.inputs.slack.silence_forms import SilenceForms
+from bot.silence_words import OpenSilenceForm
 from bot.views import forms
 from bot.views.answers import RUN_SUGGESTION, render_help, render_misunderstood, render_refusal, warned
 from bot.views.blocks import LINKS, Message
+from bot.views.silences import MATCHERS, SILENCE_FORM
 from engine.commands import Actor, Deploy, Request, Response
 from engine.errors import TemporaryFailure
 from engine.security.permissions import Permission
@@ -61,6 +65,7 @@ class SlackListeners:
         reply: Reply,
         versions: KnownVersions,
         deploy_form: FormOf,
+        silence_forms: SilenceForms,
         open_form: OpenForm,
         publish_home: Callable[[Actor, str], Awaitable[None]],
         account: KindOf,
@@ -74,6 +79,7 @@ class SlackListeners:
         self._reply = reply
         self._versions = versions
         self._deploy_form = deploy_form
+        self._silence_forms = silence_forms
         self._open_form = open_form
         self._publish_home = publish_home
         self._account = account
@@ -86,10 +92,15 @@ class SlackListeners:
 
     async def clicked(self, delivery: Clicked) -> None:
         """A button. What it stands for is checked again behind the door, as if it were typed."""
-        await self._answered(delivery, lambda: self._clicked(delivery))
+        if delivery.action == MATCHERS:
+            await self._preview(delivery)
+        else:
+            await self._answered(delivery, lambda: self._clicked(delivery))
 
     async def checked(self, delivery: Submitted) -> Mapping[str, str]:
         """Errors to show at the inputs, before the form closes."""
+        if delivery.callback == SILENCE_FORM:
+            return self._silence_forms.checked(delivery.values)
         if delivery.callback != forms.DEPLOY_FORM:
             return {}
         return check_form(delivery.values, self._vocabulary(), await self._versions())
@@ -98,6 +109,8 @@ class SlackListeners:
         """A form that had no errors."""
         if delivery.callback == forms.DEPLOY_FORM:
             await self._answered(delivery, lambda: self._submitted(delivery))
+        elif delivery.callback == SILENCE_FORM:
+            await self._answered(delivery, lambda: self._silence(delivery))
 
     async def home_opened(self, actor: Actor) -> None:
         """Somebody looks at the Home tab."""
@@ -146,6 +159,19 @@ class SlackListeners:
         line = form_line(delivery.values)
         await self._line(delivery, line, request=delivery.id)
 
+    async def _silence(self, delivery: Submitted) -> None:
+        command = self._silence_forms.command(delivery.values)
+        await self._do(delivery, command, request=delivery.id, account=await self._kind(delivery))
+
+    async def _preview(self, delivery: Clicked) -> None:
+        """Show what the matchers of the form mean while they are written; without it the form is as good."""
+        if not self._door.may(delivery.actor, Permission.VIEW, None):
+            return
+        try:
+            await self._silence_forms.edited(delivery)
+        except ChatFailure as failure:
+            log.info("the preview of a form could not be shown: %s", failure)
+
     async def _kind(self, delivery: Delivery) -> str:
         return delivery.account or await self._account(delivery.actor)
 
@@ -166,9 +192,12 @@ class SlackListeners:
                 await self._reply(delivery, warned(render_help(self._allowed(delivery.actor), only=verb), warning))
             case OpenDeployForm() if delivery.trigger:
                 await self._show_form(delivery, command)
+            case OpenSilenceForm() if delivery.trigger:
+                await self._show_silence_form(delivery, command)
             case OpenDeployForm():
-                usage = "/ops deploy SERVICE VERSION to ENVIRONMENT"
-                await self._reply(delivery, render_misunderstood(Misunderstood("A form can't open from here.", usage)))
+                await self._no_form(delivery, "/ops deploy SERVICE VERSION to ENVIRONMENT")
+            case OpenSilenceForm():
+                await self._no_form(delivery, "/ops silence MATCHERS for DURATION because TEXT")
             case _:
                 await self._do(delivery, command, request=request, text=line)
 
@@ -183,9 +212,22 @@ class SlackListeners:
         else:
             await self._open_form(delivery.trigger, await self._deploy_form(command))
 
-    def _allowed(self, actor: Actor) -> Sequence[Verb]:
+    async def _show_silence_form(self, delivery: Delivery, command: OpenSilenceForm) -> None:
+        if self._may_somewhere(delivery.actor, Permission.SILENCE):
+            await self._open_form(delivery.trigger, self._silence_forms.view(command))
+        else:
+            remedy = "`/ops help` shows what you may do."
+            await self._reply(delivery, render_refusal("You may not silence alerts anywhere.", remedy))
+
+    async def _no_form(self, delivery: Delivery, usage: str) -> None:
+        await self._reply(delivery, render_misunderstood(Misunderstood("A form can't open from here.", usage)))
+
+    def _may_somewhere(self, actor: Actor, permission: Permission) -> bool:
         places = [None, *self._vocabulary().environments]
-        return [verb for verb in VERBS if any(self._door.may(actor, verb.permission, place) for place in places)]
+        return any(self._door.may(actor, permission, place) for place in places)
+
+    def _allowed(self, actor: Actor) -> Sequence[Verb]:
+        return [verb for verb in VERBS if self._may_somewhere(actor, verb.permission)]
 
     async def _do(
         self, delivery: Delivery, command: object, *, request: str, account: str = "", text: str = ""

@@ -3,7 +3,8 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.commands import BY_NAME, ROOT, Misunderstood, Vocabulary, parse
+from bot.commands import BY_NAME, parse
+from bot.grammar import ROOT, Misunderstood, Vocabulary
 from bot.views.answers import render_misunderstood
 from tests.fakes.blockkit import check
 

@@ -8,7 +8,9 @@ from hypothesis import strategies as st
 
 from alerting.incidents import incident as incidents
 from bot import commands
-from bot.commands import VERBS, Misunderstood
+from bot.commands import VERBS
+from bot.grammar import Misunderstood
+from bot.views.alerts import ShownAlert
 from bot.views.answers import render_help, render_misunderstood, render_refusal
 from bot.views.deployment import ABORT, APPROVE, RESUME, render_deployment
 from bot.views.forms import render_deploy_form
@@ -72,7 +74,8 @@ def test_lookups(overview: Any, service: str | None, versions: dict[str, list[st
         "services": overview.services,
         "versions": versions,
         "incidents": overview.incidents,
-        "alerts": overview.alerts,
+        "alerts": [ShownAlert(row) for row in overview.alerts],
+        "asked": service or "",
         "on_call": overview.on_call,
         "url": "https://board.example/signin?code=1",
         "warning": "Rotate <it>.",

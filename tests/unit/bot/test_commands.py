@@ -3,7 +3,8 @@
 import pytest
 
 from bot import commands
-from bot.commands import BY_NAME, VERBS, Misunderstood, Vocabulary, parse
+from bot.commands import BY_NAME, VERBS, parse
+from bot.grammar import Misunderstood, Vocabulary
 from engine.commands import WHATEVER_WAITS, Abort, Approve, Deploy, Reject, Restart, RollBack
 
 WORDS = Vocabulary(

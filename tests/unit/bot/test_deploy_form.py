@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bot.commands import Vocabulary
+from bot.grammar import Vocabulary
 from bot.inputs.slack.listeners import check_form
 from bot.views import forms
 

@@ -15,6 +15,7 @@ MAY = {
     Permission.ROLL_BACK: "deployer approver admin",
     Permission.RESTART: "deployer approver admin",
     Permission.ACKNOWLEDGE: "deployer approver admin",
+    Permission.SILENCE: "deployer approver admin",
     Permission.APPROVE: "approver admin",
     Permission.MANAGE_ONCALL: "approver admin",
     Permission.ADMIN: "admin",
