@@ -2,35 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
 from alerting.alerts.alert import ReceivedAlert
 from alerting.metrics.ranges import Series
+from alerting.notify.status import AlertGroup, AlertStatus
 from alerting.rules.rule import RuleId
 from alerting.rules.status import RuleStatus
 from alerting.rules.timeline import RuleDay
-from alerting.silences.silence import Silence, SilenceId
-
-
-@dataclass(frozen=True, slots=True)
-class Group:
-    """Alerts that are told together. `key` is the group's name as Alertmanager writes it."""
-
-    key: str
-    receiver: str
-    labels: Mapping[str, str]
-    alerts: Sequence[ReceivedAlert]
-
-
-@dataclass(frozen=True, slots=True)
-class Muting:
-    """Why an alert is not told: the silences that match it, and the fingerprints of the alerts that inhibit it."""
-
-    silenced_by: Sequence[SilenceId] = ()
-    inhibited_by: Sequence[str] = ()
+from alerting.silences.silence import Silence
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +40,8 @@ class Ranges(Protocol):
 class AlertSources:
     """Where the alert addresses read. `prometheus_url` is where people open a query, `interval` of groups without."""
 
-    groups: Callable[[], Sequence[Group]]
-    muting: Callable[[ReceivedAlert], Muting]
+    groups: Callable[[], Sequence[AlertGroup]]
+    status_of: Callable[[ReceivedAlert], AlertStatus]
     silences: Callable[[], Sequence[Silence]]
     rules: Callable[[], Sequence[RuleStatus]]
     files: Callable[[], RuleFiles]

@@ -11,6 +11,7 @@ from urllib.parse import quote_plus
 
 from alerting.alerts.alert import RULES, ReceivedAlert
 from alerting.metrics.ranges import Series
+from alerting.notify.status import AlertGroup, AlertStatus
 from alerting.rules.rule import AlertRule, Rule, RuleId
 from alerting.rules.state import Alert, State
 from alerting.rules.status import RuleStatus
@@ -18,7 +19,7 @@ from alerting.rules.timeline import Segment, SeriesLine
 from alerting.silences.silence import Silence, SilenceId
 from bot.inputs.api import schemas_alerts as schemas
 from bot.inputs.api.alert_filter import Filter
-from bot.inputs.api.alert_sources import AlertSources, Group, Muting
+from bot.inputs.api.alert_sources import AlertSources
 
 PER_GROUP: Final = 20
 _RANK: Final = {"active": 0, "pending": 1, "suppressed": 2}
@@ -28,8 +29,8 @@ _RANK: Final = {"active": 0, "pending": 1, "suppressed": 2}
 class Standing:
     """All alerts as they are now, with what mutes them; read once for each answer."""
 
-    groups: Sequence[Group]
-    muting: Mapping[str, Muting]
+    groups: Sequence[AlertGroup]
+    status: Mapping[str, AlertStatus]
     alerts: Mapping[str, ReceivedAlert]
     silences: Mapping[SilenceId, Silence]
     rules: Sequence[RuleStatus]
@@ -37,18 +38,18 @@ class Standing:
     rule_of: Mapping[str, RuleId] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, sources: AlertSources) -> Standing:
-        """Read the sources."""
+    def of(cls, sources: AlertSources, *, now: datetime) -> Standing:
+        """Read the sources; what is resolved and only waits to be told is left out."""
         groups, rules = sources.groups(), sources.rules()
-        alerts = {alert.fingerprint: alert for group in groups for alert in group.alerts}
+        alerts = {alert.fingerprint: alert for one in groups for alert in one.alerts if not alert.resolved(now)}
         rule_of = {alert.fingerprint: status.rule.id for status in rules for alert in status.alerts}
-        muting = {mark: sources.muting(alert) for mark, alert in alerts.items()}
+        status = {mark: sources.status_of(alert) for mark, alert in alerts.items()}
         silences = {one.id: one for one in sources.silences()}
-        return cls(groups, muting, alerts, silences, rules, sources.prometheus_url, rule_of)
+        return cls(groups, status, alerts, silences, rules, sources.prometheus_url, rule_of)
 
     def mutes(self) -> Counter[SilenceId]:
         """How many alerts each silence mutes."""
-        return Counter(silence for one in self.muting.values() for silence in one.silenced_by)
+        return Counter(silence for one in self.status.values() for silence in one.silenced_by)
 
 
 Shown = schemas.GroupedAlert
@@ -81,6 +82,7 @@ class _Head:
     key: str
     receiver: str | None
     labels: Mapping[str, str]
+    muted_by: Sequence[str] = ()
 
 
 def _group_rank(head: _Head, members: Sequence[Shown]) -> tuple[int, bool, str, str]:
@@ -93,6 +95,7 @@ def _group(head: _Head, members: Sequence[Shown], part: Sequence[Shown]) -> sche
         key=head.key,
         receiver=head.receiver,
         labels=dict(head.labels),
+        muted_by=list(head.muted_by),
         counts=_counts(one.state for one in members),
         since=min(one.since for one in members),
         alerts=list(part),
@@ -110,15 +113,16 @@ def _in_order(alerts: Iterable[Shown]) -> list[Shown]:
 
 def _told_groups(standing: Standing, wanted: Filter) -> Iterable[tuple[_Head, list[Shown]]]:
     for group in standing.groups:
-        members = [_told(standing, alert) for alert in group.alerts if wanted.takes(alert.labels, alert.annotations)]
-        yield _Head(group.key, group.receiver, group.labels), _in_order(members)
+        known = [alert for alert in group.alerts if alert.fingerprint in standing.alerts]
+        members = [_told(standing, alert) for alert in known if wanted.takes(alert.labels, alert.annotations)]
+        yield _Head(group.key, group.receiver, group.labels, group.muted_by), _in_order(members)
 
 
 def _told(standing: Standing, alert: ReceivedAlert) -> Shown:
-    muting = standing.muting[alert.fingerprint]
+    status = standing.status[alert.fingerprint]
     muted_by = [
-        *(_by_silence(standing, one) for one in muting.silenced_by),
-        *(_by_alert(standing, one) for one in muting.inhibited_by),
+        *(_by_silence(standing, one) for one in status.silenced_by),
+        *(_by_alert(standing, one) for one in status.inhibited_by),
     ]
     return Shown(
         fingerprint=alert.fingerprint,

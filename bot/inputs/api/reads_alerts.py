@@ -40,7 +40,7 @@ async def groups(api: Api, call: Call) -> shapes.AlertGroups:
     """Alerts as they are told together."""
     states = frozenset(call.http.query.getall("state", ALERT_STATES))
     _check_choice("state", states, ALERT_STATES)
-    standing = present_alerts.Standing.of(sources(api))
+    standing = present_alerts.Standing.of(sources(api), now=api.now())
     limit, only = _limit(call), call.http.query.get("group", "")
     return present_alerts.groups(standing, _filter(call), states, at=api.now(), limit=limit, only=only)
 
@@ -48,7 +48,7 @@ async def groups(api: Api, call: Call) -> shapes.AlertGroups:
 async def silences(api: Api, call: Call) -> shapes.Silences:
     """Every silence that is remembered."""
     now, wanted = api.now(), _filter(call)
-    standing = present_alerts.Standing.of(sources(api))
+    standing = present_alerts.Standing.of(sources(api), now=api.now())
     mutes = standing.mutes()
     everything = list(standing.silences.values())
     states = [one.state(now).value for one in everything]

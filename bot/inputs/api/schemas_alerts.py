@@ -51,12 +51,14 @@ class GroupedAlert(Shape):
 class AlertGroup(Shape):
     """Alerts that are told together. `alerts` are the first of them, `counts` count all that fit.
 
-    `receiver` is null for pending alerts, which nobody is told of yet.
+    `receiver` is null for pending alerts, which nobody is told of yet. `muted_by` are the time intervals, by name, in
+    which the group is not told and which hold now.
     """
 
     key: str
     receiver: str | None
     labels: dict[str, str]
+    muted_by: list[str]
     counts: AlertCounts
     since: datetime
     alerts: list[GroupedAlert]

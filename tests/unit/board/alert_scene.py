@@ -9,15 +9,16 @@ from datetime import datetime, timedelta
 from alerting.alerts.alert import RULES, ReceivedAlert
 from alerting.errors import AlertingError
 from alerting.metrics.ranges import Series
+from alerting.notify.status import AlertGroup, AlertState, AlertStatus
 from alerting.routing.parse_matcher import parse_matchers
 from alerting.rules.fingerprint import fingerprint
 from alerting.rules.history import RuleHistory
 from alerting.rules.load import parse_rules
-from alerting.rules.rule import RuleGroup
+from alerting.rules.rule import AlertRule, RuleGroup
 from alerting.rules.state import Alert, State
 from alerting.rules.status import Health, RuleStatus
 from alerting.silences.silence import Silence, SilenceId
-from bot.inputs.api.alert_sources import AlertSources, Group, Muting, RuleFiles
+from bot.inputs.api.alert_sources import AlertSources, RuleFiles
 from tests.unit.api.house import House
 
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
@@ -45,6 +46,7 @@ FILE = """groups:
     expr: predict_linear(node_filesystem_avail_bytes[6h], 4 * 3600) < 0
     labels: {severity: info}
 """
+ACTIVE, SUPPRESSED = AlertStatus(AlertState.ACTIVE), AlertStatus(AlertState.SUPPRESSED)
 PROMETHEUS = "http://prometheus.example:9090"
 
 
@@ -77,9 +79,9 @@ class AlertScene:
 
     house: House
     statuses: list[RuleStatus] = field(default_factory=list)
-    groups: list[Group] = field(default_factory=list)
+    groups: list[AlertGroup] = field(default_factory=list)
     silences: list[Silence] = field(default_factory=list)
-    muting: dict[str, Muting] = field(default_factory=dict)
+    status: dict[str, AlertStatus] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
     ranges: FakeRanges = field(default_factory=FakeRanges)
 
@@ -90,7 +92,7 @@ class AlertScene:
     def sources(self) -> AlertSources:
         return AlertSources(
             groups=lambda: self.groups,
-            muting=lambda alert: self.muting.get(alert.fingerprint, Muting()),
+            status_of=lambda alert: self.status.get(alert.fingerprint, ACTIVE),
             silences=lambda: self.silences,
             rules=lambda: self.statuses,
             files=lambda: RuleFiles(self.problems, self.now),
@@ -122,6 +124,7 @@ class AlertScene:
         """The rule holds for a series since so long ago."""
         at = self.rule(name)
         rule = self.statuses[at].rule
+        assert isinstance(rule, AlertRule)
         whole = {"alertname": name, **rule.labels, **labels}
         active = self.now - since
         fired = min(active + rule.for_, self.now) if state is State.FIRING else None
@@ -135,7 +138,7 @@ class AlertScene:
         """These alerts are one group."""
         found = tuple(one if isinstance(one, ReceivedAlert) else self.received(one) for one in alerts)
         key = f"{{}}:{receiver}:{sorted(labels.items())}"
-        self.groups.append(Group(key, receiver, labels, found))
+        self.groups.append(AlertGroup(key, "{}/0", labels, receiver, found))
 
     def received(self, alert: Alert) -> ReceivedAlert:
         return ReceivedAlert(
@@ -171,8 +174,8 @@ class AlertScene:
         self.silences.append(made)
         for one in (alert for group in self.groups for alert in group.alerts):
             if made.mutes(one.labels, self.now):
-                known = self.muting.get(one.fingerprint, Muting())
-                self.muting[one.fingerprint] = replace(known, silenced_by=(*known.silenced_by, made.id))
+                known = self.status.get(one.fingerprint, SUPPRESSED)
+                self.status[one.fingerprint] = replace(known, silenced_by=(*known.silenced_by, made.id))
         return made
 
     def busy(self) -> None:
@@ -193,7 +196,7 @@ class AlertScene:
             "5f1c9d3e-0000-4000-8000-000000000003", 'service="shop"', starts=-5 * HOUR, ends=-HOUR, ended_by="ben"
         )
         late = self.groups[-1].alerts[0]
-        self.muting[late.fingerprint] = Muting((), (errors[0].fingerprint,))
+        self.status[late.fingerprint] = replace(SUPPRESSED, inhibited_by=(errors[0].fingerprint,))
 
     async def past(self) -> None:
         """A day of HighErrors, noted as it went."""
