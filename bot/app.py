@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -12,23 +12,28 @@ from typing import Any, Final
 
 import aiohttp
 
-from alerting.rules.rule import RuleGroup
+from bot.alerting_half import Alerting, Loaded, build_alerting
 from bot.chat.assembly import Listening, Speaking, build_listening, build_speaking
 from bot.chat.operators import Operators
 from bot.chat.tellers import deployment_teller, incident_teller
-from bot.clockwork import Clockwork, Job
+from bot.clockwork import Clockwork
+from bot.duties import Duties, Work
+from bot.engine_half import Engine, build_engine, join
+from bot.ground import Ground
 from bot.inputs.slack.socket import Socket
-from bot.membership import TTL, Membership, own_name
+from bot.jobs import alert_jobs, house_jobs, loop_jobs
+from bot.membership import Membership, own_name
 from bot.meters import Meters
-from bot.parts import Alerting, Engine, Ground, build_alerting, build_engine, join
 from bot.readings import Readings
+from bot.reload import Reloader
+from bot.reload_sources import reload_sources
 from bot.routes import Rooms, build_routes
 from bot.settings.domain import to_catalog, to_people
 from bot.settings.read import Settings
+from bot.settings.routing import load_routes
 from bot.settings.rules import load_rules
 from bot.single import only_process
 from bot.tour import Tour
-from engine.catalog import Placement
 from engine.commands import Request, Response
 from engine.components.probe import HttpProbe
 from engine.deployments.journal import DeploymentJournal
@@ -41,11 +46,6 @@ from storage.database import PoolSettings, open_database
 
 log = logging.getLogger(__name__)
 
-RECONCILE: Final = timedelta(seconds=15)
-REFRESH: Final = timedelta(seconds=3)
-SECOND: Final = timedelta(seconds=1)
-COME_BACK: Final = timedelta(seconds=30)
-DAY: Final = timedelta(days=1)
 DRAIN: Final = timedelta(seconds=5)
 
 
@@ -70,6 +70,9 @@ class Pilothouse:
     socket: Socket | None
     tour: Tour | None
     meters: Meters
+    clockwork: Clockwork
+    duties: Duties
+    reloader: Reloader
     stop: asyncio.Event = field(default_factory=asyncio.Event)
     failure: str = ""
 
@@ -79,17 +82,22 @@ class Pilothouse:
         self.failure = why
         self.stop.set()
 
+    def fail(self, name: str, error: BaseException) -> None:
+        """Something the house cannot do without has ended by an error."""
+        log.error("%s failed", name, exc_info=error)
+        self.give_up(f"{name} failed: {error}")
+
 
 @asynccontextmanager
 async def running(settings: Settings, *, now: Callable[[], datetime] = utc_now) -> AsyncIterator[Pilothouse]:
     """The product from start to stop. Raises SettingsWrong, AlreadyRunning, StorageError before any effect."""
-    loaded = load_rules(settings)
-    for warning in loaded.warnings:
+    rules, routing = load_rules(settings), load_routes(settings)
+    for warning in (*rules.warnings, *routing.warnings):
         log.warning("%s", warning)
     async with AsyncExitStack() as stack:
         stack.enter_context(only_process(settings.data))
         ground = await _lay_ground(settings, stack, now)
-        house = build(ground, loaded.groups)
+        house = build(ground, Loaded(rules.groups, routing))
         await _start(house, stack)
         yield house
 
@@ -104,7 +112,7 @@ async def _lay_ground(settings: Settings, stack: AsyncExitStack, now: Callable[[
     return Ground(settings, database, session, probe, lambda: catalog, lambda: directory, now)
 
 
-def build(ground: Ground, groups: Sequence[RuleGroup]) -> Pilothouse:
+def build(ground: Ground, loaded: Loaded) -> Pilothouse:
     """All rooms, joined and not yet started."""
     settings, now = ground.settings, ground.now
     executor = own_name()
@@ -113,8 +121,8 @@ def build(ground: Ground, groups: Sequence[RuleGroup]) -> Pilothouse:
     journal = DeploymentJournal(ground.database.log)
     speaking = build_speaking(settings, ground.database, ground.session, ground.directory, now=now)
     engine = build_engine(ground, durable, journal)
-    alerting = build_alerting(ground, groups, durable, journal, speaking)
-    join(ground, engine, alerting)
+    alerting = build_alerting(ground, loaded, durable, journal, speaking)
+    join(ground, engine, alerting, lambda: house.clockwork.acting)
     readings = _readings(ground, engine, alerting)
     tour = _tour(ground, engine) if settings.file.tour else None
     meters = Meters()
@@ -139,10 +147,43 @@ def build(ground: Ground, groups: Sequence[RuleGroup]) -> Pilothouse:
     )
     token = settings.environment.slack_app_token
     socket = Socket(listening.app, token) if token else None
+
+    def failed(name: str, error: BaseException) -> None:
+        house.fail(name, error)
+
+    duties = Duties(_duties(alerting, listening, tour), failed)
     house = Pilothouse(
-        ground, engine, alerting, readings, orchestrator, speaking, listening, durable, membership, socket, tour, meters
+        ground,
+        engine,
+        alerting,
+        readings,
+        orchestrator,
+        speaking,
+        listening,
+        durable,
+        membership,
+        socket,
+        tour,
+        meters,
+        _clockwork(ground, executor, alerting, duties),
+        duties,
+        Reloader(reload_sources(settings, alerting), operators.tell, now=now),
     )
     return house
+
+
+def _duties(alerting: Alerting, listening: Listening, tour: Tour | None) -> dict[str, Work]:
+    """What one replica does without an end."""
+    works: dict[str, Work] = {"live messages": listening.live.follow, "alert dispatch": alerting.dispatcher.run}
+    return works | ({"tour": tour.follow} if tour else {})
+
+
+def _clockwork(ground: Ground, executor: str, alerting: Alerting, duties: Duties) -> Clockwork:
+    async def taken() -> None:
+        await alerting.take_up()
+        await duties.begin()
+
+    return Clockwork(ground.database.leases, executor, now=ground.now, taken=taken, lost=duties.end)
 
 
 def _durable_url(settings: Settings) -> str:
@@ -242,63 +283,19 @@ async def _start(house: Pilothouse, stack: AsyncExitStack) -> None:
     await house.durable.launch()
     stack.push_async_callback(house.durable.close)
     await engine.desk.resume_all()
-    _own(stack, house.listening.live.follow(), "live messages", house)
-    if house.tour is not None:
-        _own(stack, house.tour.follow(), "tour", house)
-    stack.push_async_callback(house.listening.live.close)
+    stack.push_async_callback(house.duties.end)
     stack.push_async_callback(lambda: house.listening.tasks.drain(within=DRAIN))
     if house.socket is not None:
         stack.push_async_callback(house.socket.close)
         _own(stack, house.socket.run(), "socket mode", house)
-    clock = Clockwork(
-        _jobs(house), ground.database.leases, own_name(), now=ground.now, taken=house.alerting.watch.start
+    stack.push_async_callback(house.clockwork.stop)
+    await house.clockwork.start(
+        [
+            *loop_jobs(engine, house.durable, house.membership),
+            *alert_jobs(house.alerting, lambda: house.clockwork.acting),
+            *house_jobs(engine, ground.catalog(), house.listening, house.reloader),
+        ]
     )
-    stack.push_async_callback(clock.stop)
-    await clock.start()
-
-
-def _jobs(house: Pilothouse) -> list[Job]:
-    async def keep(_: datetime) -> None:
-        await house.membership.keep()
-
-    async def rules(at: datetime) -> None:
-        await house.alerting.watch.tick(at.replace(microsecond=0))
-
-    async def reconcile(_: datetime) -> None:
-        await house.alerting.watch.reconcile()
-
-    async def home(_: datetime) -> None:
-        await house.listening.home.refresh()
-
-    async def take_over(_: datetime) -> None:
-        await house.durable.take_over()
-
-    async def come_back(_: datetime) -> None:
-        # A loop that the durable engine gave up is begun anew; one that runs is left alone.
-        await house.engine.desk.resume_all()
-
-    async def forget(at: datetime) -> None:
-        await house.durable.forget(at - DAY)
-
-    return [
-        Job("membership", TTL / 3, keep, shared=False),
-        Job("take over", TTL / 3, take_over, shared=False),
-        Job("loops", COME_BACK, come_back, shared=False),
-        Job("ended loops", DAY, forget),
-        Job("home tabs", REFRESH, home, shared=False),
-        Job("rules", SECOND, rules),
-        Job("incidents", RECONCILE, reconcile),
-        *(_health_job(house, place) for place in house.ground.catalog().placements()),
-    ]
-
-
-def _health_job(house: Pilothouse, place: Placement) -> Job:
-    async def check(_: datetime) -> None:
-        await house.engine.components.check(place)
-        # Asking the router also starts it again after it was killed.
-        await house.engine.shifter.read(place)
-
-    return Job(f"health of {place.service} in {place.environment}", place.health.interval, check)
 
 
 def _own(stack: AsyncExitStack, work: Coroutine[Any, Any, None], name: str, house: Pilothouse) -> None:
@@ -306,9 +303,8 @@ def _own(stack: AsyncExitStack, work: Coroutine[Any, Any, None], name: str, hous
     task = asyncio.create_task(work, name=name)
 
     def ended(done: asyncio.Task[None]) -> None:
-        if not done.cancelled() and done.exception() is not None:
-            log.error("%s failed", name, exc_info=done.exception())
-            house.give_up(f"{name} failed: {done.exception()}")
+        if not done.cancelled() and (error := done.exception()) is not None:
+            house.fail(name, error)
 
     async def end() -> None:
         task.cancel()

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
 import alerting.errors as alerting_errors
+from alerting.alerts.alert import ReceivedAlert
 from alerting.incidents.suspects import Change
 from alerting.metrics.port import Metrics, Scalar
-from alerting.rules.status import RuleStatus
-from bot.readings import AlertRow
+from bot.rule_health import RuleHealth
 from engine.deployments.deployment import Purpose, State
 from engine.deployments.journal import DeploymentJournal, Summary
 from engine.errors import PermanentFailure, TemporaryFailure
@@ -18,7 +18,6 @@ from engine.ports import FiringAlert, MetricSample
 
 QUERY_TIMEOUT: Final = timedelta(seconds=5)
 MOST_CHANGES: Final = 100
-RULE_INTERVAL: Final = timedelta(minutes=1)  # of a group that names none, as in Prometheus
 LATE: Final = 3  # intervals without an evaluation, after which nobody knows what a rule would say
 
 
@@ -41,43 +40,48 @@ class EngineMetrics:
 
 
 class EngineAlerts:
-    """Implements the engine's FiringAlerts by what the rule evaluator shows: its alerts, and how its rules do."""
+    """Implements the engine's FiringAlerts by all alerts, and by how the rules do wherever they are evaluated.
+
+    `alerts` are all that were told, `healths` how every rule does.
+    """
 
     def __init__(
         self,
-        alerts: Callable[[], Sequence[AlertRow]],
-        rules: Callable[[], Sequence[RuleStatus]],
+        alerts: Callable[[], Iterable[ReceivedAlert]],
+        healths: Callable[[], Awaitable[Sequence[RuleHealth]]],
         *,
         now: Callable[[], datetime],
     ) -> None:
         self._alerts = alerts
-        self._rules = rules
+        self._healths = healths
         self._now = now
 
     async def firing(self, labels: Mapping[str, str]) -> Sequence[FiringAlert]:
+        now = self._now()
         return [
-            FiringAlert(row.name, row.labels, row.value, row.since)
-            for row in self._alerts()
-            if row.state == "firing" and all(row.labels.get(name) == value for name, value in labels.items())
+            FiringAlert(one.name, one.labels, 0.0 if one.value is None else one.value, one.starts_at)
+            for one in self._alerts()
+            if not one.resolved(now) and all(one.labels.get(name) == value for name, value in labels.items())
         ]
 
     async def evaluated_at(self, rule: str) -> datetime | None:
-        asked = [one for one in self._rules() if rule in {"", one.rule.name}]
+        asked = [one for one in await self._healths() if rule in {"", one.name}]
         if not asked:
             told = f"There is no alert rule {rule}." if rule else "There is no alert rule."
-            raise PermanentFailure(told, "Add it to a rule file, or correct the gate, and start Pilothouse again.")
+            raise PermanentFailure(told, "Add it to a rule file, or correct the gate.")
         times = [self._evaluated_at(one) for one in asked]
         known = [at for at in times if at is not None]
         return min(known) if len(known) == len(times) else None
 
-    def _evaluated_at(self, status: RuleStatus) -> datetime | None:
-        name, health = status.rule.name, status.health
-        if health.last_error:
-            raise TemporaryFailure(f"Rule {name} could not be evaluated: {health.last_error}")
-        at = health.last_evaluation
-        if at is not None and self._now() - at > LATE * (status.group.interval or RULE_INTERVAL) + QUERY_TIMEOUT:
-            raise TemporaryFailure(f"Rule {name} was last evaluated at {at:%H:%M:%S} UTC, which is too long ago.")
-        return at
+    def _evaluated_at(self, one: RuleHealth) -> datetime | None:
+        if one.error:
+            raise TemporaryFailure(f"Rule {one.name} could not be evaluated: {one.error}")
+        longest = LATE * timedelta(seconds=one.interval) + QUERY_TIMEOUT
+        if one.at is not None and self._now() - one.at > longest:
+            raise TemporaryFailure(
+                f"Rule {one.name} was last evaluated at {one.at:%H:%M:%S} UTC, which is too long ago."
+            )
+        return one.at
 
 
 class DeploymentChanges:

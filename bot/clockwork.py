@@ -32,12 +32,11 @@ class Job:
 class Clockwork:
     """Runs jobs. A late one runs once, not as often as it was missed; one that fails is logged and goes on.
 
-    `taken` is awaited when this replica has got the lease and before any shared job runs, `lost` when it has it no more.
+    `taken` is awaited when this replica has got the lease, before any shared job runs; `lost` when it has it no more.
     """
 
     def __init__(
         self,
-        jobs: Sequence[Job],
         leases: Leases,
         holder: str,
         *,
@@ -45,7 +44,6 @@ class Clockwork:
         taken: Callable[[], Awaitable[None]],
         lost: Callable[[], Awaitable[None]],
     ) -> None:
-        self._jobs = jobs
         self._leases = leases
         self._holder = holder
         self._now = now
@@ -56,11 +54,17 @@ class Clockwork:
         self._kept_at = now()
         self._scheduler = AsyncIOScheduler(timezone="UTC")
 
-    async def start(self) -> None:
+    @property
+    def acting(self) -> bool:
+        """Whether this replica does what one replica does."""
+        # A process that was stopped and continued wakes up here, with a lease that has run out meanwhile.
+        return self._ready and self._now() - self._kept_at < TTL
+
+    async def start(self, jobs: Sequence[Job]) -> None:
         """Take the lease if it is free, then begin."""
         await self._keep(self._now())
         self._add(Job("lease", TTL / 3, self._keep, shared=False))
-        for job in self._jobs:
+        for job in jobs:
             self._add(job)
         self._scheduler.start()
 
@@ -88,8 +92,7 @@ class Clockwork:
         )
 
     async def _fire(self, job: Job) -> None:
-        # A process that was stopped and continued wakes up here, with a lease that has run out meanwhile.
-        if job.shared and not (self._ready and self._now() - self._kept_at < TTL):
+        if job.shared and not self.acting:
             return
         try:
             await job.run(self._now())

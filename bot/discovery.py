@@ -9,7 +9,8 @@ from __future__ import annotations
 import logging
 from typing import TypedDict
 
-from bot.parts import Engine, Ground
+from bot.engine_half import Engine
+from bot.ground import Ground
 from engine.errors import EngineError
 from engine.ports import Instance, InstanceHealth
 

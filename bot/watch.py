@@ -1,4 +1,4 @@
-"""Carries what the rules say to the incidents, and makes good what a crash between the two left untold."""
+"""Carries what the rules say to the store of alerts and to the incidents, and makes good what a crash left untold."""
 
 from __future__ import annotations
 
@@ -6,76 +6,145 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
+from urllib.parse import quote_plus
 
+from alerting.alerts.alert import RULES, ReceivedAlert
+from alerting.alerts.store import AlertStore
 from alerting.incidents.desk import IncidentDesk
-from alerting.incidents.incident import IncidentAlert
 from alerting.incidents.intake import AlertChange
 from alerting.incidents.journal import IncidentJournal
+from alerting.notify.incident import change_of
 from alerting.rules.evaluate import Evaluator
+from alerting.rules.rule import Rule, RuleGroup
 from alerting.rules.state import Alert, Change, State, Transition
 from alerting.rules.status import RuleStatus
 from bot.readings import AlertRow
 
-TOLD: Final = frozenset({Change.FIRING, Change.UPDATED, Change.RESOLVED})
 UPDATES: Final = timedelta(seconds=10)
 SHOWN: Final = frozenset({State.PENDING, State.FIRING})
+EXPIRING: Final = frozenset({Change.DROPPED, Change.PENDING})
+"""It fired and nobody knows whether it still would: its rule broke its limit, or waits longer since a reload."""
+MOST_NEWS: Final = 10_000
+EXPIRY: Final = timedelta(minutes=4)
+"""How long it counts then: four times what Prometheus leaves between two tellings."""
 
 
 class Watch:
-    """Evaluates the rules when their second comes and tells the incident desk."""
+    """Evaluates the rules when their second comes; an incident that stands is kept true at once.
+
+    `graph_url` is the metrics source as a browser reaches it, for the link to an alert's query.
+    """
 
     def __init__(
-        self, evaluator: Evaluator, desk: IncidentDesk, journal: IncidentJournal, *, now: Callable[[], datetime]
+        self,
+        evaluator: Evaluator,
+        store: AlertStore,
+        desk: IncidentDesk,
+        journal: IncidentJournal,
+        *,
+        graph_url: str = "",
+        now: Callable[[], datetime],
     ) -> None:
+        self._graph_url = graph_url
         self._evaluator = evaluator
+        self._store = store
         self._desk = desk
         self._journal = journal
         self._now = now
         self._updated: dict[str, datetime] = {}
+        self._news: dict[str, ReceivedAlert] = {}
 
     async def start(self) -> None:
         """Take up the alerts and incidents of the run before."""
         await self._desk.adopt()
+        await self._store.load()
         gone = await self._evaluator.restore()
-        await self._desk.take([_change(alert, ended=self._now()) for alert in gone])
+        await self._take([_received(alert, self._now(), ended=self._now()) for alert in gone])
 
     async def tick(self, slot: datetime) -> None:
         """One second: evaluate what is due and tell what changed."""
-        transitions = await self._evaluator.tick(slot)
-        changes = [_told(one) for one in transitions if one.change in TOLD and self._worth_telling(one)]
-        if changes:
-            await self._desk.take(changes)
+        await self._tell(await self._evaluator.tick(slot))
+
+    async def replace(self, groups: Sequence[RuleGroup]) -> None:
+        """Take other rules; what fired under rules that are gone ends. Raises storage's errors."""
+        await self._tell(await self._evaluator.replace(groups))
+
+    def hear(self, alerts: Iterable[ReceivedAlert]) -> None:
+        """Note what others told; incidents hear of it within the second. What is noted too much, reconciling finds."""
+        self._news |= {alert.fingerprint: alert for alert in alerts if alert.source != RULES}
+        for mark in list(self._news)[:-MOST_NEWS]:
+            del self._news[mark]
+
+    async def tell_news(self, _: datetime) -> None:
+        """One second: bring the incidents what others told. Raises storage's errors, and then it is told again."""
+        news = dict(self._news)
+        await self._keep(list(news.values()))
+        self._news = {mark: alert for mark, alert in self._news.items() if news.get(mark) is not alert}
+
+    async def reconcile(self) -> None:
+        """Tell again what fires by our rules, end what no longer does, and make the incidents true.
+
+        A rule that cannot be evaluated keeps its alerts, so not knowing ends nothing.
+        """
+        now = self._now()
+        firing = [
+            self._received(status.rule, alert, now)
+            for status in self._evaluator.snapshot()
+            for alert in status.alerts
+            if alert.state is State.FIRING
+        ]
+        await self._take(firing)
+        await self._keep(await self._store.sync(RULES, {alert.fingerprint for alert in firing}, at=now))
+        await self._desk.keep(await self._over(now))
+
+    def rows(self) -> Sequence[AlertRow]:
+        """What is pending or firing by our rules, for whoever shows it."""
+        return [_row(alert) for alert in alerts_of(self._evaluator.snapshot()) if alert.state in SHOWN]
+
+    async def _over(self, now: datetime) -> list[AlertChange]:
+        """What fires in an open incident and nowhere else any more."""
+        told = [alert for one in await self._journal.open_incidents() for alert in one.firing]
+        known = {alert.fingerprint: self._store.get(alert.fingerprint) for alert in told}
+        ends = {mark: one.ends_at if one else now for mark, one in known.items() if one is None or one.resolved(now)}
+        over = [replace(alert, ended_at=ends[alert.fingerprint]) for alert in told if alert.fingerprint in ends]
+        return [AlertChange("resolved", alert) for alert in over]
+
+    async def _tell(self, transitions: Iterable[Transition]) -> None:
+        await self._take([self._told(one) for one in transitions if self._worth_telling(one)])
+
+    async def _take(self, alerts: Sequence[ReceivedAlert]) -> None:
+        if alerts:
+            await self._store.take(alerts)
+            # Values too, which are no news to the store.
+            await self._keep(alerts)
+
+    async def _keep(self, alerts: Sequence[ReceivedAlert]) -> None:
+        if alerts:
+            await self._desk.keep([change_of(alert, self._now()) for alert in alerts])
+
+    def _told(self, one: Transition) -> ReceivedAlert:
+        ended = one.at if one.change is Change.RESOLVED else None
+        told = self._received(one.rule, one.alert, one.at, ended=ended)
+        if one.change in EXPIRING:
+            return replace(told, ends_at=one.at + EXPIRY, expires=True)
+        return told
+
+    def _received(self, rule: Rule, alert: Alert, at: datetime, *, ended: datetime | None = None) -> ReceivedAlert:
+        url = f"{self._graph_url}/graph?g0.expr={quote_plus(rule.expr)}&g0.tab=1" if self._graph_url else ""
+        return replace(_received(alert, at, ended=ended), generator_url=url)
 
     def _worth_telling(self, one: Transition) -> bool:
         """A value moves at every evaluation; people and the log need it now and then only."""
+        if one.change is Change.PENDING:
+            return self._updated.pop(one.alert.fingerprint, None) is not None
         last = self._updated.get(one.alert.fingerprint)
         if one.change is Change.UPDATED and last is not None and one.at - last < UPDATES:
             return False
-        if one.change is Change.RESOLVED:
+        if one.change is Change.RESOLVED or one.change in EXPIRING:
             self._updated.pop(one.alert.fingerprint, None)
         else:
             self._updated[one.alert.fingerprint] = one.at
         return True
-
-    async def reconcile(self) -> None:
-        """Tell again what fires, and end what no longer does; the desk knows what it was told before.
-
-        Nothing is ended while a rule could not be evaluated: not knowing is no resolve.
-        """
-        statuses = self._evaluator.snapshot()
-        await self._desk.take([_change(alert) for alert in alerts_of(statuses) if alert.state is State.FIRING])
-        if statuses and all(status.health.state == "ok" for status in statuses):
-            await self._desk.take(await self._over(statuses))
-
-    async def _over(self, statuses: Iterable[RuleStatus]) -> list[AlertChange]:
-        firing = {alert.fingerprint for alert in alerts_of(statuses) if alert.state is State.FIRING}
-        told = [alert for one in await self._journal.open_incidents() for alert in one.firing]
-        over = [replace(alert, ended_at=self._now()) for alert in told if alert.fingerprint not in firing]
-        return [AlertChange("resolved", alert) for alert in over]
-
-    def rows(self) -> Sequence[AlertRow]:
-        """What is pending or firing, for whoever shows it."""
-        return [_row(alert) for alert in alerts_of(self._evaluator.snapshot()) if alert.state in SHOWN]
 
 
 def alerts_of(statuses: Iterable[RuleStatus]) -> Iterator[Alert]:
@@ -83,23 +152,17 @@ def alerts_of(statuses: Iterable[RuleStatus]) -> Iterator[Alert]:
     return (alert for status in statuses for alert in status.alerts)
 
 
-def _told(transition: Transition) -> AlertChange:
-    ended = transition.at if transition.change is Change.RESOLVED else None
-    return _change(transition.alert, ended=ended, seen=transition.at)
-
-
-def _change(alert: Alert, *, ended: datetime | None = None, seen: datetime | None = None) -> AlertChange:
-    told = IncidentAlert(
-        fingerprint=alert.fingerprint,
-        name=alert.labels["alertname"],
+def _received(alert: Alert, at: datetime, *, ended: datetime | None) -> ReceivedAlert:
+    return ReceivedAlert(
         labels=alert.labels,
         annotations=alert.annotations,
+        starts_at=alert.fired_at or alert.active_at,
+        ends_at=ended,
+        updated_at=at,
+        fingerprint=alert.fingerprint,
+        source=RULES,
         value=alert.value,
-        since=alert.active_at,
-        ended_at=ended,
-        seen_at=seen,
     )
-    return AlertChange("resolved" if ended else "firing", told)
 
 
 def _row(alert: Alert) -> AlertRow:

@@ -25,6 +25,11 @@ class Operators:
         self._now = now
         self._told: dict[tuple[str, str], datetime] = {}
 
+    async def tell(self, what: str, remedy: str) -> None:
+        """Say something that is no answer to anybody."""
+        key = f"notice:{self._now().isoformat()}:{what}"
+        self._outbox.send(f"#{self._channel}", Post(key, render_refusal(what, remedy), Priority.NOTICE))
+
     async def notify(self, request: Request, failure: Failure) -> None:
         """Say it in the operators' channel, unless the same was said a moment ago."""
         deed, now = type(request.command).__name__, self._now()

@@ -85,6 +85,8 @@ def write_settings(layout: Layout) -> None:
     settings["data"] = str(layout.house)
     settings["http"] = {"host": HOST, "port": layout.ports["board"]}
     settings["prometheus"] = layout.prometheus_url
+    settings["evaluation"]["remote_write"] = f"{layout.prometheus_url}/api/v1/write"
+    settings["alertmanager"] = str(EXAMPLE / settings["alertmanager"])
     settings["rules"] = [str(EXAMPLE / pattern) for pattern in settings["rules"]]
     shop = settings["services"]["shop"]
     shop["local"]["artifact"] = str(EXAMPLE / shop["local"]["artifact"])

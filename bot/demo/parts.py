@@ -49,6 +49,7 @@ def _prometheus(layout: Layout) -> Part | None:
         return None
     command = [binary, f"--config.file={write_prometheus(layout)}", f"--storage.tsdb.path={layout.data / 'tsdb'}"]
     command += [f"--web.listen-address={HOST}:{layout.ports['Prometheus']}", "--storage.tsdb.retention.time=1d"]
+    command += ["--web.enable-remote-write-receiver"]  # what our rules compute is written back
     return Part("prometheus", command, f"{layout.prometheus_url}/-/ready")
 
 

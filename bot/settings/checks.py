@@ -40,7 +40,6 @@ def find_faults(file: File) -> list[Fault]:
         *_environments(file),
         *_strategies(file),
         *_services(file),
-        *_routes(file),
         *_policies(file),
         *_schedules(file),
     ]
@@ -192,17 +191,6 @@ def _strays(field: Field, local: LocalPart) -> Iterator[Fault]:
     yield from (((*field, "artifact"), stray) for stray in strays_in_artifact(local.artifact))
     for index, word in enumerate(local.command):
         yield from (((*field, "command", index), stray) for stray in strays_in_command(word))
-
-
-def _routes(file: File) -> Iterator[Fault]:
-    for index, route in enumerate(file.routes):
-        if not route.match and index < len(file.routes) - 1:
-            yield (
-                ("routes", index),
-                "matches every alert, so no route after it is reached; give it `match` or put it last",
-            )
-        if route.policy and route.policy not in file.policies:
-            yield ("routes", index, "policy"), unknown("policy", route.policy, file.policies)
 
 
 def _policies(file: File) -> Iterator[Fault]:

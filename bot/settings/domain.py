@@ -8,7 +8,6 @@ from alerting.incidents.incident import PageStep
 from alerting.incidents.incident import PersonId as AlertingPersonId
 from alerting.oncall.escalation import EscalationPolicy
 from alerting.oncall.rotation import Rotation
-from alerting.routing.route import Route
 from bot.settings.model import EnvironmentPart, File, GatePart, PlacementPart, ServicePart, StrategyPart
 from bot.settings.read import Settings
 from engine.catalog import (
@@ -142,20 +141,6 @@ def slack_id(identity: str) -> SlackId:
     """`T0/U0` as team and user."""
     team, _, user = identity.partition("/")
     return SlackTeam(team), SlackUser(user)
-
-
-def to_routes(file: File) -> tuple[Route, ...]:
-    """Where alerts go, first match first; a last route catches the rest."""
-    routes = [
-        Route(
-            matchers=dict(part.match),
-            channel=part.channel or file.channels.incidents,
-            policy=part.policy or None,
-            group_by=tuple(part.group_by),
-        )
-        for part in file.routes
-    ]
-    return (*routes, Route(matchers={}, channel=file.channels.incidents, policy=None, group_by=("alertname",)))
 
 
 def to_policies(file: File) -> dict[str, EscalationPolicy]:

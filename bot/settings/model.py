@@ -202,13 +202,17 @@ class ServicePart(Part):
     figures: list[FigurePart] = Field(default_factory=list)
 
 
-class RoutePart(Part):
-    """Which alerts go where: `match` are labels that must be equal; the first route that matches is taken."""
+class RuleSettings(Part):
+    """How rules are evaluated, as Prometheus' global section says it.
 
-    match: dict[Label, str] = Field(default_factory=dict)
-    channel: Channel = ""
-    policy: str = ""
-    group_by: list[Label] = Field(default_factory=lambda: ["alertname", "service", "environment"])
+    `remote_write` is the address recording rules and ALERTS are written to; without one, recording rules are refused.
+    """
+
+    interval: PositiveDuration = Field(default="1m", validate_default=True)
+    query_offset: Duration = Field(default="0s", validate_default=True)
+    timeout: PositiveDuration = Field(default="30s", validate_default=True)
+    remote_write: Address = ""
+    external_labels: dict[Label, str] = Field(default_factory=dict)
 
 
 class PageStepPart(Part):
@@ -249,6 +253,7 @@ class File(Part):
     strategies: dict[Name, StrategyPart] = Field(min_length=1)
     services: dict[Name, ServicePart] = Field(default_factory=dict)
     rules: list[str] = Field(default_factory=list)
-    routes: list[RoutePart] = Field(default_factory=list)
+    evaluation: RuleSettings = Field(default_factory=RuleSettings)
+    alertmanager: LocalPath | None = None
     policies: dict[Name, PolicyPart] = Field(default_factory=dict)
     schedules: dict[Name, SchedulePart] = Field(default_factory=dict)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import glob
 import re
 from collections.abc import Collection, Iterator
+from pathlib import Path
 from typing import Final
 
 from alerting.rules.load import LoadedRules, load_rule_files
@@ -18,14 +20,24 @@ _PLACEHOLDER: Final = re.compile(r"\\\{(?:service|environment|version|previous|w
 
 def load_rules(settings: Settings) -> LoadedRules:
     """Every rule file of the settings. Raises SettingsWrong with each problem in them, or in a gate that asks them."""
-    loaded = load_rule_files([str(settings.resolve(pattern)) for pattern in settings.file.rules])
+    loaded = load_rule_files(_patterns(settings), recording=bool(settings.file.evaluation.remote_write))
     if loaded.problems:
         raise SettingsWrong([SettingsProblem("", 0, "", str(problem)) for problem in loaded.problems])
-    faults = list(_gates(settings.file, {rule.name for group in loaded.groups for rule in group.rules}))
+    faults = list(_gates(settings.file, {rule.name for group in loaded.groups for rule in group.alert_rules}))
     if faults:
         _, lines = read_positions(settings.path)
         raise SettingsWrong([problem_at(settings.path, lines, field, message) for field, message in faults])
     return loaded
+
+
+def rule_files(settings: Settings) -> list[Path]:
+    """The files that are there now."""
+    # Path.glob reads no absolute pattern.
+    return sorted(Path(one) for pattern in _patterns(settings) for one in glob.glob(pattern, recursive=True))  # noqa: PTH207
+
+
+def _patterns(settings: Settings) -> list[str]:
+    return [str(settings.resolve(pattern)) for pattern in settings.file.rules]
 
 
 def _gates(file: File, rules: Collection[str]) -> Iterator[Fault]:

@@ -28,6 +28,11 @@ ERROR_RATIO: Final = {
 }
 HEALTHY: Final = {"name": "healthy", "kind": "health"}
 
+ROUTING: Final = """
+route: {receiver: incidents, group_by: [alertname, service, environment], group_wait: 0s, group_interval: 1s}
+receivers: [{name: incidents, chat_configs: [{channel: incidents, policy: primary}]}]
+"""
+
 SHOP_ERRORS: Final = """
 groups:
   - name: shop
@@ -86,6 +91,7 @@ def write_settings(room: Path, scene: Scene, ports: Ports) -> Path:
     """The settings file of this scene in `room`."""
     rules = room / "rules.yaml"
     rules.write_text(scene.rules or "groups: []\n", encoding="utf-8")
+    (room / "alertmanager.yml").write_text(ROUTING, encoding="utf-8")
     demo = yaml.safe_load((EXAMPLE / "pilothouse.yaml").read_text(encoding="utf-8"))
     file = {
         "data": str(room / "data"),
@@ -97,7 +103,7 @@ def write_settings(room: Path, scene: Scene, ports: Ports) -> Path:
         "strategies": {"careful": _careful(scene), "quick": {"kind": "rolling"}},
         "services": {"shop": _shop(room, scene, ports)},
         "rules": [str(rules)],
-        "routes": [{"channel": "incidents", "policy": "primary"}],
+        "alertmanager": str(room / "alertmanager.yml"),
         "policies": {"primary": {"steps": _pages(scene)}},
         "schedules": {"primary": {**demo["schedules"]["primary"], "people": ["ben", "ada"]}},
     }

@@ -9,7 +9,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from bot.settings import SettingsWrong, load_settings
-from bot.settings.domain import to_catalog, to_people, to_policies, to_rotations, to_routes
+from bot.settings.domain import to_catalog, to_people, to_policies, to_rotations
 from engine.security.identity import Directory
 
 DEMO = Path("examples/demo/pilothouse.yaml").read_text(encoding="utf-8")
@@ -42,7 +42,6 @@ def load(raw: bytes) -> None:
             raise
         to_catalog(read)
         Directory(to_people(read.file))
-        to_routes(read.file)
         to_policies(read.file)
         to_rotations(read.file)
 

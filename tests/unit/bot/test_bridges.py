@@ -9,6 +9,7 @@ import alerting.errors
 from alerting.rules.evaluate import Evaluator
 from alerting.rules.load import load_rule_files
 from bot.bridges import EngineAlerts
+from bot.rule_health import RuleHealth, healths_of
 from engine.errors import PermanentFailure, TemporaryFailure
 from tests.fakes.durable import VirtualClock
 from tests.fakes.memory_storage import MemoryDatabase
@@ -29,7 +30,10 @@ class Trial:
         self.metrics = FakeMetrics({"slow": vector(), "full": vector()})
         groups = load_rule_files([str(file)]).groups
         self.evaluator = Evaluator(groups, self.metrics, MemoryDatabase().records, now=self.clock)
-        self.alerts = EngineAlerts(list, self.evaluator.snapshot, now=self.clock)
+        self.alerts = EngineAlerts(list, self.healths, now=self.clock)
+
+    async def healths(self) -> list[RuleHealth]:
+        return healths_of(self.evaluator.snapshot(), 60.0)
 
     async def tick(self, times: int = 1) -> None:
         for _ in range(times):

@@ -21,7 +21,7 @@ class Replica:
         self.failure: Exception | None = None
         self.shared = Job("shared", SECOND, self._note("shared"))
         self.own = Job("own", SECOND, self._note("own"), shared=False)
-        self.clockwork = Clockwork([], database.leases, name, now=clock, taken=self._take, lost=self._lose)
+        self.clockwork = Clockwork(database.leases, name, now=clock, taken=self._take, lost=self._lose)
         self.clock = clock
 
     def _note(self, name: str):
@@ -129,7 +129,7 @@ async def test_a_job_that_fails_ends_nothing(
 
 async def test_the_lease_is_given_back(clock: VirtualClock, database: MemoryDatabase) -> None:
     replica = Replica("first", clock, database)
-    await replica.clockwork.start()
+    await replica.clockwork.start([])
     assert [lease.name for lease in await database.leases.live()] == [NAME]
     await replica.clockwork.stop()
     assert await database.leases.live() == []

@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from bot.settings import SettingsWrong, load_settings
-from bot.settings.domain import to_catalog, to_people, to_policies, to_rotations, to_routes
+from bot.settings.domain import to_catalog, to_people, to_policies, to_rotations
 
 DEMO = Path("examples/demo/pilothouse.yaml")
 
@@ -31,8 +31,6 @@ services:
       production: {port: 9480, strategy: careful}
 policies:
   primary: {steps: [{after: 0s, page: ["schedule:primary", "person:ada"]}]}
-routes:
-  - {match: {severity: critical}, policy: primary}
 schedules:
   primary: {people: [ada, ben], starts: 2026-01-05T09:00:00Z}
 """
@@ -70,7 +68,7 @@ def test_the_good_file_is_good(tmp_path: Path) -> None:
     settings = load_settings(file)
     assert settings.file.strategies["careful"].steps[0].dwell == timedelta(minutes=1)
     assert settings.file.strategies["careful"].gates[0].below == 0.05
-    to_catalog(settings), to_people(settings.file), to_routes(settings.file)
+    to_catalog(settings), to_people(settings.file)
     to_policies(settings.file), to_rotations(settings.file)
 
 
@@ -124,7 +122,6 @@ def test_the_demo_is_good() -> None:
         ("  ben: {name: Ben", "  system: {name: Ben", "people.system: 'system' is what Pilothouse calls itself"),
         ('"*": approver', '"*": boss', "people.ada.roles.*: has to be 'viewer', 'deployer', 'approver' or 'admin'"),
         ('"*": approver', "produktion: viewer", "there is no environment 'produktion'. Did you mean 'production'?"),
-        ("policy: primary", "policy: primry", "routes.0.policy: there is no policy 'primry'. Did you mean 'primary'?"),
         ('"person:ada"', '"person:adda"', "there is no person 'adda'. Did you mean 'ada'?"),
         ('"person:ada"', '"ada"', "policies.primary.steps.0.page.1: has to be schedule:NAME"),
         ("people: [ada, ben]", "people: []", "schedules.primary.people: needs at least 1"),
@@ -189,13 +186,6 @@ def test_the_demo_is_good() -> None:
         ("{service}", "{servce}", "gates.0.query: {servce} stands for nothing here. Did you mean {service}?"),
         ('sum(errors{service="{service}"})', '"text"', "gates.0.query: has to give one number, and gives a string"),
         ('sum(errors{service="{service}"})', "errors[5m]", "gates.0.query: has to give one number, and gives a matrix"),
-        ("routes:\n", "routes:\n  - {channel: incidents}\n", "routes.0: matches every alert, so no route after it"),
-        (
-            "policy: primary}",
-            "policy: primary, group_by: ['']}",
-            "routes.0.group_by.0: has to be at least 1 characters",
-        ),
-        ("match: {severity", "match: {'': x, severity", "routes.0.match.: has to be at least 1 characters"),
         ("people:", f"http: {{port: {'9' * 5000}}}\npeople:", "can't be read as int"),
     ],
 )
@@ -216,7 +206,6 @@ def test_a_fault_is_told_with_its_place(tmp_path: Path, old: str, new: str, told
         ("people:", "pool: {min_connections: 2, max_connections: 2}\npeople:"),
         ("name: Ada", "name: 'علی\u200cرضا 👩\u200d🚀'"),
         ("approvals: 1", "approvals: 1, four_eyes: false"),
-        ("match: {severity: critical}, policy", "policy"),
         ("local:", "description: >-\n      Two lines\n      folded to one.\n    local:"),
         (
             '[{after: 0s, page: ["schedule:primary", "person:ada"]}]',

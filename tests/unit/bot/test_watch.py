@@ -1,19 +1,33 @@
 """From rules to incidents: what is lost between the two is made good, and not knowing resolves nothing."""
 
-from datetime import timedelta
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from alerting.alerts.store import AlertStore
 from alerting.errors import TemporaryFailure
 from alerting.incidents.incident import State
+from alerting.notify.dispatcher import Dispatcher
+from alerting.notify.incident import IncidentTeller
+from alerting.routing.config import ChatReceiver
+from alerting.routing.load import parse_routing
 from alerting.rules.evaluate import Evaluator
 from alerting.rules.load import load_rule_files
+from alerting.silences.silence import SilenceId
 from bot.watch import Watch
 from storage.errors import StorageUnavailable
 from tests.fakes.prometheus import FakeMetrics, vector
 from tests.unit.alerting.incidents.world import World
 
+ROUTING = parse_routing(
+    "alertmanager.yml",
+    """
+route: {receiver: incidents, group_by: [alertname], group_wait: 0s, group_interval: 1s}
+receivers: [{name: incidents, chat_configs: [{channel: incidents}]}]
+""",
+)
 RULES = """
 groups:
   - name: shop
@@ -22,6 +36,13 @@ groups:
       - {alert: Slow, expr: slow, labels: {service: shop, environment: production, severity: critical}}
 """
 SECOND = timedelta(seconds=1)
+
+
+class Nobody:
+    """Mutes nothing."""
+
+    def muted_by(self, labels: Mapping[str, str], now: datetime) -> Sequence[SilenceId]:
+        return ()
 
 
 class Trial:
@@ -38,7 +59,19 @@ class Trial:
         self.world.restart()
         world = self.world
         self.evaluator = Evaluator(self.groups, self.metrics, world.database.records, now=world.clock)
-        self.watch = Watch(self.evaluator, world.desk, world.journal, now=world.clock)
+        self.store = AlertStore(world.database.records, now=world.clock)
+        self.dispatcher = Dispatcher(
+            ROUTING,
+            self.store,
+            world.database.records,
+            world.log,
+            Nobody(),
+            lambda receiver: [
+                IncidentTeller(world.desk, ChatReceiver("incidents", "shop")) for _ in receiver.integrations
+            ],
+            now=world.clock,
+        )
+        self.watch = Watch(self.evaluator, self.store, world.desk, world.journal, now=world.clock)
 
     def quiet(self) -> None:
         self.metrics.answers = {"slow": vector()}
@@ -47,6 +80,12 @@ class Trial:
         for _ in range(times):
             self.world.clock.at += SECOND
             await self.watch.tick(self.world.clock.at)
+            await self.dispatcher.tick(self.world.clock.at)
+
+    async def take_up(self) -> None:
+        """What a replica does that takes the lease."""
+        await self.dispatcher.load()
+        await self.watch.start()
 
     async def states(self) -> list[State]:
         return [one.state for one in await self.world.journal.recent()]
@@ -80,10 +119,11 @@ async def test_a_firing_that_was_not_told_is_told_by_the_reconciliation(
         raise StorageUnavailable("away", "wait")
 
     with monkeypatch.context() as patch:
-        patch.setattr(trial.world.desk, "take", away)
+        patch.setattr(trial.store, "take", away)
         with pytest.raises(StorageUnavailable):
-            await trial.tick()
+            await trial.watch.tick(trial.world.clock.at + SECOND)
     await trial.watch.reconcile()
+    await trial.dispatcher.tick(trial.world.clock.at)
     await trial.watch.reconcile()
     assert await trial.states() == [State.OPEN]
 
@@ -97,9 +137,9 @@ async def test_an_end_that_was_not_told_is_told_by_the_reconciliation(
     await trial.tick()
     trial.quiet()
     with monkeypatch.context() as patch:
-        patch.setattr(trial.world.desk, "take", away)
+        patch.setattr(trial.world.desk, "keep", away)
         with pytest.raises(StorageUnavailable):
-            await trial.tick()
+            await trial.watch.tick(trial.world.clock.at + SECOND)
     await trial.watch.reconcile()
     assert await trial.states() == [State.RESOLVED]
 
@@ -107,7 +147,7 @@ async def test_an_end_that_was_not_told_is_told_by_the_reconciliation(
 async def test_a_restart_knows_what_fired_and_ends_nothing_before_it_has_asked(trial: Trial) -> None:
     await trial.tick()
     trial.begin()
-    await trial.watch.start()
+    await trial.take_up()
     await trial.watch.reconcile()
     assert await trial.states() == [State.OPEN]
     trial.quiet()
@@ -120,5 +160,5 @@ async def test_what_fired_under_a_rule_that_is_gone_ends_at_the_next_start(trial
     await trial.tick()
     trial.groups = ()
     trial.begin()
-    await trial.watch.start()
+    await trial.take_up()
     assert await trial.states() == [State.RESOLVED]

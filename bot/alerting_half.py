@@ -1,0 +1,169 @@
+"""Alerting's half of the house: rules, alerts, silences, who is told, incidents and escalation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from alerting.alerts.store import AlertStore
+from alerting.incidents.desk import IncidentDesk
+from alerting.incidents.journal import IncidentJournal
+from alerting.metrics.prometheus import PrometheusSource
+from alerting.metrics.remote_write import RemoteWriter
+from alerting.notify.dispatcher import Dispatcher
+from alerting.notify.incident import IncidentTeller
+from alerting.notify.ports import Teller
+from alerting.notify.webhook import WebhookTeller
+from alerting.oncall.escalator import Escalator
+from alerting.oncall.rotation import Rotation
+from alerting.routing.config import ChatReceiver, Integration, Receiver, RoutingConfig
+from alerting.rules.evaluate import Evaluator
+from alerting.rules.rule import RuleGroup
+from alerting.rules.state import Installation
+from alerting.silences.desk import SilenceDesk
+from bot.bridges import DeploymentChanges
+from bot.chat.assembly import Speaking
+from bot.chat.tellers import INCIDENTS
+from bot.ground import Ground
+from bot.rule_health import RuleHealths, healths_of
+from bot.settings.domain import to_policies, to_rotations
+from bot.watch import Watch
+from engine.deployments.journal import DeploymentJournal
+from engine.durable_dbos import DbosDurable
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """What the files beside the settings say: the rules and who is told."""
+
+    groups: Sequence[RuleGroup]
+    routing: RoutingConfig
+
+
+@dataclass(slots=True)
+class Alerting:
+    """The half that watches and pages.
+
+    `routing` is what is in use now, `interval` that of a rule group without one (seconds); `others` says that other
+    replicas may live.
+    """
+
+    rotations: Mapping[str, Rotation]
+    journal: IncidentJournal
+    desk: IncidentDesk
+    source: PrometheusSource
+    evaluator: Evaluator
+    store: AlertStore
+    silences: SilenceDesk
+    dispatcher: Dispatcher
+    watch: Watch
+    healths: RuleHealths
+    routing: RoutingConfig
+    interval: float
+    others: bool
+
+    async def take_up(self) -> None:
+        """Go on where whoever evaluated and told before has left off. Raises storage's errors."""
+        await self.silences.load()
+        await self.dispatcher.load()
+        await self.watch.start()
+
+    async def take_rules(self, groups: Sequence[RuleGroup]) -> None:
+        """Follow other rules. Raises storage's errors."""
+        await self.watch.replace(groups)
+
+    async def take_routing(self, routing: RoutingConfig) -> None:
+        """Follow another routing."""
+        await self.dispatcher.reconfigure(routing)
+        self.routing = routing
+
+    async def listen(self, now: datetime, *, acting: bool) -> None:
+        """One second on any replica: hear what was told and silenced elsewhere. Raises storage's errors."""
+        await self.silences.poll()
+        if acting:
+            await self.watch.tell_news(now)
+        else:
+            await self.dispatcher.follow(now)
+
+    async def publish_health(self, now: datetime) -> None:
+        """Write down how the rules do, for replicas that do not evaluate them. Raises storage's errors."""
+        if self.others:
+            await self.healths.publish(healths_of(self.evaluator.snapshot(), self.interval), now)
+
+    async def look_after_silences(self, now: datetime) -> None:
+        """End those whose alerts are over, on the replica that dispatches. Raises storage's errors."""
+        await self.silences.tick(now, [alert.labels for alert in self.store.all() if not alert.resolved(now)])
+
+
+def build_alerting(
+    ground: Ground,
+    loaded: Loaded,
+    durable: DbosDurable,
+    deployments: DeploymentJournal,
+    speaking: Speaking,
+) -> Alerting:
+    """All of it, not yet started; `deployments` is asked for suspects."""
+    file, now, database = ground.settings.file, ground.now, ground.database
+    source = PrometheusSource(ground.session, ground.settings.prometheus_url)
+    evaluator = _evaluator(ground, loaded.groups, source)
+    journal, rotations = IncidentJournal(database.log), to_rotations(file)
+    changes = DeploymentChanges(deployments)
+    desk = IncidentDesk(journal, to_policies(file), rotations, changes, durable, now=now)
+    store = AlertStore(database.records, now=now)
+    silences = SilenceDesk(database.log, now=now)
+    dispatcher = Dispatcher(
+        loaded.routing,
+        store,
+        database.records,
+        database.log,
+        silences,
+        _tellers(ground, desk),
+        now=now,
+        shared=database.kind != "sqlite",
+    )
+    watch = Watch(evaluator, store, desk, journal, graph_url=ground.settings.prometheus_url, now=now)
+    store.listen(watch.hear)
+    ground.turns[INCIDENTS] = Escalator(journal, rotations, speaking.pager, now=now).turn
+    healths = RuleHealths(database.records)
+    return Alerting(
+        rotations,
+        journal,
+        desk,
+        source,
+        evaluator,
+        store,
+        silences,
+        dispatcher,
+        watch,
+        healths,
+        loaded.routing,
+        file.evaluation.interval.total_seconds(),
+        database.kind != "sqlite",
+    )
+
+
+def _evaluator(ground: Ground, groups: Sequence[RuleGroup], source: PrometheusSource) -> Evaluator:
+    evaluation = ground.settings.file.evaluation
+    return Evaluator(
+        groups,
+        source,
+        ground.database.records,
+        now=ground.now,
+        default_interval=evaluation.interval,
+        query_offset=evaluation.query_offset,
+        timeout=evaluation.timeout,
+        installation=Installation(dict(evaluation.external_labels), ground.settings.board_url),
+        writer=RemoteWriter(ground.session, evaluation.remote_write) if evaluation.remote_write else None,
+    )
+
+
+def _tellers(ground: Ground, desk: IncidentDesk) -> Callable[[Receiver], Sequence[Teller]]:
+    url = f"{ground.settings.board_url}/alertmanager"
+
+    def teller(one: Integration) -> Teller:
+        if isinstance(one, ChatReceiver):
+            return IncidentTeller(desk, one)
+        return WebhookTeller(one, ground.session, external_url=url, now=ground.now)
+
+    return lambda receiver: [teller(one) for one in receiver.integrations]

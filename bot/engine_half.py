@@ -1,0 +1,63 @@
+"""The engine's half of the house: managers, components, deployments, and what its gates ask of the other half."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from bot.alerting_half import Alerting
+from bot.bridges import EngineAlerts, EngineMetrics
+from bot.ground import Ground
+from bot.rule_health import RuleHealth, healths_of
+from engine.components.manager import ComponentManager
+from engine.deployments.desk import DeploymentDesk
+from engine.deployments.drive import Drive
+from engine.deployments.journal import PREFIX, DeploymentJournal
+from engine.durable_dbos import DbosDurable
+from engine.infrastructure.artifacts import LocalArtifacts
+from engine.infrastructure.balancers.proxy import ProxyShifter
+from engine.infrastructure.local import LocalManager
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """The half that deploys."""
+
+    manager: LocalManager
+    shifter: ProxyShifter
+    artifacts: LocalArtifacts
+    components: ComponentManager
+    journal: DeploymentJournal
+    desk: DeploymentDesk
+
+
+def build_engine(ground: Ground, durable: DbosDurable, journal: DeploymentJournal) -> Engine:
+    """Managers, components and the deployments' desk."""
+    data, now, catalog = ground.settings.data, ground.now, ground.catalog
+    manager, shifter = LocalManager(data / "instances", now=now), ProxyShifter(data / "proxy")
+    artifacts = LocalArtifacts()
+    components = ComponentManager(ground.database.log, manager, shifter, ground.probe, catalog, now=now)
+    desk = DeploymentDesk(journal, catalog, artifacts, components, durable, now=now)
+    return Engine(manager, shifter, artifacts, components, journal, desk)
+
+
+def join(ground: Ground, engine: Engine, alerting: Alerting, acting: Callable[[], bool]) -> None:
+    """Let alerting's alerts and metrics be the engine's gates; `acting` says whether rules are evaluated here."""
+    interval = ground.settings.file.evaluation.interval.total_seconds()
+
+    async def healths() -> Sequence[RuleHealth]:
+        if acting():
+            return healths_of(alerting.evaluator.snapshot(), interval)
+        return await alerting.healths.read()
+
+    drive = Drive(
+        engine.journal,
+        ground.catalog,
+        engine.manager,
+        engine.shifter,
+        engine.components,
+        EngineMetrics(alerting.source),
+        EngineAlerts(alerting.store.all, healths, now=ground.now),
+        now=ground.now,
+    )
+    ground.turns[PREFIX] = drive.turn

@@ -1,0 +1,59 @@
+"""When each rule was last evaluated, for the replicas that do not evaluate: a gate must never pass unasked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from alerting.rules.rule import AlertRule
+from alerting.rules.status import RuleStatus
+from storage.records import Records
+
+COLLECTION: Final = "rule-health"
+KEY: Final = "latest"
+
+
+@dataclass(frozen=True, slots=True)
+class RuleHealth:
+    """One rule: its evaluation `interval` in seconds, its last evaluation, and what went wrong in it."""
+
+    name: str
+    interval: float
+    at: datetime | None
+    error: str
+
+
+class RuleHealths:
+    """What the replica that evaluates writes down, and the others read. Both raise storage's errors."""
+
+    def __init__(self, records: Records) -> None:
+        self._records = records
+
+    async def publish(self, healths: Iterable[RuleHealth], at: datetime) -> None:
+        """Write how every rule does."""
+        rows = [[one.name, one.interval, one.at.isoformat() if one.at else "", one.error] for one in healths]
+        await self._records.put(COLLECTION, KEY, {"rules": rows}, at=at)
+
+    async def read(self) -> list[RuleHealth]:
+        """How the rules did when that was last written; nothing when it never was."""
+        kept: Mapping[str, Any] = await self._records.get(COLLECTION, KEY) or {"rules": []}
+        return [
+            RuleHealth(name, interval, datetime.fromisoformat(at) if at else None, error)
+            for name, interval, at, error in kept["rules"]
+        ]
+
+
+def healths_of(statuses: Iterable[RuleStatus], default_interval: float) -> list[RuleHealth]:
+    """How the alert rules do where they are evaluated."""
+    return [
+        RuleHealth(
+            name=one.rule.name,
+            interval=one.group.interval.total_seconds() if one.group.interval else default_interval,
+            at=one.health.last_evaluation,
+            error=one.health.last_error or "",
+        )
+        for one in statuses
+        if isinstance(one.rule, AlertRule)
+    ]
