@@ -39,7 +39,7 @@ def matching(matchers: Iterable[Matcher], alerts: Iterable[Alert]) -> list[Alert
 
 
 class SilenceDesk:
-    """Implements Muters. Call `load` before anything else. What writes may raise StorageUnavailable."""
+    """Implements Muters, from the first `load` or `poll` on. What uses the log may raise StorageUnavailable."""
 
     def __init__(self, log: EventLog, *, now: Callable[[], datetime]) -> None:
         self._journal = SilenceJournal(log)
@@ -47,6 +47,7 @@ class SilenceDesk:
         self._entries: dict[SilenceId, Entry] = {}
         self._index = SilenceIndex()
         self._position = 0
+        self._loaded = False
         self.revision = 0
         """Grows whenever a silence is set, ended or forgotten, here or by another replica."""
 
@@ -54,10 +55,14 @@ class SilenceDesk:
         """Read every silence that is remembered."""
         self._position, entries = await self._journal.load()
         self._take(entries)
+        self._loaded = True
         self.forget()
 
     async def poll(self) -> None:
-        """Read what other replicas have written since."""
+        """Read what other replicas have written since; all of it the first time."""
+        if not self._loaded:
+            await self.load()
+            return
         self._position, entries = await self._journal.changes(self._position)
         self._take(entries)
 

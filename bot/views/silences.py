@@ -137,10 +137,10 @@ def _end(silence: Silence) -> Block:
 # What the channel is told
 
 
-def render_started(silence: Silence, *, mention: Mention) -> Message:
-    """It has begun."""
+def render_started(silence: Silence, *, mention: Mention, live: bool = True) -> Message:
+    """It has begun; once it is no longer `live` there is nothing to press."""
     head = f"🔕 {mention(silence.created_by)} silenced alerts {until(silence)}"
-    return _notice(head, "Alerts are silenced", silence, live=True)
+    return _notice(head, "Alerts are silenced", silence, live=live)
 
 
 def render_ending(silence: Silence, now: datetime) -> Message:
