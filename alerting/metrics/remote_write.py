@@ -8,7 +8,7 @@ import struct
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Final
+from typing import Final, Protocol
 
 import aiohttp
 import cramjam
@@ -45,6 +45,13 @@ class Series:
 
     labels: Labels
     samples: Sequence[Point]
+
+
+class SeriesWriter(Protocol):
+    """Where series are written."""
+
+    async def write(self, series: Sequence[Series]) -> None:
+        """See `RemoteWriter.write`."""
 
 
 class RemoteWriter:

@@ -8,10 +8,13 @@ from alerting.rules.state import Alert, State
 
 
 def to_json(alert: Alert) -> dict[str, Any]:
-    """What must survive a restart; `sample_labels` need not, they are found again with the next sample."""
+    """What must survive a restart; `sample_labels` need not, they are found again with the next sample.
+
+    Nor need the annotations of a pending alert, which would have to be expanded for that alone.
+    """
     return {
         "labels": dict(alert.labels),
-        "annotations": dict(alert.annotations),
+        "annotations": {} if alert.state is State.PENDING else dict(alert.annotations),
         "value": alert.value if math.isfinite(alert.value) else _special(alert.value),
         "state": alert.state.value,
         "active_at": alert.active_at.isoformat(),
@@ -26,7 +29,7 @@ def from_json(value: dict[str, Any]) -> Alert:
     """Read what `to_json` wrote; raises KeyError, ValueError or TypeError for anything else."""
     return Alert(
         labels=value["labels"],
-        annotations=value["annotations"],
+        words=value["annotations"],
         value=float(value["value"]),
         state=State(value["state"]),
         active_at=datetime.fromisoformat(value["active_at"]),

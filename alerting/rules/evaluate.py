@@ -11,22 +11,25 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import zip_longest
 
-from alerting.errors import AlertingError, PermanentFailure
 from alerting.metrics.port import Metrics
+from alerting.metrics.remote_write import SeriesWriter
 from alerting.rules.ask import Answer, Asker
-from alerting.rules.expression import Kind
 from alerting.rules.journal import AlertJournal
 from alerting.rules.order import stages
-from alerting.rules.rule import AlertRule, RuleGroup, RuleId
+from alerting.rules.outcome import Outcome, can_be_asked, outcome
+from alerting.rules.results import Results
+from alerting.rules.rule import AlertRule, Rule, RuleGroup, RuleId
 from alerting.rules.schedule import SLOT, turn
+from alerting.rules.series import alert_series
 from alerting.rules.state import (
     Alert,
-    Evaluated,
+    Change,
     Installation,
     RuleState,
     Transition,
-    evaluate,
+    drop_all,
     expand_anew,
+    firing,
     resolve_all,
 )
 from alerting.rules.status import Health, RuleStatus
@@ -37,7 +40,10 @@ GroupKey = tuple[str, str]
 
 
 class Evaluator:
-    """All rule groups of one metrics source; `default_interval` and `query_offset` are for groups without."""
+    """All rule groups of one metrics source; `default_interval` and `query_offset` are for groups without.
+
+    With a `writer` the results of recording rules, and the ALERTS series of alert rules, are written back.
+    """
 
     def __init__(
         self,
@@ -50,10 +56,13 @@ class Evaluator:
         query_offset: timedelta = timedelta(0),
         timeout: timedelta = timedelta(seconds=30),
         installation: Installation | None = None,
+        writer: SeriesWriter | None = None,
     ) -> None:
         self._groups: dict[GroupKey, RuleGroup] = {group.key: group for group in groups}
+        self._stages = _all_stages(groups)
         self._asker = Asker(metrics, timeout=timeout)
         self._journal = AlertJournal(records)
+        self._results = Results(writer) if writer is not None else None
         self._now = now
         self._default_interval = default_interval
         self._query_offset = query_offset
@@ -73,10 +82,13 @@ class Evaluator:
         """
         async with self._changing:
             kept = await self._journal.load()
-            known = {rule.id for rule in self._rules()}
+            known = {rule.id: rule for rule in self._rules() if isinstance(rule, AlertRule)}
             gone = {rule: state for rule, state in kept.items() if rule not in known}
             await self._journal.save(gone, {}, at=self._now())
             self._states = {rule: state for rule, state in kept.items() if rule in known}
+            if self._results is not None:
+                for id_, state in self._states.items():
+                    self._results.remember(id_, alert_series(known[id_], state))
         alerts = (alert for state in gone.values() for alert in state.alerts.values())
         return tuple(alert for alert in alerts if alert.fired_at and not alert.resolved_at)
 
@@ -98,32 +110,55 @@ class Evaluator:
         return [transition for task in told for transition in task.result()]
 
     async def replace(self, groups: Sequence[RuleGroup]) -> list[Transition]:
-        """Take other groups, keeping the state of rules that stay; what fires under the others is resolved.
+        """Take other groups, keeping the state of rules that stay.
 
-        Raises storage's errors, and then nothing has changed.
+        What fires under the others is resolved; where a rule of the same name stands elsewhere now, which may find
+        it true again, it is dropped. Raises storage's errors, and then nothing has changed.
         """
         async with self._changing:
             at, before = self._now(), {rule.id: rule for rule in self._rules()}
-            after = {rule.id: rule for group in groups for rule in group.alert_rules}
+            after = {rule.id: rule for group in groups for rule in group.rules}
             gone = [rule for rule in before.values() if rule.id not in after]
             states = {rule.id: self._states[rule.id] for rule in gone if rule.id in self._states}
             await self._journal.save(states, {}, at=at)
             self._forget(gone, changed=[rule for rule in after.values() if before.get(rule.id) != rule])
-            self._groups = {group.key: group for group in groups}
-        return [told for rule in gone if rule.id in states for told in resolve_all(rule, states[rule.id], at)]
+            # What did not change stays the same object: an evaluation that goes on keeps its result.
+            self._groups = {
+                group.key: old if (old := self._groups.get(group.key)) == group else group for group in groups
+            }
+            self._stages = _all_stages(groups)
+        names = {rule.name for rule in after.values()}
+        ended = [rule for rule in gone if isinstance(rule, AlertRule) and rule.id in states]
+        ends = [(drop_all if rule.name in names else resolve_all)(rule, states[rule.id], at) for rule in ended]
+        return [told for end in ends for told in end]
 
     def snapshot(self) -> list[RuleStatus]:
         """Every rule in the order of its file, with its health and its alerts."""
         return [
             RuleStatus(group, rule, self._health_of(rule), tuple(self._state_of(rule).alerts.values()))
             for group in self._groups.values()
-            for rule in group.alert_rules
+            for rule in group.rules
         ]
 
-    def _forget(self, gone: Iterable[AlertRule], changed: Iterable[AlertRule]) -> None:
+    def firing(self) -> list[Transition]:
+        """What fires now, each as it began; alerts of rules that cannot be evaluated are among them.
+
+        Whoever lets alerts expire that are not told again tells himself these, and nothing expires by mistake.
+        """
+        return [
+            Transition(Change.FIRING, rule, alert, alert.fired_at or alert.active_at)
+            for rule in self._rules()
+            if isinstance(rule, AlertRule)
+            for alert in firing(self._state_of(rule))
+        ]
+
+    def _forget(self, gone: Iterable[Rule], changed: Iterable[Rule]) -> None:
+        gone = list(gone)
         for rule in gone:
             self._states.pop(rule.id, None)
             self._health.pop(rule.id, None)
+        if self._results:
+            self._results.forget(rule.id for rule in gone)
         for rule in changed:
             self._states[rule.id] = expand_anew(self._state_of(rule))
         self._asker.forget(rule.expr for rule in (*self._rules(), *changed))
@@ -144,59 +179,81 @@ class Evaluator:
         return due
 
     def _count_missed(self, group: RuleGroup, missed: int) -> None:
-        for rule in group.alert_rules if missed > 0 else ():
+        for rule in group.rules if missed > 0 else ():
             health = self._health_of(rule)
             self._health[rule.id] = replace(health, missed=health.missed + missed)
 
     async def _evaluate(self, groups: Sequence[RuleGroup], *, at: datetime, asked: datetime) -> list[Transition]:
-        started = self._now()
-        answers: dict[str, Answer] = {}
+        started, outcomes = self._now(), dict[RuleId, Outcome]()
         # Each step of every group together, so that groups share queries.
-        for step in zip_longest(*(stages(group.alert_rules) for group in groups), fillvalue=()):
-            expressions = [rule.expression for rules in step for rule in rules if _can_be_asked(rule)]
-            answers |= await self._asker.ask(expressions, asked)
-        told: list[Transition] = []
-        for group in groups:
-            told += await self._settle(group, answers, at=at, started=started)
-        return told
+        for step in zip_longest(*(self._stages[group.key] for group in groups), fillvalue=()):
+            expressions = [rule.expression for rules in step for rule in rules if can_be_asked(rule)]
+            answers = await self._asker.ask(expressions, asked)
+            found = {
+                rule.id: self._outcome(group, rule, answers, at)
+                for group, rules in zip(groups, step, strict=True)
+                for rule in rules
+            }
+            outcomes |= await self._written(found, asked)
+        return await self._settle(groups, outcomes, at=at, started=started)
+
+    def _outcome(self, group: RuleGroup, rule: Rule, answers: Mapping[str, Answer], at: datetime) -> Outcome:
+        return outcome(
+            group,
+            rule,
+            self._state_of(rule),
+            answers.get(rule.expr, ()),
+            at=at,
+            installation=self._installation,
+            writes=self._results is not None,
+        )
+
+    async def _written(self, found: dict[RuleId, Outcome], asked: datetime) -> dict[RuleId, Outcome]:
+        """Write before the next step asks, as it may ask for what was written."""
+        if self._results is None:
+            return found
+        made = {rule: one.made for rule, one in found.items() if one.made is not None}
+        problems = await self._results.write(made, asked)
+        return found | {rule: replace(found[rule], problem=problem) for rule, problem in problems.items()}
 
     async def _settle(
-        self, group: RuleGroup, answers: Mapping[str, Answer], *, at: datetime, started: datetime
+        self, groups: Sequence[RuleGroup], outcomes: Mapping[RuleId, Outcome], *, at: datetime, started: datetime
     ) -> list[Transition]:
-        """Save and take over what one group's answers mean; with nothing saved, nothing has happened."""
+        """Save and take over what the outcomes mean; with nothing saved, nothing has happened."""
         async with self._changing:
-            if self._groups.get(group.key) != group:
-                return []
-            outcomes = {rule.id: self._outcome(group, rule, answers, at) for rule in group.alert_rules}
-            after = {rule: outcome.state for rule, outcome in outcomes.items()}
-            before = {rule: self._states[rule] for rule in after if rule in self._states}
+            # A group that was replaced meanwhile has another state than the one that was looked at.
+            standing = [group for group in groups if self._groups.get(group.key) is group]
+            settled = {rule.id: outcomes[rule.id] for group in standing for rule in group.rules}
+            changed = {id_: one.state for id_, one in settled.items() if self._states.get(id_, _NEW) is not one.state}
+            before = {rule: self._states[rule] for rule in changed if rule in self._states}
             took = self._now() - started
             try:
-                await self._journal.save(before, after, at=at)
+                await self._journal.save(before, changed, at=at)
             except StorageError as failed:
                 told = f"the alerts could not be saved: {failed}"
-                self._health |= {r: self._health.get(r, Health()).after(told, at=at, took=took) for r in after}
+                self._note(dict.fromkeys(settled, told), at=at, took=took)
                 return []
-            self._states |= after
-            for rule, outcome in outcomes.items():
-                self._health[rule] = self._health.get(rule, Health()).after(outcome.problem, at=at, took=took)
-        return [transition for outcome in outcomes.values() for transition in outcome.transitions]
+            self._states |= changed
+            self._note({rule: one.problem for rule, one in settled.items()}, at=at, took=took)
+        return [transition for one in settled.values() for transition in one.transitions]
 
-    def _outcome(self, group: RuleGroup, rule: AlertRule, answers: Mapping[str, Answer], at: datetime) -> Evaluated:
-        state = self._state_of(rule)
-        answer = answers[rule.expr] if _can_be_asked(rule) else _NO_VECTOR
-        if isinstance(answer, AlertingError):
-            return Evaluated(state, problem=str(answer))
-        return evaluate(rule, state, answer, at=at, limit=group.limit, installation=self._installation)
+    def _note(self, problems: Mapping[RuleId, str | None], *, at: datetime, took: timedelta) -> None:
+        """Keep how the rules did; those that did alike share one value."""
+        alike: dict[tuple[Health, str | None], Health] = {}
+        for rule, problem in problems.items():
+            key = self._health.get(rule, _UNKNOWN), problem
+            if key not in alike:
+                alike[key] = key[0].after(problem, at=at, took=took)
+            self._health[rule] = alike[key]
 
-    def _rules(self) -> list[AlertRule]:
-        return [rule for group in self._groups.values() for rule in group.alert_rules]
+    def _rules(self) -> list[Rule]:
+        return [rule for group in self._groups.values() for rule in group.rules]
 
-    def _state_of(self, rule: AlertRule) -> RuleState:
-        return self._states.get(rule.id, RuleState())
+    def _state_of(self, rule: Rule) -> RuleState:
+        return self._states.get(rule.id, _NEW)
 
-    def _health_of(self, rule: AlertRule) -> Health:
-        return self._health.get(rule.id, Health())
+    def _health_of(self, rule: Rule) -> Health:
+        return self._health.get(rule.id, _UNKNOWN)
 
     def _interval_of(self, group: RuleGroup) -> timedelta:
         return max(group.interval or self._default_interval, SLOT)
@@ -205,8 +262,9 @@ class Evaluator:
         return self._query_offset if group.query_offset is None else group.query_offset
 
 
-_NO_VECTOR = PermanentFailure("rule result is not a vector or scalar", "change the expression")
+_NEW = RuleState()
+_UNKNOWN = Health()
 
 
-def _can_be_asked(rule: AlertRule) -> bool:
-    return rule.expression.kind in {Kind.VECTOR, Kind.SCALAR}
+def _all_stages(groups: Sequence[RuleGroup]) -> dict[GroupKey, list[list[Rule]]]:
+    return {group.key: stages(group.rules) for group in groups}

@@ -5,12 +5,14 @@ A group's place in its interval comes from its name and file, so that load is sp
 
 import hashlib
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Final
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 SLOT: Final = timedelta(seconds=1)
 
 
+@lru_cache(maxsize=65_536)
 def offset(key: tuple[str, str], interval: timedelta) -> timedelta:
     """Where in its interval the group of this file and name is due; whole seconds."""
     digest = hashlib.sha256("\0".join(key).encode()).digest()

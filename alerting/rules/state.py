@@ -5,17 +5,39 @@ Source of the rules: AlertingRule.Eval of Prometheus 3 (rules/alerting.go).
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
+import msgspec
+from msgspec.structs import replace
+
 from alerting.metrics.port import Labels, Sample
+from alerting.rules.expansion import Expansion, Installation, depends_on_time, depends_on_value, expanded
 from alerting.rules.fingerprint import fingerprint
 from alerting.rules.rule import AlertRule
-from alerting.rules.template import Data, Template
+from alerting.rules.template import Data
+
+__all__ = [
+    "RESOLVED_RETENTION",
+    "Alert",
+    "Change",
+    "Evaluated",
+    "Installation",
+    "RuleState",
+    "State",
+    "Transition",
+    "drop_all",
+    "evaluate",
+    "expand_anew",
+    "firing",
+    "resolve_all",
+]
 
 RESOLVED_RETENTION: Final = timedelta(minutes=15)
+_NONE: Final = timedelta(0)
+_NOWHERE: Final = Installation()
 _SAME_LABELS: Final = "vector contains metrics with the same labelset after applying alert labels"
 
 
@@ -31,8 +53,8 @@ class Change(StrEnum):
     """What a transition tells.
 
     PENDING may follow FIRING, when a reload raised `for`: the alert no longer fires. UPDATED is a firing alert
-    with another value or annotation. DROPPED is a firing alert whose rule broke its limit and forgot its alerts:
-    nobody knows whether it still fires, so let it expire.
+    with another value or annotation. DROPPED is a firing alert whose rule forgot it, having broken its limit or
+    moved to another file: nobody knows whether it still fires, so let it expire.
     """
 
     PENDING = "pending"
@@ -42,16 +64,16 @@ class Change(StrEnum):
     DROPPED = "dropped"
 
 
-@dataclass(frozen=True, slots=True)
-class Alert:
+# These two are made by the thousand at every evaluation; a Struct is made in a fifth of a dataclass' time.
+class Alert(msgspec.Struct, frozen=True):
     """One series for which a rule is or was true. Times are aware; None means not yet or no longer.
 
-    `sample_labels` are those of the query's result that the annotations were made from; None asks for them to be
-    made anew with the next sample, as after a restart or a change of the rule.
+    `words` are its annotations, or how to make them. `sample_labels` are those of the query's result that they were
+    made from; None asks for them to be made anew with the next sample, as after a restart or a change of the rule.
     """
 
     labels: Labels
-    annotations: Mapping[str, str]
+    words: Mapping[str, str] | Expansion
     value: float
     state: State
     active_at: datetime
@@ -61,16 +83,26 @@ class Alert:
     keep_firing_since: datetime | None = None
     sample_labels: Labels | None = None
 
+    @property
+    def annotations(self) -> Mapping[str, str]:
+        """Its annotations, expanded when they are first read."""
+        return self.words.texts if isinstance(self.words, Expansion) else self.words
+
 
 @dataclass(frozen=True, slots=True)
 class RuleState:
     """Every alert a rule remembers, by fingerprint."""
 
     alerts: Mapping[str, Alert] = field(default_factory=dict)
+    # By the identity of the label set they were seen with: a source gives the same object for the same series.
+    by_sample: Mapping[int, Alert] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        seen = {id(alert.sample_labels): alert for alert in self.alerts.values() if alert.sample_labels is not None}
+        object.__setattr__(self, "by_sample", seen)
 
 
-@dataclass(frozen=True, slots=True)
-class Transition:
+class Transition(msgspec.Struct, frozen=True):
     """One alert of one rule changed at `at`; `alert` is how it is now."""
 
     change: Change
@@ -88,14 +120,6 @@ class Evaluated:
     problem: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Installation:
-    """What templates may say of the installation: its external labels and address."""
-
-    external_labels: Labels = field(default_factory=dict)
-    external_url: str = ""
-
-
 def evaluate(
     rule: AlertRule,
     state: RuleState,
@@ -103,49 +127,95 @@ def evaluate(
     *,
     at: datetime,
     limit: int = 0,
-    installation: Installation = Installation(),  # a value that never changes
+    installation: Installation = _NOWHERE,
 ) -> Evaluated:
     """The alerts after the query of `rule` gave `samples` at the time `at`; `limit` 0 allows any number.
 
     Two samples with the same labels after expansion change nothing and are a problem; more alerts than the
-    limit are a problem and empty the state.
+    limit are a problem and empty the state. Where nothing changed the state is the same object.
     """
-    seen: dict[str, Alert] = {}
-    for sample in samples:
-        alert = _observed(rule, state, sample, at, installation)
-        if alert.fingerprint in seen:
-            return Evaluated(state, problem=_SAME_LABELS)
-        seen[alert.fingerprint] = alert
-    present = {mark: _present(rule, alert, at) for mark, alert in seen.items()}
-    absent = dict(_absent(rule, state, seen, at))
-    active = sum(alert.state is not State.INACTIVE for alert in [*present.values(), *absent.values()])
+    if not samples and not state.alerts:
+        return Evaluated(state)
+    seen = _Look(rule, state, at, installation).all(samples)
+    if seen is None:
+        return Evaluated(state, problem=_SAME_LABELS)
+    after = {**dict(_absent(rule, state, seen, at)), **{mark: _present(rule, one, at) for mark, one in seen.items()}}
+    active = sum(alert.state is not State.INACTIVE for alert in after.values())
     if 0 < limit < active:
         return _over_limit(rule, state, f"exceeded limit of {limit} with {active} alerts", at)
-    after = RuleState({**absent, **present})
-    return Evaluated(after, tuple(_transitions(rule, state, after, at)))
+    if _same(state.alerts, after):
+        return Evaluated(state)
+    return Evaluated(RuleState(after), tuple(_transitions(rule, state, after, at)))
 
 
-def _observed(rule: AlertRule, state: RuleState, sample: Sample, at: datetime, installation: Installation) -> Alert:
-    """The alert a sample stands for: a new pending one, or the known one with its new value."""
-    data = Data(sample.labels, sample.value, installation.external_labels, installation.external_url)
-    labels = _identity(rule, sample, data)
-    mark = fingerprint(labels)
-    known = state.alerts.get(mark)
-    if known is not None and _same_source(known, sample):
-        return known
-    annotations = _expanded(rule.annotation_templates, data)
-    if known is None or known.state is State.INACTIVE:
-        return Alert(labels, annotations, sample.value, State.PENDING, at, mark, sample_labels=sample.labels)
-    return replace(known, annotations=annotations, value=sample.value, sample_labels=sample.labels)
+def _same(before: Mapping[str, Alert], after: Mapping[str, Alert]) -> bool:
+    return len(before) == len(after) and all(before.get(mark) is alert for mark, alert in after.items())
 
 
-def _same_source(known: Alert, sample: Sample) -> bool:
-    """Whether expanding the templates again would change nothing."""
-    return (
-        known.state is not State.INACTIVE
-        and known.sample_labels == sample.labels
-        and _same_value(known.value, sample.value)
-    )
+class _Look:
+    """One look at what a rule's query gave."""
+
+    __slots__ = ("_at", "_installation", "_labels_move", "_rule", "_state", "_volatile")
+
+    def __init__(self, rule: AlertRule, state: RuleState, at: datetime, installation: Installation) -> None:
+        labels, annotations = rule.label_templates.values(), rule.annotation_templates.values()
+        self._rule, self._state, self._at, self._installation = rule, state, at, installation
+        self._labels_move = depends_on_value(labels)
+        self._volatile = depends_on_time(labels) or depends_on_time(annotations)
+
+    def all(self, samples: Sequence[Sample]) -> dict[str, Alert] | None:
+        """The alerts that the samples stand for, by fingerprint; None when two are the same."""
+        seen: dict[str, Alert] = {}
+        by_sample = self._state.by_sample
+        for sample in samples:
+            known = by_sample.get(id(sample.labels))
+            if known is None or known.sample_labels is not sample.labels or known.state is State.INACTIVE:
+                alert = self._unknown(sample)
+            else:
+                alert = self._known(known, sample)
+            if alert.fingerprint in seen:
+                return None
+            seen[alert.fingerprint] = alert
+        return seen
+
+    def _known(self, known: Alert, sample: Sample) -> Alert:
+        """What became of an alert whose series was there before."""
+        if self._volatile:
+            return self._unknown(sample)
+        if known.value == sample.value or _same_value(known.value, sample.value):
+            return known
+        return self._unknown(sample) if self._labels_move else self._moved(known, sample)
+
+    def _unknown(self, sample: Sample) -> Alert:
+        """A new pending alert, or the one that goes by the same labels, with its new value."""
+        words = self._words(sample)
+        labels = _identity(self._rule, sample, words.data)
+        mark = fingerprint(labels)
+        known = self._state.alerts.get(mark)
+        if known is None or known.state is State.INACTIVE:
+            return Alert(labels, words, sample.value, State.PENDING, self._at, mark, sample_labels=sample.labels)
+        unchanged = known.sample_labels == sample.labels and _same_value(known.value, sample.value)
+        if unchanged and not self._volatile:
+            return replace(known, sample_labels=sample.labels)
+        return self._moved(known, sample)
+
+    def _moved(self, known: Alert, sample: Sample) -> Alert:
+        words = self._words(sample)
+        return Alert(
+            known.labels,
+            words,
+            sample.value,
+            known.state,
+            known.active_at,
+            known.fingerprint,
+            known.fired_at,
+            known.resolved_at,
+            known.keep_firing_since,
+            sample.labels,
+        )
+
+    def _words(self, sample: Sample) -> Expansion:
+        return Expansion(self._rule.annotation_templates, sample, self._installation)
 
 
 def _same_value(left: float, right: float) -> bool:
@@ -154,23 +224,26 @@ def _same_value(left: float, right: float) -> bool:
 
 def _identity(rule: AlertRule, sample: Sample, data: Data) -> Labels:
     """The alert's labels: the sample's without its metric, those of the rule over them (empty deletes)."""
-    labels = {**sample.labels, **_expanded(rule.label_templates, data), "alertname": rule.name}
+    labels = {**sample.labels, **expanded(rule.label_templates, data), "alertname": rule.name}
     labels.pop("__name__", None)
     return {name: value for name, value in labels.items() if value}
 
 
-def _expanded(templates: Mapping[str, Template], data: Data) -> Mapping[str, str]:
-    return {name: template.render(data) for name, template in templates.items()}
-
-
 def _present(rule: AlertRule, alert: Alert, at: datetime) -> Alert:
-    """An alert that the query's result holds; it fires once it has held for the rule's `for`."""
-    held_long = at - alert.active_at >= rule.for_
-    if alert.state is State.PENDING and held_long:
-        return replace(alert, state=State.FIRING, fired_at=at, keep_firing_since=None)
-    if alert.state is State.FIRING and not held_long:
+    """An alert that the query's result holds."""
+    return _held(rule, replace(alert, keep_firing_since=None) if alert.keep_firing_since else alert, at)
+
+
+def _held(rule: AlertRule, alert: Alert, at: datetime) -> Alert:
+    """An active alert fires once it has held for the rule's `for`, and no longer when a reload raised that."""
+    held = at - alert.active_at
+    if alert.state is State.PENDING:
+        # A clock that was set back: what waits begins anew, what fires goes on.
+        alert = replace(alert, active_at=at) if held < _NONE else alert
+        return replace(alert, state=State.FIRING, fired_at=at) if held >= rule.for_ else alert
+    if _NONE <= held < rule.for_:
         return replace(alert, state=State.PENDING, fired_at=None, keep_firing_since=None)
-    return replace(alert, keep_firing_since=None) if alert.keep_firing_since else alert
+    return alert
 
 
 def _absent(rule: AlertRule, state: RuleState, seen: Mapping[str, Alert], at: datetime) -> Iterator[tuple[str, Alert]]:
@@ -188,31 +261,37 @@ def _without_sample(rule: AlertRule, alert: Alert, at: datetime) -> Alert | None
             resolved = alert.resolved_at or at
             return alert if at - resolved <= RESOLVED_RETENTION else None
         case State.FIRING:
-            since = alert.keep_firing_since or at
+            since = min(alert.keep_firing_since or at, at)
             if at - since < rule.keep_firing_for:
-                return replace(alert, keep_firing_since=since)
+                kept = alert if alert.keep_firing_since == since else replace(alert, keep_firing_since=since)
+                return _held(rule, kept, at)
             return replace(alert, state=State.INACTIVE, resolved_at=at, keep_firing_since=None)
 
 
 def _over_limit(rule: AlertRule, state: RuleState, problem: str, at: datetime) -> Evaluated:
-    lost = (alert for alert in state.alerts.values() if alert.state is State.FIRING)
-    dropped = tuple(Transition(Change.DROPPED, rule, alert, at) for alert in lost)
-    return Evaluated(RuleState(), dropped, problem)
+    return Evaluated(RuleState(), drop_all(rule, state, at), problem)
 
 
-def _transitions(rule: AlertRule, before: RuleState, after: RuleState, at: datetime) -> Iterator[Transition]:
-    for mark, alert in after.alerts.items():
+def _transitions(rule: AlertRule, before: RuleState, after: Mapping[str, Alert], at: datetime) -> Iterator[Transition]:
+    for mark, alert in after.items():
         change = _change(before.alerts.get(mark), alert)
         if change is not None:
             yield Transition(change, rule, alert, at)
 
 
 def _change(before: Alert | None, after: Alert) -> Change | None:
+    if before is after:
+        return None
     was = before.state if before else State.INACTIVE
     if before is None or was is not after.state:
         return _TOLD[after.state]
-    told_anew = after.annotations != before.annotations or not _same_value(after.value, before.value)
-    return Change.UPDATED if after.state is State.FIRING and told_anew else None
+    return Change.UPDATED if after.state is State.FIRING and _told_anew(before, after) else None
+
+
+def _told_anew(before: Alert, after: Alert) -> bool:
+    if not _same_value(after.value, before.value):
+        return True
+    return after.words is not before.words and after.annotations != before.annotations
 
 
 _TOLD: Final = {
@@ -224,9 +303,18 @@ _TOLD: Final = {
 
 def resolve_all(rule: AlertRule, state: RuleState, at: datetime) -> tuple[Transition, ...]:
     """What ends when a rule is taken out of its file: everything it has firing."""
-    firing = (alert for alert in state.alerts.values() if alert.state is State.FIRING)
-    ended = (replace(alert, state=State.INACTIVE, resolved_at=at, keep_firing_since=None) for alert in firing)
+    ended = (replace(one, state=State.INACTIVE, resolved_at=at, keep_firing_since=None) for one in firing(state))
     return tuple(Transition(Change.RESOLVED, rule, alert, at) for alert in ended)
+
+
+def drop_all(rule: AlertRule, state: RuleState, at: datetime) -> tuple[Transition, ...]:
+    """What nobody looks after any more, though it may still be true: everything the rule has firing."""
+    return tuple(Transition(Change.DROPPED, rule, alert, at) for alert in firing(state))
+
+
+def firing(state: RuleState) -> Iterator[Alert]:
+    """The alerts that fire."""
+    return (alert for alert in state.alerts.values() if alert.state is State.FIRING)
 
 
 def expand_anew(state: RuleState) -> RuleState:

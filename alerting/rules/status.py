@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Literal
 
-from alerting.rules.rule import AlertRule, RuleGroup
+from alerting.rules.rule import Rule, RuleGroup
 from alerting.rules.state import Alert, State
 
 
@@ -33,10 +33,10 @@ class Health:
 
 @dataclass(frozen=True, slots=True)
 class RuleStatus:
-    """One rule with its health and the alerts it remembers, resolved ones for 15 minutes."""
+    """One rule with its health and the alerts it remembers, resolved ones for 15 minutes; a recording rule has none."""
 
     group: RuleGroup
-    rule: AlertRule
+    rule: Rule
     health: Health
     alerts: tuple[Alert, ...]
 

@@ -24,7 +24,7 @@ def rule(**fields: object) -> AlertRule:
     head = ["groups:", "  - name: g", "    rules:", "      - alert: Down", "        expr: up == 0"]
     loaded = parse_rules("r.yml", "\n".join([*head, *lines]))
     assert not loaded.problems
-    return loaded.groups[0].rules[0]
+    return loaded.groups[0].alert_rules[0]
 
 
 def up(value: float = 0.0, **labels: str) -> Sample:

@@ -1,0 +1,69 @@
+"""What one rule makes of its answer, be it an alert rule or a recording rule. Pure."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from alerting.errors import AlertingError, PermanentFailure
+from alerting.metrics.port import Sample
+from alerting.rules.expression import Kind
+from alerting.rules.rule import AlertRule, RecordingRule, Rule, RuleGroup
+from alerting.rules.series import Made, alert_series, record
+from alerting.rules.state import Installation, RuleState, Transition, evaluate
+
+_NO_VECTOR: Final = PermanentFailure("rule result is not a vector or scalar", "change the expression")
+_KINDS: Final = frozenset({Kind.VECTOR, Kind.SCALAR})
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """Of one evaluation of one rule. `made` None is nothing to write: the rule failed, and its series stay."""
+
+    state: RuleState
+    transitions: tuple[Transition, ...] = ()
+    problem: str | None = None
+    made: Made | None = None
+
+
+def can_be_asked(rule: Rule) -> bool:
+    """Whether asking for the rule's expression gives what a rule can use."""
+    return rule.expression.kind in _KINDS
+
+
+def outcome(
+    group: RuleGroup,
+    rule: Rule,
+    state: RuleState,
+    answer: tuple[Sample, ...] | AlertingError,
+    *,
+    at: datetime,
+    installation: Installation,
+    writes: bool,
+) -> Outcome:
+    """What follows from the answer to the rule's expression; with `writes`, also the series to write."""
+    if not can_be_asked(rule):
+        answer = _NO_VECTOR
+    if isinstance(answer, AlertingError):
+        return Outcome(state, problem=str(answer))
+    if isinstance(rule, RecordingRule):
+        return _recorded(rule, state, answer, group.limit)
+    return _alerting(rule, state, answer, group.limit, at, installation, writes)
+
+
+def _recorded(rule: RecordingRule, state: RuleState, samples: tuple[Sample, ...], limit: int) -> Outcome:
+    done = record(rule, samples, limit=limit)
+    return Outcome(state, problem=done.problem, made=None if done.problem else done.made)
+
+
+def _alerting(
+    rule: AlertRule,
+    state: RuleState,
+    samples: tuple[Sample, ...],
+    limit: int,
+    at: datetime,
+    installation: Installation,
+    writes: bool,
+) -> Outcome:
+    done = evaluate(rule, state, samples, at=at, limit=limit, installation=installation)
+    made = alert_series(rule, done.state) if writes and done.problem is None else None
+    return Outcome(done.state, done.transitions, done.problem, made)

@@ -1,0 +1,80 @@
+"""Writes what rules make into the metrics source, and ends the series that they no longer make.
+
+Source of the rules: Group.Eval and Group.cleanupStaleSeries of Prometheus 3.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
+
+from alerting.errors import AlertingError, PermanentFailure
+from alerting.metrics.remote_write import STALE, Point, Series, SeriesWriter
+from alerting.rules.rule import RuleId
+from alerting.rules.series import Identity, Made
+
+
+class Results:
+    """The series that each rule made the last time, over a writer."""
+
+    def __init__(self, writer: SeriesWriter) -> None:
+        self._writer = writer
+        self._last: dict[RuleId, frozenset[Identity]] = {}
+        self._gone: set[Identity] = set()
+
+    def remember(self, rule: RuleId, made: Iterable[Identity]) -> None:
+        """Take it that the rule made these series, as before a restart."""
+        self._last[rule] = frozenset(made)
+
+    def forget(self, rules: Iterable[RuleId]) -> None:
+        """These rules are no more: their series are ended with the next write, unless another rule makes them."""
+        for rule in rules:
+            self._gone |= self._last.pop(rule, frozenset())
+
+    async def write(self, made: Mapping[RuleId, Made], at: datetime) -> Mapping[RuleId, str]:
+        """Write what rules made at the time they asked about; what went wrong, by rule."""
+        await self._end_gone(made, at)
+        try:
+            await self._send(made, at)
+        except PermanentFailure:
+            return await self._one_by_one(made, at)
+        except AlertingError as failed:
+            return dict.fromkeys((rule for rule in made if made[rule]), _told(failed))
+        return {}
+
+    async def _one_by_one(self, made: Mapping[RuleId, Made], at: datetime) -> Mapping[RuleId, str]:
+        """Find the rules whose results are refused; what was written before may be written again."""
+        problems = {}
+        taken: frozenset[Identity] = frozenset().union(*made.values())
+        for rule, series in made.items():
+            try:
+                await self._send({rule: series}, at, taken)
+            except AlertingError as failed:
+                problems[rule] = _told(failed)
+        return problems
+
+    async def _send(self, made: Mapping[RuleId, Made], at: datetime, taken: frozenset[Identity] = frozenset()) -> None:
+        """Write, and end what is made no longer; a series that another rule has `taken` over goes on."""
+        now = at.timestamp()
+        values = {identity: value for series in made.values() for identity, value in series.items()}
+        last = (one for rule in made for one in self._last.get(rule, frozenset()))
+        ended = {one for one in last if one not in values and one not in taken}
+        await self._writer.write([*_points(values, now), *_points(dict.fromkeys(ended, STALE), now)])
+        self._last |= {rule: frozenset(series) for rule, series in made.items()}
+
+    async def _end_gone(self, made: Mapping[RuleId, Made], at: datetime) -> None:
+        if not self._gone:
+            return
+        kept = self._gone.difference(*made.values(), *self._last.values())
+        self._gone = set()
+        try:
+            await self._writer.write(list(_points(dict.fromkeys(kept, STALE), at.timestamp())))
+        except AlertingError:
+            # They end by themselves five minutes later.
+            return
+
+
+def _points(values: Mapping[Identity, float], at: float) -> Iterator[Series]:
+    return (Series(dict(identity), (Point(at, value),)) for identity, value in values.items())
+
+
+def _told(failed: AlertingError) -> str:
+    return f"the result could not be written: {failed}"
