@@ -16,7 +16,7 @@ GROUP: Final = 10
 # One rule each; the last one fires for every instance of its target, so that every tenth rule fires.
 EXPRESSIONS: Final = (
     'up{{job="{job}"}} == 0',
-    'sum by (job) (rate(errors_total{{job="{job}"}}[1m])) / sum by (job) (rate(requests_total{{job="{job}"}}[1m])) > 0.5',
+    'sum(rate(errors_total{{job="{job}"}}[1m])) by (job) / sum(rate(requests_total{{job="{job}"}}[1m])) by (job) > 0.5',
     'cpu_ratio{{job="{job}"}} > 0.{limit} + 1',
     'memory_bytes{{job="{job}"}} / 2e9 > 0.9',
     'absent(up{{job="{job}"}})',

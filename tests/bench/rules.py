@@ -1,0 +1,201 @@
+"""What evaluating rules costs: ours beside vmalert and beside Prometheus evaluating them itself, in one run."""
+
+import asyncio
+import json
+import sys
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Final
+
+import aiohttp
+
+from alerting.metrics.remote_write import RemoteWriter
+from tests.bench.figure import Figure
+from tests.bench.process import cpu_seconds
+from tests.bench.rule_load import fill, rule_file
+from tests.bench.shop import need
+from tests.fakes.prometheus import free_port
+from tests.fakes.scene import ROOT
+from tests.fakes.writable_prometheus import WritablePrometheus
+
+INTERVAL: Final = 15.0
+ROUNDS: Final = 2
+SETTLE: Final = 20.0  # an interval and what starting takes
+IDLE: Final = 5.0
+RULES: Final = 2000
+FEW: Final = 1000
+MANY: Final = 10_000
+PAST: Final = 360.0  # seconds of series before and after the start; Prometheus takes ten minutes ahead
+FUTURE: Final = 420.0
+HOW: Final = (
+    f"CPU of the client and of Prometheus above its idle share over {ROUNDS} rounds of {INTERVAL:.0f} s, for each "
+    "evaluation of a rule; 24,000 series of 200 targets, every tenth rule fires for 20 instances whose values change; "
+    "ours as a process of its own with a SQLite database, vmalert without a place to write to"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """Milliseconds of CPU for one evaluation of one rule."""
+
+    client: float
+    server: float
+
+    @property
+    def both(self) -> float:
+        """Together."""
+        return self.client + self.server
+
+
+@dataclass(slots=True)
+class Bench:
+    """A Prometheus full of series, and how much it uses when nobody asks."""
+
+    server: "RuledPrometheus"
+    room: Path
+    idle: float = 0.0
+
+    async def cost(self, pid: int | None, rules: int) -> Cost:
+        """What one round after the other costs, once all has settled."""
+        await asyncio.sleep(SETTLE)
+        before = self._used(pid)
+        begin = time.monotonic()
+        await asyncio.sleep(ROUNDS * INTERVAL)
+        took = time.monotonic() - begin
+        client, server = (after - then for after, then in zip(self._used(pid), before, strict=True))
+        evaluations = rules * took / INTERVAL
+        return Cost(1000 * client / evaluations, 1000 * max(server - self.idle * took, 0.0) / evaluations)
+
+    def _used(self, pid: int | None) -> tuple[float, float]:
+        return cpu_seconds(pid) if pid is not None else 0.0, cpu_seconds(self.server.pid)
+
+    def write_rules(self, rules: int) -> Path:
+        """The rule file with that many rules."""
+        path = self.room / f"{rules}.yml"
+        path.write_text(rule_file(rules, f"{INTERVAL:.0f}s"), encoding="utf-8")
+        return path
+
+
+class RuledPrometheus(WritablePrometheus):
+    """Can be given rules of its own while it runs."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._process: asyncio.subprocess.Process | None = None
+        self._room = Path()
+
+    @property
+    def pid(self) -> int:
+        """Its process."""
+        assert self._process is not None
+        return self._process.pid
+
+    def take(self, rules: str) -> None:
+        """Evaluate these rules from now on."""
+        assert self._process is not None
+        (self._room / "rules.yml").write_text(rules, encoding="utf-8")
+        self._process.send_signal(1)
+
+    async def _start(self, room: Path) -> asyncio.subprocess.Process:
+        self._room = room
+        self._process = await super()._start(room)
+        return self._process
+
+
+async def measure() -> Sequence[Figure]:
+    """Ours, vmalert and Prometheus one after the other, on the same server."""
+    need("prometheus", "prometheus")
+    need("vmalert", "vmalert of VictoriaMetrics")
+    async with _bench() as bench:
+        path = bench.write_rules(RULES)
+        async with _process(*_ours(path, bench)) as client:
+            ours = await bench.cost(client.pid, RULES)
+        async with _process(*_vmalert(path, bench)) as client:
+            theirs = await bench.cost(client.pid, RULES)
+        bench.server.take(path.read_text(encoding="utf-8"))
+        own = await bench.cost(None, RULES)
+    return [
+        *_figures("Rule evaluation, Pilothouse", ours),
+        *_figures("Rule evaluation, vmalert", theirs),
+        Figure("Rule evaluation, Prometheus itself", "ms of CPU", (own.both,), HOW),
+        Figure("Rule evaluation, Pilothouse beside vmalert", "times", (ours.both / theirs.both,), HOW, aim=0.1),
+        Figure("Rule evaluation, Pilothouse beside Prometheus", "times", (ours.both / own.both,), HOW, aim=1),
+    ]
+
+
+async def measure_many() -> Sequence[Figure]:
+    """1,000 and 10,000 rules."""
+    need("prometheus", "prometheus")
+    async with _bench() as bench:
+        few, _ = await _ours_alone(bench, FEW)
+        many, missed = await _ours_alone(bench, MANY)
+    how = f"as above, with {FEW} and then with {MANY} rules"
+    return [
+        Figure(f"Rule evaluation, {FEW} rules", "ms of CPU", (few.both,), how),
+        Figure(f"Rule evaluation, {MANY} rules", "ms of CPU", (many.both,), how, aim=few.both),
+        Figure(f"Slots missed, {MANY} rules", "slots", (missed,), how, aim=0),
+    ]
+
+
+def _figures(what: str, cost: Cost) -> list[Figure]:
+    return [
+        Figure(f"{what}: client", "ms of CPU", (cost.client,), HOW),
+        Figure(f"{what}: with Prometheus", "ms of CPU", (cost.both,), HOW),
+    ]
+
+
+async def _ours_alone(bench: Bench, rules: int) -> tuple[Cost, int]:
+    async with _process(*_ours(bench.write_rules(rules), bench)) as client:
+        cost = await bench.cost(client.pid, rules)
+        client.terminate()
+        assert client.stdout is not None
+        told = json.loads(await client.stdout.read())
+    assert told["evaluated"] == rules, told
+    assert told["failed"] == 0, told
+    return cost, told["missed"]
+
+
+def _ours(rules: Path, bench: Bench) -> Sequence[str]:
+    database = str(bench.room / f"{rules.stem}.db")
+    return (sys.executable, "-m", "tests.bench.rule_process", str(rules), bench.server.url, database)
+
+
+def _vmalert(rules: Path, bench: Bench) -> Sequence[str]:
+    return (
+        "vmalert",
+        f"-rule={rules}",
+        f"-datasource.url={bench.server.url}",
+        "-notifier.blackhole",
+        f"-evaluationInterval={INTERVAL:.0f}s",
+        f"-httpListenAddr=127.0.0.1:{free_port()}",
+    )
+
+
+@asynccontextmanager
+async def _bench() -> AsyncIterator[Bench]:
+    with TemporaryDirectory(prefix="rules-") as room:
+        async with RuledPrometheus() as server, aiohttp.ClientSession() as session:
+            bench, now = Bench(server, Path(room)), time.time()
+            await fill(RemoteWriter(session, server.write_url), now - PAST, now + FUTURE)
+            await asyncio.sleep(IDLE)
+            before = cpu_seconds(server.pid)
+            await asyncio.sleep(IDLE)
+            bench.idle = (cpu_seconds(server.pid) - before) / IDLE
+            yield bench
+
+
+@asynccontextmanager
+async def _process(*command: str) -> AsyncIterator[asyncio.subprocess.Process]:
+    process = await asyncio.create_subprocess_exec(
+        *command, cwd=ROOT, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL
+    )
+    try:
+        yield process
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await process.communicate()
