@@ -20,7 +20,8 @@ class AlertState(StrEnum):
 class AlertStatus:
     """The state of an alert and what holds it back: silences, alerts by fingerprint, time intervals by name.
 
-    Time intervals mute some of its groups and do not make it suppressed, as in Alertmanager. `receivers` hear of it.
+    Time intervals mute some of its groups and do not make it suppressed; Alertmanager's list of groups shows it as
+    suppressed within those groups only. `receivers` hear of it.
     """
 
     state: AlertState
