@@ -1,0 +1,1 @@
+"""The parts of Prometheus' HTTP API that show rules and alerts, below `/prometheus`."""

@@ -1,0 +1,1 @@
+"""Notifications of others, posted to us."""
