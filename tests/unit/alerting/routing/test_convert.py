@@ -1,0 +1,88 @@
+"""An Alertmanager's configuration is taken over, and what has no counterpart is named."""
+
+from alerting.routing.config import ChatReceiver
+from alerting.routing.convert import convert
+from alerting.routing.load import parse_routing
+
+TEXT = """# kept by the team
+global:
+  smtp_from: x
+  resolve_timeout: 1m
+templates: ['*.tmpl']
+route:
+  receiver: ops
+  routes:
+  - matchers: ['severity="page"']
+    receiver: &p pager
+  - matchers: [team=shop]
+    receiver: shop
+receivers:
+- name: ops
+  slack_configs:
+  - {channel: '#ops', title: hi}
+  - {channel: '#dev', send_resolved: on}
+- name: *p
+  pagerduty_configs: [{service_key: x}]
+  slack_configs: [{channel: '#ops'}]
+- {name: shop, email_configs: [{to: a@b}], webhook_configs: [{url: 'http://x/'}]}
+- name: unused
+  email_configs: [{to: a@b}]
+"""
+
+
+def test_slacks_receivers_become_chat_receivers() -> None:
+    done = convert("am.yml", TEXT, "fallback")
+    assert (done.problems, done.left) == ((), ())
+    config = parse_routing("new.yml", done.text)
+    told = {name: receiver.integrations for name, receiver in config.receivers.items()}
+    assert told["ops"] == (ChatReceiver("ops", send_resolved=False), ChatReceiver("dev"))
+    assert config.resolve_timeout.seconds == 60
+    assert [route.receiver for route in config.route.walk()] == ["ops", "pager", "shop"]
+    assert "smtp" not in done.text
+    assert "templates" not in done.text
+
+
+def test_a_channel_is_told_in_place_of_what_is_lost() -> None:
+    done = convert("am.yml", TEXT, "#fallback")
+    config = parse_routing("new.yml", done.text)
+    assert config.receivers["pager"].integrations == (
+        ChatReceiver("ops", send_resolved=False),
+        ChatReceiver("fallback"),
+    )
+    assert ChatReceiver("fallback") in config.receivers["shop"].integrations
+    assert len(config.receivers["shop"].integrations) == 2
+    assert [str(loss).partition(": ")[0] for loss in done.lost] == ["am.yml:19:23", "am.yml:21:32"]
+    assert any(str(note).startswith("am.yml:23:19: ") for note in done.notes)
+
+
+def test_without_a_channel_what_is_lost_stays_and_is_not_served() -> None:
+    done = convert("am.yml", TEXT)
+    assert [str(fault).partition("]: ")[2][:16] for fault in done.left] == ["pagerduty_config", "email_configs ha"]
+    assert "email_configs" in done.text
+
+
+def test_slacks_receivers_without_a_channel_of_ours_stay_too() -> None:
+    text = "route: {receiver: a}\nreceivers: [{name: a, slack_configs: [{channel: '#{{ .x }}'}, {channel: b}]}]"
+    done = convert("am.yml", text)
+    assert len(done.lost) == len(done.left) == 1
+    assert "{{ .x }}" in done.text
+    chat = convert("am.yml", text, "c")
+    assert parse_routing("x.yml", chat.text).receivers["a"].integrations == (
+        ChatReceiver("b", send_resolved=False),
+        ChatReceiver("c"),
+    )
+
+
+def test_a_configuration_without_losses_is_taken_over_whole() -> None:
+    text = "route: {receiver: a}\nreceivers: [{name: a, chat_configs: [{channel: b}], slack_configs: [{channel: c}]}]"
+    done = convert("am.yml", text)
+    assert (done.problems, done.lost, done.left) == ((), (), ())
+    told = parse_routing("x.yml", done.text).receivers["a"].integrations
+    assert told == (ChatReceiver("b"), ChatReceiver("c", send_resolved=False))
+
+
+def test_a_wrong_file_is_not_converted() -> None:
+    for text in ("", "route: {}", "receivers: [null]\nroute: {receiver: a}", "a: ["):
+        done = convert("am.yml", text)
+        assert done.text == ""
+        assert done.problems
