@@ -10,9 +10,10 @@ from typing import Final
 import yaml
 
 from alerting.errors import RuleProblem
+from alerting.routing.document import compose
 from alerting.routing.load import read_routing
 from alerting.routing.load_receivers import UNKNOWN_HERE
-from alerting.rules.document import Node, compose
+from alerting.rules.document import Node
 
 _DROPPED: Final = frozenset({"templates", "tracing", "event_recorder"})
 _GLOBAL: Final = frozenset({"resolve_timeout", "http_config", "<<"})

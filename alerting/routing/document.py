@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import yaml
 
-from alerting.errors import RuleProblem
+from alerting.errors import Place, RuleProblem
 from alerting.routing.matcher import Matcher, Op
 from alerting.routing.parse_matcher import parse_matchers
 from alerting.rules import document
@@ -18,6 +18,7 @@ from alerting.rules.document import Node, Page
 LABEL_NAME: Final = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
 _TRUE: Final = frozenset({"y", "Y", "yes", "Yes", "YES", "true", "True", "TRUE", "on", "On", "ON"})
 _FALSE: Final = frozenset({"n", "N", "no", "No", "NO", "false", "False", "FALSE", "off", "Off", "OFF"})
+_HALF_PAIR: Final = re.compile("[\ud800-\udfff]")  # of a surrogate pair, which no UTF-8 has
 _MOST_NODES: Final = 200_000
 _DEEPEST: Final = 100
 _GO_DURATION: Final = re.compile(r"(?P<sign>[+-]?)(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:ns|us|µs|μs|ms|s|m|h)"
@@ -60,6 +61,9 @@ class Section(Page):
 
 def compose(file: str, text: str) -> tuple[Section, Node | None]:
     """Read YAML; the node is None when the file is empty, no YAML, or grows beyond all measure by its aliases."""
+    if _HALF_PAIR.search(text):
+        start = Place(file, 1, 1)
+        return Section(file, start, [RuleProblem(start, "yaml: no UTF-8 text")]), None
     page, root = document.compose(file, text)
     section = Section(page.file, page.place, page.problems)
     if root is None:
@@ -116,7 +120,7 @@ def items(section: Section, node: Node | None, what: str) -> list[tuple[Section,
 def text(section: Section, node: Node | None) -> str:
     """A scalar as it is written; empty when it is not set."""
     found = document.text(section, node)
-    if node is not None and not found.isprintable() and any("\ud800" <= sign <= "\udfff" for sign in found):
+    if node is not None and _HALF_PAIR.search(found):
         section.complain(node, "no UTF-8 text")
     return found
 

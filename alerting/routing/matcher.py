@@ -31,21 +31,26 @@ SPACE: Final = (
 RESERVED: Final = frozenset(SPACE + "{}!=~,\\\"'`")
 """Signs that only a quoted name or value may hold."""
 _NEGATIVE: Final = frozenset({Op.NOT_EQUAL, Op.NOT_REGEX})
-_WORDS: Final = re.compile(r"[\w \-:/@%,;<>=!~&#\"'`]*(?:\|[\w \-:/@%,;<>=!~&#\"'`]*)*", re.ASCII)
+_LITERAL: Final = r"[\w \-:/@%,;<>=!~&#\"'`]*"
+_WORDS: Final = re.compile(rf"{_LITERAL}(?:\|{_LITERAL})*", re.ASCII)
+_BEGINNING: Final = re.compile(rf"({_LITERAL})\.\*", re.ASCII)
 _ORDER: Final = {op: place for place, op in enumerate(Op)}
 
 
 @dataclass(frozen=True, slots=True)
 class Matcher:
-    """One comparison. Raises ValueError when it is made with a pattern that is no RE2."""
+    """One comparison; `holds` asks it of a label's value.
+
+    Raises ValueError when it is made with a pattern that is no RE2.
+    """
 
     name: str
     op: Op
     value: str
-    _holds: Callable[[str], bool] = field(init=False, repr=False, compare=False)
+    holds: Callable[[str], bool] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "_holds", _compare(self.op, self.value))
+        object.__setattr__(self, "holds", _compare(self.op, self.value))
 
     @property
     def negative(self) -> bool:
@@ -59,7 +64,7 @@ class Matcher:
 
     def matches(self, labels: Mapping[str, str]) -> bool:
         """Whether it holds for these labels."""
-        return self._holds(labels.get(self.name, ""))
+        return self.holds(labels.get(self.name, ""))
 
     def __str__(self) -> str:
         """As Alertmanager and amtool write it: `severity="page"`."""
@@ -88,8 +93,9 @@ def _search(value: str) -> Callable[[str], bool]:
     """Whether a text as a whole is what the pattern says; the frequent simple ones need no regular expression."""
     if _WORDS.fullmatch(value):
         return frozenset(value.split("|")).__contains__
-    if value == ".*":
-        return lambda text: "\n" not in text
+    if beginning := _BEGINNING.fullmatch(value):
+        start = beginning[1]
+        return lambda text: text.startswith(start) and "\n" not in text[len(start) :]
     if value == ".+":
         return lambda text: bool(text) and "\n" not in text
     pattern = _compiled(value)
@@ -111,7 +117,11 @@ def _compiled(value: str) -> re2._Regexp:
 
 def all_match(matchers: Iterable[Matcher], labels: Mapping[str, str]) -> bool:
     """Whether every matcher holds; none at all hold for anything."""
-    return all(matcher.matches(labels) for matcher in matchers)
+    # Asked of every route for every alert: a loop that calls nothing else fails four times as fast as `all`.
+    for matcher in matchers:  # noqa: SIM110  # as said
+        if not matcher.holds(labels.get(matcher.name, "")):
+            return False
+    return True
 
 
 def format_matchers(matchers: Iterable[Matcher]) -> str:

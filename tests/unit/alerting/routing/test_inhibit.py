@@ -78,7 +78,7 @@ def test_it_agrees_with_looking_at_every_source(
         else:
             inhibitor.add(fingerprint, found)
             firing[fingerprint] = found
-    wanted = next((found for rule in given_rules if (found := _sources(rule, firing, asked))), set())
+    wanted = next((kept for rule in given_rules if (kept := _sources(rule, firing, asked))), set())
     told = set(inhibitor.inhibited_by(asked, NOW))
     assert told <= wanted
     assert bool(told) == bool(wanted)

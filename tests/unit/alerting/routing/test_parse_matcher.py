@@ -87,6 +87,7 @@ def test_a_text_beyond_measure_is_not_read() -> None:
         (Op.REGEX, "a|", ["a", ""], ["b"]),
         (Op.REGEX, ".*", ["", "x"], ["x\ny"]),
         (Op.REGEX, ".+", ["x"], ["", "\n"]),
+        (Op.REGEX, "pay-.*", ["pay-", "pay-1"], ["pay", "repay-1", "pay-\n"]),
         (Op.REGEX, "^(?:pay.*)$", ["pay", "pay-1"], ["repay", "pay\n"]),
         (Op.NOT_REGEX, "a.?", ["", "b"], ["a", "ab"]),
         (Op.REGEX, "[^a]", ["é", "\ud800"], ["a", ""]),
