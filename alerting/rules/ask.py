@@ -6,6 +6,8 @@ query where all is well is learned too (`Width`).
 """
 
 import asyncio
+import math
+from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -20,6 +22,7 @@ from alerting.rules.width import Width
 Answer = tuple[Sample, ...] | AlertingError
 
 _AT_ONCE: Final = 4
+_QUICK: Final = 0.1  # seconds
 _GIVE_UP_AFTER: Final = 3  # failed queries, after which the rest of a round is not asked
 _PLANS: Final = 1000
 _MANY: Final = 1 << 30
@@ -39,13 +42,13 @@ class Asker:
 
     async def ask(self, expressions: Sequence[Expression], at: datetime) -> Mapping[str, Answer]:
         """The samples or the failure of each expression, by its text."""
-        round_, waiting = _Round(at), self._plan(expressions)
-        queue = iter(waiting)
-        if len(waiting) == 1:
-            await self._work(queue, round_)
-        else:
+        round_, queue = _Round(at), deque(self._plan(expressions))
+        # Where answers come at once, asking one by one costs both sides less.
+        while queue and round_.slowest < _QUICK:
+            await self._ask(queue.popleft(), round_)
+        if queue:
             async with asyncio.TaskGroup() as group:
-                for n in range(min(_AT_ONCE, len(waiting))):
+                for n in range(min(_AT_ONCE, len(queue))):
                     group.create_task(self._work(queue, round_), name=f"rule queries {n}")
         self._learn(round_)
         return round_.answers
@@ -66,8 +69,9 @@ class Asker:
             self._plans[key] = list(batches(expressions, widths, self._width.size))
         return self._plans[key]
 
-    async def _work(self, queue: Iterable[Batch], round_: "_Round") -> None:
-        for batch in queue:
+    async def _work(self, queue: deque[Batch], round_: "_Round") -> None:
+        while queue:
+            batch = queue.popleft()
             if round_.failed >= _GIVE_UP_AFTER and round_.last is not None:
                 round_.refuse(batch, TemporaryFailure(f"not asked, since other queries failed: {round_.last.reason}"))
             else:
@@ -83,7 +87,10 @@ class Asker:
         except AlertingError as failed:
             round_.fail(batch, failed)
         else:
-            round_.succeed(batch, asyncio.get_running_loop().time() - begin)
+            took = asyncio.get_running_loop().time() - begin
+            round_.slowest = max(round_.slowest, took)
+            round_.succeeded.append((batch, took))
+            round_.failed = 0
             round_.answers.update(answer)
         return False
 
@@ -142,16 +149,14 @@ class _Round:
     slow: list[Batch] = field(default_factory=list)
     too_much: list[Batch] = field(default_factory=list)
     offenders: bool = False
+    slowest: float = 0.0  # seconds
     failed: int = 0
     last: AlertingError | None = None
-
-    def succeed(self, batch: Batch, seconds: float) -> None:
-        self.failed = 0
-        self.succeeded.append((batch, seconds))
 
     def fail(self, batch: Batch, why: AlertingError) -> None:
         self.failed += 1
         self.last = why
+        self.slowest = math.inf
         if isinstance(why, QueryTimeout):
             self.slow.append(batch)
         self.refuse(batch, why)
