@@ -19,6 +19,7 @@ from alerting.oncall.escalator import Escalator
 from alerting.oncall.rotation import Rotation
 from alerting.routing.config import ChatReceiver, Integration, Receiver, RoutingConfig
 from alerting.rules.evaluate import Evaluator
+from alerting.rules.history import RuleHistory
 from alerting.rules.rule import RuleGroup
 from alerting.rules.state import Installation
 from alerting.silences.desk import SilenceDesk
@@ -59,6 +60,7 @@ class Alerting:
     dispatcher: Dispatcher
     watch: Watch
     healths: RuleHealths
+    history: RuleHistory
     routing: RoutingConfig
     interval: float
     others: bool
@@ -85,6 +87,10 @@ class Alerting:
             await self.watch.tell_news(now)
         else:
             await self.dispatcher.follow(now)
+
+    async def note_history(self, now: datetime) -> None:
+        """Keep how the rules stand, for pictures of their days. Raises storage's errors."""
+        await self.history.note(self.evaluator.snapshot(), at=now)
 
     async def publish_health(self, now: datetime) -> None:
         """Write down how the rules do, for replicas that do not evaluate them. Raises storage's errors."""
@@ -137,6 +143,7 @@ def build_alerting(
         dispatcher,
         watch,
         healths,
+        RuleHistory(database.records),
         loaded.routing,
         file.evaluation.interval.total_seconds(),
         database.kind != "sqlite",

@@ -12,9 +12,11 @@ from typing import Any, Final
 
 import aiohttp
 
+from bot.alert_rows import alert_rows
 from bot.alerting_half import Alerting, Loaded, build_alerting
 from bot.chat.assembly import Listening, Speaking, build_listening, build_speaking
 from bot.chat.operators import Operators
+from bot.chat.silence_notices import SilenceNotices
 from bot.chat.tellers import deployment_teller, incident_teller
 from bot.clockwork import Clockwork
 from bot.duties import Duties, Work
@@ -32,6 +34,7 @@ from bot.settings.domain import to_catalog, to_people
 from bot.settings.read import Settings
 from bot.settings.routing import load_routes
 from bot.settings.rules import load_rules
+from bot.silence_routes import SilenceRooms, silence_routes
 from bot.single import only_process
 from bot.tour import Tour
 from engine.commands import Request, Response
@@ -206,7 +209,7 @@ def _readings(ground: Ground, engine: Engine, alerting: Alerting) -> Readings:
         engine.journal,
         alerting.journal,
         engine.artifacts,
-        alerting.watch.rows,
+        lambda: alert_rows(alerting.watch.rows(), alerting.store.all(), ground.now()),
         lambda: alerting.rotations,
         now=ground.now,
     )
@@ -248,9 +251,10 @@ def _orchestrator(
         board_url=ground.settings.board_url,
         now=ground.now,
     )
+    silences = SilenceRooms(alerting.silences, alerting.journal, readings.alerts, ground.now)
     database = ground.database
     return Orchestrator(
-        {**build_routes(rooms), **(tour.routes() if tour else {})},
+        {**build_routes(rooms), **silence_routes(silences), **(tour.routes() if tour else {})},
         ground.directory,
         ground.audit,
         database.claims,
@@ -273,6 +277,14 @@ def _publisher(meters: Meters, tour: Tour | None) -> Publish:
     return publish
 
 
+def _notices(house: Pilothouse) -> SilenceNotices:
+    speaking, alerting = house.speaking, house.alerting
+    channel = house.ground.settings.file.channels.incidents
+    return SilenceNotices(
+        alerting.silences, alerting.journal, speaking.outbox, speaking.ledger, speaking.mention, channel=channel
+    )
+
+
 async def _start(house: Pilothouse, stack: AsyncExitStack) -> None:
     """Start the rooms, the ones that others need first; each pushes its own end."""
     ground, engine = house.ground, house.engine
@@ -292,7 +304,7 @@ async def _start(house: Pilothouse, stack: AsyncExitStack) -> None:
     await house.clockwork.start(
         [
             *loop_jobs(engine, house.durable, house.membership),
-            *alert_jobs(house.alerting, lambda: house.clockwork.acting),
+            *alert_jobs(house.alerting, _notices(house), lambda: house.clockwork.acting),
             *house_jobs(engine, ground.catalog(), house.listening, house.reloader),
         ]
     )

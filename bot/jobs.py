@@ -8,6 +8,7 @@ from typing import Final
 
 from bot.alerting_half import Alerting
 from bot.chat.assembly import Listening
+from bot.chat.silence_notices import SilenceNotices
 from bot.clockwork import Job
 from bot.engine_half import Engine
 from bot.membership import TTL, Membership
@@ -19,6 +20,7 @@ SECOND: Final = timedelta(seconds=1)
 RELOAD: Final = timedelta(seconds=2)
 REFRESH: Final = timedelta(seconds=3)
 SILENCES: Final = timedelta(seconds=5)
+HISTORY: Final = timedelta(seconds=2)
 HEALTHS: Final = timedelta(seconds=5)
 RECONCILE: Final = timedelta(seconds=15)
 COME_BACK: Final = timedelta(seconds=30)
@@ -49,7 +51,7 @@ def loop_jobs(engine: Engine, durable: DbosDurable, membership: Membership) -> l
     ]
 
 
-def alert_jobs(alerting: Alerting, acting: Callable[[], bool]) -> list[Job]:
+def alert_jobs(alerting: Alerting, notices: SilenceNotices, acting: Callable[[], bool]) -> list[Job]:
     """Rules, what others told, silences, and what a crash left untold; `acting`: whether this replica dispatches."""
 
     async def rules(at: datetime) -> None:
@@ -65,6 +67,8 @@ def alert_jobs(alerting: Alerting, acting: Callable[[], bool]) -> list[Job]:
         Job("rules", SECOND, rules),
         Job("alerts told elsewhere", SECOND, listen, shared=False),
         Job("silences", SILENCES, alerting.look_after_silences),
+        Job("rule history", HISTORY, alerting.note_history),
+        Job("silence notices", SECOND, notices.tick),
         Job("rule health", HEALTHS, alerting.publish_health),
         Job("incidents", RECONCILE, reconcile),
     ]

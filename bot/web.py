@@ -12,6 +12,7 @@ from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from bot.access import access_of, for_scrapers
+from bot.alert_doors import add_alert_doors, alert_sources
 from bot.app import Pilothouse
 from bot.board.routes import add_board_routes
 from bot.discovery import discover
@@ -61,8 +62,9 @@ def build_web(house: Pilothouse) -> web.Application:
     add_slack_routes(
         app, house.listening.app, house.ground.settings.environment.slack_signing_secret, now=house.ground.now
     )
-    add_api_routes(app, house)
+    add_api_routes(app, house, alert_sources(house))
     add_board_routes(app, house)
+    add_alert_doors(app, house)
     access = access_of(house)
     app.router.add_get("/sd/prometheus", for_scrapers(access, _discovery(house)))
     app.router.add_get("/healthz", _health)
@@ -85,13 +87,17 @@ def _discovery(house: Pilothouse) -> Handler:
 
 def _ready(house: Pilothouse) -> Handler:
     async def ready(_: web.Request) -> web.Response:
-        """Ready when the database answers. Chat that is away does not make us unready: nothing is lost meanwhile."""
+        """Ready when the database answers. Chat that is away does not make us unready: nothing is lost meanwhile.
+
+        `acting` says whether this replica is the one that evaluates rules and tells.
+        """
         try:
             await house.ground.database.ping()
         except StorageError as error:
             return web.json_response({"status": "not ready", "reason": error.reason}, status=503)
         chat = house.socket is None or await house.socket.connected()
-        return web.json_response({"status": "ready", "chat": "connected" if chat else "away"})
+        told = {"status": "ready", "chat": "connected" if chat else "away", "acting": house.clockwork.acting}
+        return web.json_response(told)
 
     return ready
 

@@ -8,7 +8,8 @@ from aiohttp import web
 
 from bot.access import access_of
 from bot.app import Pilothouse
-from bot.inputs.api import deeds, reads, reads_alerts, schemas, schemas_alerts
+from bot.inputs.api import deeds, deeds_alerts, reads, reads_alerts, schemas, schemas_alerts
+from bot.inputs.api.alert_sources import AlertSources
 from bot.inputs.api.endpoint import Api, Endpoint, Parameter, serve
 from bot.inputs.api.errors import tell_errors
 from bot.inputs.api.events import PATH, EventStream
@@ -43,6 +44,7 @@ GROUPS: Final = (
 RULES: Final = (*FILTER, Parameter("state", "all, broken, firing or pending."), SHOWN)
 ONE: Final = "/deployments/{id}"
 INCIDENT: Final = "/incidents/{id}"
+SILENCE: Final = "/silences/{id}"
 
 ENDPOINTS: Final[tuple[Endpoint, ...]] = (
     Endpoint("GET", "/overview", "Everything on one page", reads.overview, schemas.Overview),
@@ -65,22 +67,27 @@ ENDPOINTS: Final[tuple[Endpoint, ...]] = (
     Endpoint("POST", f"{INCIDENT}/resolve", "End it", deeds.resolve, schemas.Incident, schemas.NothingAsk),
     Endpoint("POST", f"{INCIDENT}/escalate", "Page the next", deeds.escalate, schemas.Incident, schemas.EscalateAsk),
     Endpoint("GET", "/alerts", "Pending and firing alerts", reads_alerts.alerts, schemas.Alerts, query=FILTER),
+    Endpoint("GET", "/alerts/summary", "Alerts in numbers", reads_alerts.summary, schemas_alerts.AlertSummary),
     Endpoint(
         "GET", "/alerts/groups", "Alerts in groups", reads_alerts.groups, schemas_alerts.AlertGroups, query=GROUPS
     ),
     Endpoint("GET", "/silences", "Silences", reads_alerts.silences, schemas_alerts.Silences, query=(*FILTER, SHOWN)),
+    Endpoint(
+        "POST", "/silences", "Silence", deeds_alerts.silence, schemas_alerts.Silenced, schemas_alerts.SilenceAsk, 201
+    ),
+    Endpoint("POST", f"{SILENCE}/expire", "End it", deeds_alerts.expire, schemas_alerts.Silenced, schemas.NothingAsk),
     Endpoint("GET", "/rules", "Rules and their health", reads_alerts.rules, schemas_alerts.Rules, query=RULES),
     Endpoint("GET", "/rules/{id}/history", "A rule's day", reads_alerts.history, schemas_alerts.RuleHistory),
     Endpoint("GET", "/oncall", "Who is on call", reads.on_call, schemas.OnCall),
 )
 
 
-def add_api_routes(app: web.Application, house: Pilothouse) -> None:
+def add_api_routes(app: web.Application, house: Pilothouse, alerts: AlertSources) -> None:
     """Serve `/api/v1`."""
-    app.add_subapp(ROOT, build_api(api_of(house)))
+    app.add_subapp(ROOT, build_api(api_of(house, alerts)))
 
 
-def api_of(house: Pilothouse) -> Api:
+def api_of(house: Pilothouse, alerts: AlertSources) -> Api:
     """What the handlers work with, from the running product."""
     ground, log = house.ground, house.ground.database.log
     return Api(
@@ -94,6 +101,7 @@ def api_of(house: Pilothouse) -> Api:
         catalog=ground.catalog,
         directory=ground.directory,
         now=ground.now,
+        alerts=alerts,
     )
 
 
