@@ -18,7 +18,6 @@ from alerting.rules.document import Node
 _DROPPED: Final = frozenset({"templates", "tracing", "event_recorder"})
 _GLOBAL: Final = frozenset({"resolve_timeout", "http_config", "<<"})
 _TEXT: Final = "tag:yaml.org,2002:str"
-_BOOL: Final = "tag:yaml.org,2002:bool"
 _MAP: Final = "tag:yaml.org,2002:map"
 _LIST: Final = "tag:yaml.org,2002:seq"
 Pair = tuple[Node, Node]
@@ -95,11 +94,10 @@ def _chats(node: Node, channel: str) -> Iterator[Node]:
                 lost |= not name
                 if name:
                     told.add(name)
-                    # Slack's receivers do not tell what is resolved unless asked to, ours do.
-                    yield _chat(name, _field(item, "send_resolved") or _scalar("false", _BOOL))
+                    yield _chat(name, _field(item, "send_resolved"))
         lost |= key.value in UNKNOWN_HERE and bool(items)
     if lost and channel and channel not in told:
-        yield _chat(channel, _scalar("true", _BOOL))
+        yield _chat(channel, None)
 
 
 def _slack_left(node: Node) -> Iterator[Pair]:
@@ -121,12 +119,13 @@ def _field(node: Node, name: str) -> Node | None:
     return next((value for key, value in node.value if key.value == name), None)
 
 
-def _chat(channel: str, send_resolved: Node) -> Node:
-    return _mapping([(_scalar("channel"), _scalar(channel)), (_scalar("send_resolved"), send_resolved)])
+def _chat(channel: str, send_resolved: Node | None) -> Node:
+    pairs = [(_scalar("channel"), _scalar(channel))]
+    return _mapping(pairs if send_resolved is None else [*pairs, (_scalar("send_resolved"), send_resolved)])
 
 
-def _scalar(text: str, tag: str = _TEXT) -> Node:
-    return yaml.ScalarNode(tag, text)
+def _scalar(text: str) -> Node:
+    return yaml.ScalarNode(_TEXT, text)
 
 
 def _mapping(pairs: list[Pair]) -> Node:

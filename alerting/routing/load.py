@@ -11,9 +11,11 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Final
 
+import yaml
+
 from alerting.errors import PermanentFailure, Place, RuleProblem
 from alerting.routing import document
-from alerting.routing.config import ChatReceiver, Receiver, RoutingConfig
+from alerting.routing.config import RoutingConfig
 from alerting.routing.document import Section
 from alerting.routing.intervals import TimeInterval
 from alerting.routing.load_http import parse_http
@@ -173,13 +175,13 @@ def default_routing(channel: str, policy: str | None = None) -> RoutingConfig:
 
     The first alert is told at once, since the incident's message is brought up to date in place when others join.
     """
-    route = Route(
-        key="{}",
-        id="{}",
-        receiver="default",
-        group_by=("alertname", "service", "environment"),
-        group_wait=timedelta(0),
-        group_interval=timedelta(seconds=30),
-        repeat_interval=timedelta(hours=4),
-    )
-    return RoutingConfig(route, {"default": Receiver("default", (ChatReceiver(channel, policy),))})
+    chat = {"channel": channel, "policy": policy} if policy else {"channel": channel}
+    route = {
+        "receiver": "chat",
+        "group_by": ["alertname", "service", "environment"],
+        "group_wait": "0s",
+        "group_interval": "30s",
+        "repeat_interval": "4h",
+    }
+    receivers = [{"name": "chat", "chat_configs": [chat]}]
+    return parse_routing("the default routing", yaml.safe_dump({"route": route, "receivers": receivers}))

@@ -118,7 +118,8 @@ def _slack(section: Section, node: Node, lacks: list[RuleProblem]) -> list[ChatR
     if "api_url" in given:
         document.url(section.at("api_url"), given["api_url"])
     _warn_unused(section, node, given)
-    resolved = document.boolean(section.at("send_resolved"), given.get("send_resolved"), default=False)
+    # Not told unless asked for by Alertmanager; here an incident that hears of no end would stay open for ever.
+    resolved = document.boolean(section.at("send_resolved"), given.get("send_resolved"), default=True)
     channel = document.text(section, given.get("channel"))
     if reason := _no_channel(channel):
         place = given.get("channel", node)

@@ -144,8 +144,9 @@ def _tell(done: Converted, file: Path, channel: str) -> None:
     if done.problems:
         _complain(f"{file} is wrong as it is; put these right first.")
     elif done.left:
-        _complain("What has no counterpart is left in the text, which is not served until it is replaced; or name a")
-        _complain("channel that is told instead: --channel NAME.")
+        _complain("What has no counterpart is left in the text, which is not served until it is replaced.")
+        if not channel:
+            _complain("Or name a channel that is told in its place: --channel NAME.")
     elif done.lost:
         _complain(f"#{channel.removeprefix('#')} is told in place of what has no counterpart.")
 

@@ -19,8 +19,8 @@ route:
 receivers:
 - name: ops
   slack_configs:
-  - {channel: '#ops', title: hi}
-  - {channel: '#dev', send_resolved: on}
+  - {channel: '#ops', title: hi, send_resolved: off}
+  - {channel: '#dev'}
 - name: *p
   pagerduty_configs: [{service_key: x}]
   slack_configs: [{channel: '#ops'}]
@@ -46,7 +46,7 @@ def test_a_channel_is_told_in_place_of_what_is_lost() -> None:
     done = convert("am.yml", TEXT, "#fallback")
     config = parse_routing("new.yml", done.text)
     assert config.receivers["pager"].integrations == (
-        ChatReceiver("ops", send_resolved=False),
+        ChatReceiver("ops"),
         ChatReceiver("fallback"),
     )
     assert ChatReceiver("fallback") in config.receivers["shop"].integrations
@@ -68,7 +68,7 @@ def test_slacks_receivers_without_a_channel_of_ours_stay_too() -> None:
     assert "{{ .x }}" in done.text
     chat = convert("am.yml", text, "c")
     assert parse_routing("x.yml", chat.text).receivers["a"].integrations == (
-        ChatReceiver("b", send_resolved=False),
+        ChatReceiver("b"),
         ChatReceiver("c"),
     )
 
@@ -78,7 +78,7 @@ def test_a_configuration_without_losses_is_taken_over_whole() -> None:
     done = convert("am.yml", text)
     assert (done.problems, done.lost, done.left) == ((), (), ())
     told = parse_routing("x.yml", done.text).receivers["a"].integrations
-    assert told == (ChatReceiver("b"), ChatReceiver("c", send_resolved=False))
+    assert told == (ChatReceiver("b"), ChatReceiver("c"))
 
 
 def test_a_wrong_file_is_not_converted() -> None:

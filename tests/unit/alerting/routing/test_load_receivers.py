@@ -142,9 +142,9 @@ def test_what_has_no_counterpart_is_refused_where_it_is_used(receiver: str, told
 
 def test_slacks_looks_and_keys_are_not_needed_and_it_is_said() -> None:
     config = parse_routing(
-        "x.yml", text("slack_configs: [{channel: '#a', title: x, api_url: 'http://x', send_resolved: yes}]")
+        "x.yml", text("slack_configs: [{channel: '#a', title: x, api_url: 'http://x', send_resolved: no}]")
     )
-    assert config.receivers["a"].integrations == (ChatReceiver("a"),)
+    assert config.receivers["a"].integrations == (ChatReceiver("a", send_resolved=False),)
     assert [warning.partition("]: ")[2][:7] for warning in config.warnings] == ["api_url", "title: "]
 
 

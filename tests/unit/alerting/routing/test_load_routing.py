@@ -46,7 +46,7 @@ mute_time_intervals: [{name: office, time_intervals: [{weekdays: ['monday:friday
 """
     )
     config = load_routing(path, {"primary"})
-    assert config.receivers["chat"].integrations == (ChatReceiver("ops", None, send_resolved=False),)
+    assert config.receivers["chat"].integrations == (ChatReceiver("ops"),)
     chat, hook = config.receivers["pager"].integrations
     assert chat == ChatReceiver("incidents", "primary")
     assert hook == WebhookReceiver("https://example.org/hook", max_alerts=5, timeout=timedelta(seconds=90))

@@ -75,7 +75,9 @@ def test_what_is_shown_reads_back_as_the_same_configuration() -> None:
 
 def test_the_routing_without_a_file_can_be_shown_too() -> None:
     config = default_routing("ops")
-    assert bare(parse_routing("y.yml", render_config(config).replace(f"url: {SECRET}", "url: http://x"))) == config
+    assert bare(parse_routing("y.yml", render_config(config).replace(f"url: {SECRET}", "url: http://x"))) == bare(
+        config
+    )
     assert config.route.group_wait == timedelta(0)
 
 
