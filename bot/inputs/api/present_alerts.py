@@ -107,6 +107,18 @@ def _counts(states: Iterable[str]) -> schemas.AlertCounts:
     return schemas.AlertCounts(active=found["active"], suppressed=found["suppressed"], pending=found["pending"])
 
 
+def alert_counts(standing: Standing) -> schemas.AlertCounts:
+    """Of all alerts."""
+    told = ["suppressed" if held_back(one) else "active" for one in standing.status.values()]
+    pending = sum(alert.state is State.PENDING for status in standing.rules for alert in status.alerts)
+    return schemas.AlertCounts(active=told.count("active"), suppressed=told.count("suppressed"), pending=pending)
+
+
+def held_back(status: AlertStatus) -> bool:
+    """Whether a silence or another alert keeps it from being told."""
+    return bool(status.silenced_by or status.inhibited_by)
+
+
 def _in_order(alerts: Iterable[Shown]) -> list[Shown]:
     return sorted(alerts, key=lambda one: (_RANK[one.state], one.since, one.name, one.fingerprint))
 
@@ -127,7 +139,7 @@ def _told(standing: Standing, alert: ReceivedAlert) -> Shown:
     return Shown(
         fingerprint=alert.fingerprint,
         name=alert.name,
-        state="suppressed" if muted_by else "active",
+        state="suppressed" if held_back(status) else "active",
         labels=dict(alert.labels),
         annotations=dict(alert.annotations),
         value=alert.value,
@@ -192,6 +204,11 @@ def silence(one: Silence, *, now: datetime, mutes: int) -> schemas.Silenced:
         ended_by=one.ended_by,
         mutes=mutes,
     )
+
+
+def silence_counts(silences: Iterable[Silence], *, now: datetime) -> schemas.SilenceCounts:
+    """Of these silences."""
+    return schemas.SilenceCounts(**Counter(one.state(now).value for one in silences))
 
 
 def rule_sets(

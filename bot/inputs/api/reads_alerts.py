@@ -18,6 +18,7 @@ from bot.inputs.api.alert_sources import AlertSources
 from bot.inputs.api.endpoint import Api, Call
 from bot.inputs.api.errors import ApiError
 from engine.deployments.journal import Summary
+from engine.security.permissions import Permission, allowed
 
 SHOWN: Final = 200
 MOST: Final = 5000
@@ -36,6 +37,23 @@ async def alerts(api: Api, call: Call) -> schemas.Alerts:
     return schemas.Alerts(alerts=[present.alert(row) for row in rows])
 
 
+async def summary(api: Api, call: Call) -> shapes.AlertSummary:
+    """Everything in numbers."""
+    known, now = sources(api), api.now()
+    standing = present_alerts.Standing.of(known, now=now)
+    person = call.caller.person
+    return shapes.AlertSummary(
+        at=now,
+        you=schemas.You(id=person.id, name=person.name) if person else None,
+        may_silence=person is not None and any(allowed(person, Permission.SILENCE, place) for place in person.roles),
+        people={str(one.id): one.name for one in api.directory().people},
+        alerts=present_alerts.alert_counts(standing),
+        silences=present_alerts.silence_counts(standing.silences.values(), now=now),
+        rules=present_alerts.rule_counts(standing.rules),
+        problems=list(known.files().problems),
+    )
+
+
 async def groups(api: Api, call: Call) -> shapes.AlertGroups:
     """Alerts as they are told together."""
     states = frozenset(call.http.query.getall("state", ALERT_STATES))
@@ -51,12 +69,11 @@ async def silences(api: Api, call: Call) -> shapes.Silences:
     standing = present_alerts.Standing.of(sources(api), now=api.now())
     mutes = standing.mutes()
     everything = list(standing.silences.values())
-    states = [one.state(now).value for one in everything]
     found = [one for one in everything if wanted.takes_silence(one)]
     limit = _limit(call)
     return shapes.Silences(
         at=now,
-        counts=shapes.SilenceCounts(**{state: states.count(state) for state in set(states)}),
+        counts=present_alerts.silence_counts(everything, now=now),
         silences=[present_alerts.silence(one, now=now, mutes=mutes[one.id]) for one in found[:limit]],
         more=max(0, len(found) - limit),
     )
@@ -91,7 +108,8 @@ def _in(status: RuleStatus, which: str) -> bool:
 async def history(api: Api, call: Call) -> shapes.RuleHistory:
     """One rule's last day: its states, its value, and what was deployed meanwhile."""
     known, now = sources(api), api.now()
-    status = next((one for one in known.rules() if one.rule.id == call.path("id")), None)
+    statuses = known.rules()
+    status = next((one for one in statuses if one.rule.id == call.path("id")), None)
     if status is None:
         raise ApiError(404, "NotFound", "There is no such rule now.", "`GET /rules` lists them with their ids.")
     day = await _day(known, status.rule.id, now)

@@ -10,7 +10,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from bot.inputs.api.schemas import Shape
+from bot.inputs.api.schemas import Shape, You
 
 AlertState = Literal["active", "suppressed", "pending"]
 SilenceState = Literal["active", "pending", "expired"]
@@ -108,12 +108,14 @@ class Silences(Shape):
 
 
 class SilenceAsk(Shape):
-    """Mute what matches for a while."""
+    """Mute what matches all of `matchers`, such as `alertname="DiskFull", host="db-1"`, from now on.
 
-    matchers: list[str] = Field(min_length=1, max_length=50)
-    seconds: int = Field(ge=60, le=365 * 24 * 3600)
-    comment: str = Field(default="", max_length=1000)
-    until_resolved: bool = False
+    `seconds` null: until nothing that matches fires any more, a week at the latest.
+    """
+
+    matchers: str = Field(min_length=1, max_length=4000)
+    seconds: int | None = Field(default=None, ge=1, le=366 * 24 * 3600)
+    comment: str = Field(min_length=1, max_length=1000)
 
 
 class RuleHealth(Shape):
@@ -166,6 +168,22 @@ class Rules(Shape):
     problems: list[str]
     groups: list[RuleSet]
     more: int
+
+
+class AlertSummary(Shape):
+    """All alerts, silences and rules in numbers, who asks, and whether they may silence.
+
+    `problems` says why a changed rule file was not taken.
+    """
+
+    at: datetime
+    you: You | None
+    may_silence: bool
+    people: dict[str, str]
+    alerts: AlertCounts
+    silences: SilenceCounts
+    rules: RuleCounts
+    problems: list[str]
 
 
 class Segment(Shape):

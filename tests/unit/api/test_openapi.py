@@ -16,6 +16,10 @@ from bot.readings import AlertRow
 from tests.unit.api.house import Client, House, Json, a_client
 from tests.unit.board.alert_scene import AlertScene
 
+BODIES = {
+    "/deployments": {"service": "shop", "version": "v2", "environment": "production"},
+    "/silences": {"matchers": 'alertname="Odd"', "seconds": 60, "comment": "tests"},
+}
 SHAPES = {
     name: one
     for name, one in (vars(schemas) | vars(schemas_alerts)).items()
@@ -69,8 +73,7 @@ async def every_answer_fits(client: Client, ids: dict[str, str]) -> None:
         if endpoint.method == "GET":
             status, answer = await client.get(path)
         else:
-            body = {"service": "shop", "version": "v2", "environment": "production"}
-            status, answer = await client.post(path, body if endpoint.status == 201 else {}, "ben")
+            status, answer = await client.post(path, BODIES.get(endpoint.path, {}), "ben")
         way = written["paths"][endpoint.path][endpoint.method.lower()]
         reference = way["responses"][str(status)]["content"]["application/json"]["schema"]["$ref"]
         SHAPES[reference.rsplit("/", 1)[1]].model_validate_json(json.dumps(answer))
@@ -88,6 +91,7 @@ async def everything(client: Client, scene: AlertScene) -> dict[str, str]:
     await house.durable.run_for(timedelta(minutes=1))
     _, made = await client.post("/deployments", {**body, "version": "v2"})
     await house.durable.run_for(timedelta(seconds=6))
-    everywhere = dict.fromkeys(("overview", "services", "components", "alerts", "silences", "oncall"), "")
+    _, silence = await client.post("/silences", BODIES["/silences"])
+    everywhere = dict.fromkeys(("overview", "services", "components", "alerts", "oncall"), "")
     rule = scene.statuses[0].rule.id
-    return {**everywhere, "deployments": made["id"], "incidents": incident, "rules": rule}
+    return {**everywhere, "deployments": made["id"], "incidents": incident, "rules": rule, "silences": silence["id"]}

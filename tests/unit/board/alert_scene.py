@@ -17,8 +17,10 @@ from alerting.rules.load import parse_rules
 from alerting.rules.rule import AlertRule, RuleGroup
 from alerting.rules.state import Alert, State
 from alerting.rules.status import Health, RuleStatus
+from alerting.silences.desk import SilenceDesk
 from alerting.silences.silence import Silence, SilenceId
 from bot.inputs.api.alert_sources import AlertSources, RuleFiles
+from bot.silence_routes import SilenceRooms, silence_routes
 from tests.unit.api.house import House
 
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
@@ -87,13 +89,16 @@ class AlertScene:
 
     def __post_init__(self) -> None:
         self.history = RuleHistory(self.house.database.records)
+        self.desk = SilenceDesk(self.house.database.log, now=self.house.clock)
+        rooms = SilenceRooms(self.desk, self.house.incidents, self.house.readings.alerts, self.house.clock)
+        self.house.door._routes = {**self.house.door._routes, **silence_routes(rooms)}
         self.house.api = replace(self.house.api, alerts=self.sources())
 
     def sources(self) -> AlertSources:
         return AlertSources(
             groups=lambda: self.groups,
-            status_of=lambda alert: self.status.get(alert.fingerprint, ACTIVE),
-            silences=lambda: self.silences,
+            status_of=self.status_of,
+            silences=lambda: [*self.desk.all(), *self.silences],
             rules=lambda: self.statuses,
             files=lambda: RuleFiles(self.problems, self.now),
             history=self.history,
@@ -101,6 +106,11 @@ class AlertScene:
             prometheus_url=PROMETHEUS,
             interval=MINUTE,
         )
+
+    def status_of(self, alert: ReceivedAlert) -> AlertStatus:
+        known = self.status.get(alert.fingerprint, ACTIVE)
+        made = self.desk.muted_by(alert.labels, self.now)
+        return replace(known, silenced_by=(*known.silenced_by, *made))
 
     @property
     def now(self) -> datetime:
