@@ -32,13 +32,14 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 def add_board_routes(app: web.Application, house: Pilothouse) -> None:
-    """Serve the board at `/`."""
+    """Serve the board at `/` and its alerts at `/alerts`."""
     add_pages(app, access_of(house))
 
 
 def add_pages(app: web.Application, access: Access) -> None:
     """The pages, for whoever `access` lets in."""
-    app.router.add_get("/", _board(access))
+    app.router.add_get("/", _page(access, "index.html"))
+    app.router.add_get("/alerts", _page(access, "alerts.html"))
     app.router.add_get("/board/{file}", _file)
     app.router.add_get("/signin", _ask_to_sign_in)
     app.router.add_post("/signin", _sign_in(access))
@@ -46,8 +47,8 @@ def add_pages(app: web.Application, access: Access) -> None:
     app.router.add_post("/signout", _sign_out(access))
 
 
-def _board(access: Access) -> Handler:
-    async def board(request: web.Request) -> web.StreamResponse:
+def _page(access: Access, file: str) -> Handler:
+    async def page(request: web.Request) -> web.StreamResponse:
         knock = access.knock(request)
         try:
             caller = await access.reader(knock)
@@ -55,12 +56,12 @@ def _board(access: Access) -> Handler:
             return _html(pages.refused(refusal.reason, refusal.remedy), status=403)
         except Refused as refusal:
             return _html(pages.way_in(refusal.reason), status=401)
-        response = web.FileResponse(PAGE / "index.html", headers={**HEADERS, "Cache-Control": "no-cache"})
+        response = web.FileResponse(PAGE / file, headers={**HEADERS, "Cache-Control": "no-cache"})
         if caller.by == "session":
             set_cookie(response, access, knock.cookie)  # the cookie lasts as long as the session, which slides
         return response
 
-    return board
+    return page
 
 
 async def _file(request: web.Request) -> web.StreamResponse:

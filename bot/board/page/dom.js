@@ -23,6 +23,14 @@ export function h(tag, props, ...children) {
   return node;
 }
 
+/** A drawing's element, with attributes and children. */
+export function svg(tag, props, children = []) {
+  const node = document.createElementNS(SVG, tag);
+  for (const [name, value] of Object.entries(props)) assign(node, name, value);
+  node.append(...[children].flat(Infinity).filter(present));
+  return node;
+}
+
 // A shape for each tone, so that none is told by colour alone.
 const SHAPES = {
   good: "M8 3a5 5 0 1 1 0 10A5 5 0 0 1 8 3z",
@@ -40,15 +48,7 @@ const LINES = {
 };
 
 function drawing(path, kind) {
-  const svg = document.createElementNS(SVG, "svg");
-  svg.setAttribute("viewBox", "0 0 16 16");
-  svg.setAttribute("aria-hidden", "true");
-  svg.setAttribute("class", kind);
-  const line = document.createElementNS(SVG, "path");
-  line.setAttribute("d", path);
-  line.setAttribute("fill-rule", "evenodd");
-  svg.append(line);
-  return svg;
+  return svg("svg", { viewBox: "0 0 16 16", "aria-hidden": "true", class: kind }, svg("path", { d: path, "fill-rule": "evenodd" }));
 }
 
 /** The shape and colour of a state; the word stands beside it. */

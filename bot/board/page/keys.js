@@ -1,9 +1,9 @@
-/** The keyboard: move over every row of the board, open, filter, and the list that `?` shows. */
+/** The keyboard: move over every row of the page, open, filter, and the list that `?` shows. */
 
 import { h } from "./dom.js";
 
-const HELP = [
-  [["/"], "Filter the services"],
+const HELP = (filters) => [
+  [["/"], filters],
   [["j", "k"], "Next row, row before"],
   [["Enter"], "Open or close the row"],
   [["Esc"], "Close the row, clear the filter"],
@@ -12,9 +12,9 @@ const HELP = [
 ];
 
 /** The list of keys, in a dialog. */
-export function showKeys() {
+export function showKeys(filters) {
   if (document.querySelector("dialog[open]")) return;
-  const rows = HELP.map(([keys, text]) => h("div", null, h("dt", null, keys.map((key) => h("kbd", null, key))), h("dd", null, text)));
+  const rows = HELP(filters).map(([keys, text]) => h("div", null, h("dt", null, keys.map((key) => h("kbd", null, key))), h("dd", null, text)));
   const close = h("button", { type: "button", class: "button", autofocus: true, on: { click: () => dialog.close() } }, "Close");
   const dialog = h("dialog", { "aria-label": "Keyboard" }, h("h2", null, "Keyboard"), h("dl", { class: "keys" }, rows), close);
   dialog.addEventListener("close", () => dialog.remove());
@@ -44,13 +44,13 @@ function leave(filter) {
 }
 
 /** Listen on the whole page; a dialog keeps its keys to itself. */
-export function listen(turnTheme) {
+export function listen(turnTheme, filters) {
   const filter = document.querySelector(".filter");
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return;
     if (event.key === "Escape") return leave(filter);
     if (event.target.matches("input, textarea, select")) return;
-    const act = { "/": () => filter.focus(), j: () => move(1), k: () => move(-1), t: turnTheme, "?": showKeys }[event.key];
+    const act = { "/": () => filter.focus(), j: () => move(1), k: () => move(-1), t: turnTheme, "?": () => showKeys(filters) }[event.key];
     if (!act) return;
     event.preventDefault();
     act();

@@ -1,5 +1,5 @@
 /**
- * Keeps the board true: reads the overview, follows the events, reads again when something happened.
+ * Keeps a page true: reads what it shows, follows the events, reads again when something happened.
  * A lost connection is told at once and tried again until it is back.
  */
 
@@ -12,19 +12,25 @@ export class Refused extends Error {
     super(problem.reason);
     this.status = status;
     this.remedy = problem.remedy;
+    this.field = problem.field;
   }
 }
 
-async function read() {
-  const answer = await fetch("/api/v1/overview", { headers: { Accept: "application/json" } });
+/** What an address of the API answers; throws Refused with what it says instead. */
+export async function ask(path, sent = {}) {
+  const answer = await fetch(`/api/v1${path}`, { ...sent, headers: { Accept: "application/json", ...sent.headers } });
   const body = await answer.json();
   if (!answer.ok) throw new Refused(answer.status, body.error);
   return body;
 }
 
-/** `show(overview)` is called with what is read, `tell(state, error)` with live, lost or refused. */
+/**
+ * `read()` gives what the page shows, with the `position` of the log from which it is followed if it has one;
+ * `show` is called with it, `tell(state, error)` with live, lost or refused.
+ */
 export class Live {
-  constructor(show, tell) {
+  constructor(read, show, tell) {
+    this.ask = read;
     this.show = show;
     this.tell = tell;
     this.failures = 0;
@@ -44,15 +50,15 @@ export class Live {
   }
 
   async read() {
-    const overview = await read();
-    this.position = Math.max(this.position, overview.position);
-    this.show(overview);
+    const found = await this.ask();
+    this.position = Math.max(this.position, found.position ?? 0);
+    this.show(found);
   }
 
   follow() {
-    const source = new EventSource(`/api/v1/events?after=${this.position}`);
+    const source = new EventSource(`/api/v1/events${this.position ? `?after=${this.position}` : ""}`);
     this.source = source;
-    source.addEventListener("open", () => { this.failures = 0; this.tell("live"); this.watch(); });
+    source.addEventListener("open", () => { this.failures = 0; this.tell("live"); this.watch(); if (!this.position) this.heard(); });
     source.addEventListener("log", (event) => { this.position = Math.max(this.position, Number(event.lastEventId)); this.heard(); });
     source.addEventListener("heartbeat", () => this.heard());
     source.addEventListener("error", () => this.lost(new Error("The connection ended.")));
@@ -62,15 +68,18 @@ export class Live {
   heard() {
     this.watch();
     if (this.soon) return;
-    this.soon = setTimeout(async () => {
-      try {
-        await this.read();
-      } catch (error) {
-        this.lost(error);
-      } finally {
-        this.soon = null;
-      }
-    }, QUIET);
+    this.soon = setTimeout(() => this.now(), QUIET);
+  }
+
+  /** Read again at once. */
+  async now() {
+    clearTimeout(this.soon);
+    this.soon = null;
+    try {
+      await this.read();
+    } catch (error) {
+      this.lost(error);
+    }
   }
 
   watch() {

@@ -115,13 +115,20 @@ async def test_only_the_pages_own_files_are_served(client: Client, name: str) ->
         assert answer.status in {401, 404}  # `..` is the board itself, which is closed
 
 
-def test_every_file_the_page_names_is_there() -> None:
-    named = re.findall(r'(?:href|src)="/board/([\w.]+)"', (PAGE / "index.html").read_text(encoding="utf-8"))
-    scripts = [one.read_text(encoding="utf-8") for one in PAGE.glob("*.js")]
-    imported = {name for text in scripts for name in re.findall(r'from "\./([\w.]+)"|import "\./([\w.]+)"', text)}
+def needed(script: str) -> set[str]:
+    """The script and every module it imports, directly or not."""
+    text = (PAGE / script).read_text(encoding="utf-8")
+    return {script}.union(*(needed(name) for name in re.findall(r'(?:from|import) "\./([\w.]+)"', text)))
+
+
+@pytest.mark.parametrize("page", ["index.html", "alerts.html"])
+def test_every_file_the_page_names_is_there(page: str) -> None:
+    text = (PAGE / page).read_text(encoding="utf-8")
+    named = set(re.findall(r'(?:href|src)="/board/([\w.]+)"', text))
     assert all((PAGE / name).is_file() for name in named)
-    # Preloaded, so that no module waits for another one to name it.
-    assert {first or second for first, second in imported} <= set(named)
+    (main,) = re.findall(r'type="module" src="/board/([\w.]+)"', text)
+    # Preloaded, so that no module waits for another one to name it; and nothing that is not needed.
+    assert needed(main) == {name for name in named if name.endswith(".js")} - {"theme.js"}
 
 
 @pytest.mark.parametrize("path", sorted(PAGE.glob("*.js")), ids=lambda path: path.name)
