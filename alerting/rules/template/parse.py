@@ -1,264 +1,195 @@
-"""Reads the tokens of a template into its tree.
+"""Reads the tokens of a template into its trees, with the errors Go has for what cannot be read.
 
-The subset: text, pipelines, fields, the variables Prometheus defines, literals, functions, parentheses and
-if/else/end. What Go knows and this does not is an error that names it.
-Source of the rules: text/template/parse/parse.go.
+Source of the rules: text/template/parse/parse.go of Go 1.26.
 """
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
 from typing import Final
 
-from alerting.errors import TemplateError
-from alerting.rules.template.lex import Token, lex
-from alerting.rules.template.printf import unsupported_verb
+from alerting.rules.template.lex import Kind
+from alerting.rules.template.literals import quoted
+from alerting.rules.template.operands import PipelineReader
+from alerting.rules.template.reader import Scope
 from alerting.rules.template.tree import (
     Action,
-    Command,
-    Field,
-    FunctionName,
-    Group,
     If,
-    Literal,
+    Invocation,
+    Leave,
     Node,
-    Operand,
+    Nodes,
     Pipeline,
+    Range,
     Text,
-    Variable,
+    Tree,
+    With,
 )  # fmt: skip
-from alerting.rules.template.values import read_number, read_string
-
-VARIABLES: Final = frozenset({"$", "$labels", "$value", "$externalLabels", "$externalURL"})
-_LATER_WORDS: Final = frozenset({"range", "with", "define", "template", "block", "break", "continue"})
-_LATER_FUNCTIONS: Final = frozenset(
-    {
-        "query",
-        "first",
-        "label",
-        "value",
-        "strvalue",
-        "args",
-        "safeHtml",
-        "graphLink",
-        "tableLink",
-        "sortByLabel",
-        "stripPort",
-        "stripDomain",
-        "toTime",
-        "toDuration",
-        "now",
-        "pathPrefix",
-        "externalURL",
-        "parseDuration",
-        "urlQueryEscape",
-        "len",
-        "index",
-        "print",
-        "println",
-        "html",
-        "js",
-        "urlquery",
-        "slice",
-        "call",
-    }
-)
-_DEEPEST: Final = 100
 
 
-def parse(source: str, functions: Collection[str]) -> tuple[Node, ...]:
-    """The tree of a template that may call `functions`; raises TemplateError as `line: message`."""
-    parser = _Parser(source, functions)
-    nodes, ending = parser.nodes(depth=0)
-    if ending != "":
-        raise TemplateError(f"{parser.line}: unexpected {{{{{ending}}}}}")
-    return nodes
+def parse(name: str, source: str, functions: Collection[str]) -> Tree:
+    """Every template of a source that may call `functions`; raises TemplateError as `line: message`."""
+    parser = _Parser(name, source, functions)
+    parser.main()
+    return Tree(source, name, parser.templates, parser.deepest)
 
 
-class _Parser:
-    def __init__(self, source: str, functions: Collection[str]) -> None:
-        self._tokens: Iterator[Token] = lex(source)
-        self._functions = functions
-        self._token = next(self._tokens)
+@dataclass(frozen=True, slots=True)
+class _Ending:
+    """What ended a list of nodes: `{{end}}` or `{{else}}`, the latter perhaps with `if` or `with` still to be read."""
 
-    @property
-    def line(self) -> int:
-        return self._token.line
+    text: str
+    word: str = ""
 
-    def nodes(self, depth: int) -> tuple[tuple[Node, ...], str]:
-        """Nodes up to a closing word, and that word: `""` (end of text), `end`, `else`, `else if`."""
-        found: list[Node] = []
-        while self._token.kind != "end":
-            if self._token.kind == "text":
-                text = self._take().text
-                found += [Text(text)] if text else []
+
+class _Parser(PipelineReader):
+    def __init__(self, name: str, source: str, functions: Collection[str]) -> None:
+        super().__init__(name, source, functions)
+        self.templates: dict[str, Nodes] = {}
+
+    def main(self) -> None:
+        """Read the whole source."""
+        nodes: list[Node] = []
+        while self.peek().kind is not Kind.END:
+            before = self.mark
+            if self.take().kind is Kind.OPEN and self._keyword() == "define":
+                self.take_word()
+                self._define()
                 continue
-            self._take()
-            node = self._action(depth)
-            if isinstance(node, str):
-                return tuple(found), node
-            found.append(node)
-        return tuple(found), ""
+            self.mark = before
+            node = self._text_or_action()
+            if isinstance(node, _Ending):
+                raise self.fault(f"unexpected {node.text}")
+            nodes.append(node)
+        self._add(self.name, tuple(nodes))
 
-    def _action(self, depth: int) -> Node | str:
-        word = self._token.text if self._token.kind == "word" else ""
-        if word in _LATER_WORDS:
-            raise self._fault(f"{{{{{word}}}}} is not supported here")
-        if word == "if":
-            self._take()
-            return self._if(depth + 1)
-        if word in {"end", "else"}:
-            return self._closing_word(self._take().text)
-        pipeline = self._pipeline("close", "command", depth)
-        return Action(pipeline)
+    def _keyword(self) -> str:
+        token = self.peek_word()
+        return token.text if token.kind is Kind.KEYWORD else ""
 
-    def _closing_word(self, word: str) -> str:
-        if word == "else" and self._token.kind == "word" and self._token.text == "if":
-            self._take()
-            return "else if"
-        if self._token.kind != "close":
-            raise self._fault(f"unexpected {self._token.text!r} in {word}")
-        self._take()
-        return word
+    def _define(self) -> None:
+        outer, self.scope = self.scope, Scope()
+        name = self.string(self.take_word(), "define clause")
+        self.expect(Kind.CLOSE, "define clause")
+        self._add(name, self._whole("define clause"))
+        self.scope = outer
 
-    def _if(self, depth: int) -> If:
-        self._check_depth(depth)
-        condition = self._pipeline("close", "if", depth)
-        then, ending = self.nodes(depth)
-        if ending == "end":
-            return If(condition, then, ())
-        if ending == "else if":
-            return If(condition, then, (self._if(depth + 1),))
-        if ending == "":
-            raise self._fault("unexpected EOF")
-        otherwise, ending = self.nodes(depth)
-        if ending == "":
-            raise self._fault("unexpected EOF")
-        if ending != "end":
-            raise self._fault(f"expected end; found {{{{{ending}}}}}")
-        return If(condition, then, otherwise)
+    def _whole(self, context: str) -> Nodes:
+        nodes, ending = self._list()
+        if ending.text != "{{end}}":
+            raise self.fault(f"unexpected {ending.text} in {context}")
+        return nodes
 
-    def _pipeline(self, closing: str, context: str, depth: int) -> Pipeline:
-        commands: list[Command] = []
-        source: list[str] = []
-        while True:
-            operands = self._operands(source, depth)
-            if operands:
-                self._check_stage(operands, stage=len(commands) + 1)
-                commands.append(Command(operands))
-            if not self._more(source, empty=not operands):
-                break
-        self._close(closing)
-        if not commands:
-            raise self._fault(f"missing value for {context}")
-        return Pipeline(tuple(commands), " ".join(source))
+    def _add(self, name: str, nodes: Nodes) -> None:
+        if _is_empty(self.templates.get(name, ())):
+            self.templates[name] = nodes
+        elif not _is_empty(nodes):
+            raise self.fault(f"template: multiple definition of template {quoted(name)}")
 
-    def _more(self, source: list[str], *, empty: bool) -> bool:
-        if self._token.text != "|" or self._token.kind != "sign":
-            return False
-        if empty:
-            raise self._fault('unexpected "|" in command')
-        source.append(self._take().text)
-        return True
+    def _list(self) -> tuple[Nodes, _Ending]:
+        nodes: list[Node] = []
+        self.enter()
+        while self.peek_word().kind is not Kind.END:
+            node = self._text_or_action()
+            if isinstance(node, _Ending):
+                self.depth -= 1
+                return tuple(nodes), node
+            nodes.append(node)
+        raise self.fault("unexpected EOF")
 
-    def _close(self, closing: str) -> None:
-        token = self._token
-        if token.kind == "close" and closing == ")":
-            raise self._fault("unclosed left paren")
-        if token.text == ")" and closing == "close":
-            raise self._fault("unexpected right paren")
-        if closing not in {token.kind, token.text}:
-            raise self._fault(self._unsupported_sign(token))
-        self._take()
+    def _text_or_action(self) -> Node | _Ending:
+        token = self.take_word()
+        if token.kind is Kind.TEXT:
+            return Text(token.text)
+        if token.kind is not Kind.OPEN:
+            raise self.unexpected(token, "input")
+        self.scope.action_line = token.line
+        node = self._action()
+        self.scope.action_line = 0
+        return node
 
-    def _unsupported_sign(self, token: Token) -> str:
-        if token.text in {":=", "=", ","}:
-            return "declaring a variable is not supported here"
-        return f'unexpected "{token.text}" in command'
+    def _action(self) -> Node | _Ending:
+        word = self._keyword()
+        if word in {"", "nil", "define"}:
+            return Action(self.pipeline("command", Kind.CLOSE))
+        self.take_word()
+        return _WORDS[word](self, word)
 
-    def _check_stage(self, operands: tuple[Operand, ...], stage: int) -> None:
-        if stage > 1 and isinstance(operands[0], Literal):
-            raise self._fault(f"non executable command in pipeline stage {stage}")
-        match operands:
-            case (FunctionName("printf"), Literal(str() as text), *_):
-                if (verb := unsupported_verb(text)) is not None:
-                    raise self._fault(f'printf does not support "{verb}" here')
+    def read_end(self, _: str) -> _Ending:
+        """What follows `end`."""
+        self.expect(Kind.CLOSE, "end")
+        return _Ending("{{end}}")
 
-    def _operands(self, source: list[str], depth: int) -> tuple[Operand, ...]:
-        found: list[Operand] = []
-        while self._token.kind != "close" and self._token.text not in {"|", ")", ":=", "=", ","}:
-            if found and self._token.glued:
-                raise self._fault(f'unexpected "{self._token.text}" in operand')
-            found.append(self._operand(source, depth))
-        return tuple(found)
+    def read_leave(self, word: str) -> Leave:
+        """What follows `break` or `continue`."""
+        self.expect(Kind.CLOSE, f"{{{{{word}}}}}")
+        if not self.scope.ranges:
+            raise self.fault(f"{{{{{word}}}}} outside {{{{range}}}}")
+        return Leave(turn_only=word == "continue")
 
-    def _operand(self, source: list[str], depth: int) -> Operand:
-        token = self._take()
-        source.append(token.text)
-        match token.kind:
-            case "field":
-                return Field((token.text[1:], *self._path(source)))
-            case "variable":
-                return self._variable(token, source)
-            case "word":
-                return self._word(token)
-            case "string" | "raw" | "char" | "number":
-                return Literal(_literal(token))
-            case "sign":
-                return self._group(source, depth + 1)
-            case _:
-                raise TemplateError(f'{token.line}: printing "." is not supported here')
+    def read_else(self, _: str) -> _Ending:
+        """What follows `else`, up to an `if` or `with`."""
+        if (word := self._keyword()) in {"if", "with"}:
+            return _Ending("{{else}}", word)
+        self.expect(Kind.CLOSE, "else")
+        return _Ending("{{else}}")
 
-    def _variable(self, token: Token, source: list[str]) -> Variable:
-        if token.text not in VARIABLES:
-            raise TemplateError(f'{token.line}: undefined variable "{token.text}"')
-        path = self._path(source)
-        if token.text == "$" and not path:
-            raise TemplateError(f'{token.line}: printing "$" is not supported here')
-        return Variable(token.text, path)
+    def read_control(self, word: str) -> Node:
+        """A block of `if`, `with` or `range`, behind that word."""
+        known = len(self.scope.variables)
+        pipeline = self.pipeline(word, Kind.CLOSE)
+        self.scope.ranges += word == "range"
+        nodes, ending = self._list()
+        self.scope.ranges -= word == "range"
+        otherwise = self._otherwise(word, ending) if ending.text == "{{else}}" else ()
+        del self.scope.variables[known:]
+        return _BRANCHES[word](pipeline, nodes, otherwise)
 
-    def _group(self, source: list[str], depth: int) -> Group:
-        self._check_depth(depth)
-        pipeline = self._pipeline(")", "parenthesized pipeline", depth)
-        source += [pipeline.source, ")"]
-        return Group(pipeline, self._path(source))
+    def _otherwise(self, word: str, ending: _Ending) -> Nodes:
+        if ending.word == word:
+            self.take_word()
+            self.enter()
+            chained = self.read_control(word)
+            self.depth -= 1
+            return (chained,)
+        nodes, ending = self._list()
+        if ending.text != "{{end}}":
+            raise self.fault(f"expected end; found {ending.text}")
+        return nodes
 
-    def _path(self, source: list[str]) -> tuple[str, ...]:
-        path: list[str] = []
-        while self._token.kind == "field" and self._token.glued:
-            name = self._take().text
-            source[-1] += name
-            path.append(name[1:])
-        return tuple(path)
+    def read_block(self, _: str) -> Invocation:
+        """A template defined and invoked where it stands."""
+        token = self.take_word()
+        name = self.string(token, "block clause")
+        pipeline = self.pipeline("block clause", Kind.CLOSE)
+        outer, self.scope = self.scope, Scope()
+        self._add(name, self._whole("block clause"))
+        self.scope = outer
+        return Invocation(token.at, name, pipeline)
 
-    def _word(self, token: Token) -> Literal | FunctionName:
-        if token.text in {"true", "false"}:
-            return Literal(token.text == "true")
-        if token.text == "nil" or token.text in _LATER_FUNCTIONS:
-            raise TemplateError(f'{token.line}: function "{token.text}" is not supported here')
-        if token.text not in self._functions:
-            raise TemplateError(f'{token.line}: function "{token.text}" not defined')
-        return FunctionName(token.text)
-
-    def _check_depth(self, depth: int) -> None:
-        if depth > _DEEPEST:
-            raise self._fault(f"nested deeper than {_DEEPEST} levels")
-
-    def _take(self) -> Token:
-        token = self._token
-        self._token = next(self._tokens)
-        return token
-
-    def _fault(self, message: str) -> TemplateError:
-        return TemplateError(f"{self.line}: {message}")
+    def read_invocation(self, _: str) -> Invocation:
+        """What follows `template`."""
+        token = self.take_word()
+        name = self.string(token, "template clause")
+        if self.peek_word().kind is Kind.CLOSE:
+            self.take()
+            return Invocation(token.at, name, None)
+        return Invocation(token.at, name, self.pipeline("template clause", Kind.CLOSE))
 
 
-def _literal(token: Token) -> str | int | float:
-    try:
-        if token.kind in {"string", "raw"}:
-            return read_string(token.text)
-        if token.kind == "char":
-            return ord(read_string(token.text))
-        return read_number(token.text)
-    except (ValueError, TypeError, OverflowError) as wrong:
-        what = {"char": "malformed character constant", "number": "bad number syntax"}.get(token.kind)
-        told = f"{what}: {token.text}" if what else "invalid syntax"
-        raise TemplateError(f"{token.line}: {told}") from wrong
+_BRANCHES: Final[dict[str, Callable[[Pipeline, Nodes, Nodes], Node]]] = {"if": If, "with": With, "range": Range}
+_WORDS: Final[dict[str, Callable[[_Parser, str], Node | _Ending]]] = {
+    "block": _Parser.read_block,
+    "template": _Parser.read_invocation,
+    "break": _Parser.read_leave,
+    "continue": _Parser.read_leave,
+    "end": _Parser.read_end,
+    "else": _Parser.read_else,
+    "if": _Parser.read_control,
+    "with": _Parser.read_control,
+    "range": _Parser.read_control,
+}
+
+
+def _is_empty(nodes: Nodes) -> bool:
+    """Whether a template is nothing but space, so that another definition may take its name."""
+    return all(isinstance(node, Text) and not node.text.strip() for node in nodes)

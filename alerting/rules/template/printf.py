@@ -1,159 +1,202 @@
-"""Go's printf for the verbs s d v q t e E f F g G and %%.
+"""Go's printf, print and println.
 
 Source of the rules: package fmt of Go, with its way to show a wrong verb, a missing and a left-over argument.
 """
 
-import math
-import re
-import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any, Final
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
 
 from alerting.errors import TemplateError
-from alerting.rules.template.tree import Value
-from alerting.rules.template.values import LONGEST, go_type, quoted, shown, shown_float
+from alerting.rules.template.format import PLAIN, Spec, formatted
+from alerting.rules.template.values import LONGEST, Series, Value, go_type
 
-_DIRECTIVE: Final = re.compile(r"%([-+# 0]*)([0-9]*)(\.[0-9]*)?(.?)", re.DOTALL)
-_FLOATS: Final = "eEfFgG"
-_VERBS: Final = frozenset(_FLOATS + "sdvqt%!")
-
-
-@dataclass(frozen=True, slots=True)
-class Directive:
-    """One `%…`: `precision` is None when none is written."""
-
-    flags: str
-    width: int
-    precision: int | None
-    verb: str
+_FLAGS: Final = {"#": "sharp", "0": "zero", "+": "plus", "-": "minus", " ": "space"}
+_WHOLE_FLAGS: Final = {"sharp": "sharp_v", "plus": "plus_v"}  # what the flags mean to %v
+_WIDEST: Final = 1_000_000  # Go reads no greater width
 
 
-def unsupported_verb(text: str) -> str | None:
-    """The first directive of a format that this printf does not know, as it is written."""
-    for found in _DIRECTIVE.finditer(text):
-        if "#" in found[1] or (found[4] and found[4] not in _VERBS):
-            return found[0]
-    return None
-
-
-def printf(text: str, arguments: Sequence[Value]) -> str:
-    """Fill a format; raises TemplateError for a verb we do not know and for a result too long."""
-    if (unknown := unsupported_verb(text)) is not None:
-        raise TemplateError(f'printf does not support "{unknown}" here')
-    written, used = _written(text, arguments)
-    if used < len(arguments):
-        extra = ", ".join(f"{go_type(value)}={shown(value)}" for value in arguments[used:])
-        written.append(f"%!(EXTRA {extra})")
-    return "".join(written)
-
-
-def _written(text: str, arguments: Sequence[Value]) -> tuple[list[str], int]:
+def sprint(values: Sequence[Value]) -> str:
+    """The values with a space between two that are no texts."""
     pieces: list[str] = []
-    used = 0
-    for piece in _pieces(text):
-        if isinstance(piece, str):
-            pieces.append(piece)
-        elif piece.verb == "%":
-            pieces.append("%")
-        elif not piece.verb:
-            pieces.append("%!(NOVERB)")
-        elif used >= len(arguments):
-            pieces.append(f"%!{piece.verb}(MISSING)")
-        else:
-            pieces.append(_formatted(piece, arguments[used]))
-            used += 1
-    return pieces, used
+    for at, value in enumerate(values):
+        apart = at > 0 and not isinstance(value, str) and not isinstance(values[at - 1], str)
+        pieces += [" "] * apart + [formatted(PLAIN, value)]
+    return "".join(pieces)
 
 
-def _pieces(text: str) -> Iterator[str | Directive]:
-    at = 0
-    for found in _DIRECTIVE.finditer(text):
-        yield text[at : found.start()]
-        at = found.end()
-        width = _bounded(found[2])
-        precision = None if found[3] is None else _bounded(found[3][1:])
-        yield Directive(found[1], width, precision, found[4])
-    yield text[at:]
+def sprintln(values: Sequence[Value]) -> str:
+    """The values with spaces between them and a newline behind."""
+    return " ".join(formatted(PLAIN, value) for value in values) + "\n"
 
 
-def _bounded(digits: str) -> int:
-    # Counted before it is read: a number of a million digits takes long to read.
-    if len(digits) > 6 or int(digits or 0) > LONGEST:
-        raise TemplateError(f"printf is asked for more than {LONGEST} characters")
-    return int(digits or 0)
+def shown(value: Value) -> str:
+    """A value as `{{ value }}` writes it."""
+    if isinstance(value, str):
+        return value
+    if value is None:
+        return "<no value>"
+    text = formatted(PLAIN, value)
+    return text[1:] if isinstance(value, Series) else text
 
 
-def _formatted(directive: Directive, value: Value) -> str:
-    if isinstance(value, Mapping):
-        inner = (f"{_formatted(directive, key)}:{_formatted(directive, value[key])}" for key in sorted(value))
-        return f"map[{' '.join(inner)}]"
-    text = _SHAPES[type(value)](directive, value)
-    if text is not None:
-        return _padded(directive, text, signed=isinstance(value, int | float))
-    inside = _formatted(replace(directive, verb="v"), value)
-    return f"%!{directive.verb}({go_type(value)}={inside})"
+def sprintf(text: str, values: Sequence[Value]) -> str:
+    """Fill a format; raises TemplateError when the text grows too long."""
+    return _Printer(text, values).filled()
 
 
-def _padded(directive: Directive, text: str, *, signed: bool) -> str:
-    if len(text) >= directive.width:
-        return text
-    if "-" in directive.flags:
-        return text.ljust(directive.width)
-    if "0" not in directive.flags or text.lstrip("+- ") in {"Inf", "NaN"}:
-        return text.rjust(directive.width)
-    cut = 1 if signed and text[:1] in {"+", "-", " "} else 0
-    return text[:cut] + text[cut:].rjust(directive.width - cut, "0")
+@dataclass(slots=True)
+class _Directive:
+    """A directive while it is read."""
+
+    flags: frozenset[str]
+    width: int | None = None
+    precision: int | None = None
+
+    def spec(self, verb: str) -> Spec:
+        on = dict.fromkeys(self.flags, True)
+        if verb in "vw":
+            on = dict.fromkeys((_WHOLE_FLAGS.get(name, name) for name in self.flags), True)
+        return Spec(verb, width=self.width, precision=self.precision, **on)
 
 
-def _bool(directive: Directive, value: bool) -> str | None:
-    return shown(value) if directive.verb in "vt" else None
+class _Printer:
+    def __init__(self, text: str, values: Sequence[Value]) -> None:
+        self._text = text
+        self._values = values
+        self._at = 0
+        self._argument = 0
+        self._after_index = False
+        self._reordered = False
+        self._good_index = True
+        self._pieces: list[str] = []
+        self._size = 0
+
+    def filled(self) -> str:
+        while (start := self._text.find("%", self._at)) >= 0:
+            self._write(self._text[self._at : start])
+            self._at = start + 1
+            self._directive()
+        self._write(self._text[self._at :])
+        if not self._reordered and self._argument < len(self._values):
+            extra = ", ".join(_extra(value) for value in self._values[self._argument :])
+            self._write(f"%!(EXTRA {extra})")
+        return "".join(self._pieces)
+
+    def _write(self, text: str) -> None:
+        self._size += len(text)
+        if self._size > LONGEST:
+            raise TemplateError(f"the text grows beyond {LONGEST} characters")
+        self._pieces.append(text)
+
+    def _sign(self) -> str:
+        return self._text[self._at : self._at + 1]
+
+    def _directive(self) -> None:
+        self._good_index, self._after_index = True, False
+        directive = _Directive(self._flags())
+        self._index()
+        self._read_width(directive)
+        if self._sign() == "." and self._at + 1 < len(self._text):
+            self._read_precision(directive)
+        if not self._after_index:
+            self._index()
+        verb = self._sign()
+        if not verb:
+            self._write("%!(NOVERB)")
+            return
+        self._at += 1
+        self._write(self._filled_verb(verb, directive))
+
+    def _filled_verb(self, verb: str, directive: _Directive) -> str:
+        if verb == "%":
+            return "%"
+        if "\udc80" <= verb <= "\udcff":
+            verb = "\ufffd"
+        if not self._good_index:
+            return f"%!{verb}(BADINDEX)"
+        if self._argument >= len(self._values):
+            return f"%!{verb}(MISSING)"
+        self._argument += 1
+        return formatted(directive.spec(verb), self._values[self._argument - 1])
+
+    def _flags(self) -> frozenset[str]:
+        found: set[str] = set()
+        while self._sign() in _FLAGS:
+            found.add(_FLAGS[self._sign()])
+            self._at += 1
+        return frozenset(found)
+
+    def _read_width(self, directive: _Directive) -> None:
+        if self._sign() != "*":
+            directive.width = self._number()
+            self._good_index = self._good_index and not (self._after_index and directive.width is not None)
+            return
+        self._at += 1
+        directive.width = self._number_argument()
+        if directive.width is None:
+            self._write("%!(BADWIDTH)")
+        elif directive.width < 0:
+            directive.width = -directive.width
+            directive.flags = directive.flags - {"zero"} | {"minus"}
+        self._after_index = False
+
+    def _read_precision(self, directive: _Directive) -> None:
+        self._at += 1
+        self._good_index = self._good_index and not self._after_index
+        self._index()
+        if self._sign() != "*":
+            directive.precision = self._number() or 0
+            return
+        self._at += 1
+        given = self._number_argument()
+        directive.precision = given if given is not None and given >= 0 else None
+        if directive.precision is None:
+            self._write("%!(BADPREC)")
+        self._after_index = False
+
+    def _number(self) -> int | None:
+        """The number written here; one too great is none, and ends the format."""
+        start = self._at
+        number = 0
+        while self._sign() in tuple("0123456789"):
+            if number > _WIDEST:
+                self._at = len(self._text)
+                return None
+            number = number * 10 + int(self._sign())
+            self._at += 1
+        return self._bounded(number) if self._at > start else None
+
+    def _bounded(self, number: int) -> int:
+        if number > LONGEST:
+            raise TemplateError(f"the text grows beyond {LONGEST} characters")
+        return number
+
+    def _number_argument(self) -> int | None:
+        if self._argument >= len(self._values):
+            return None
+        value = self._values[self._argument]
+        self._argument += 1
+        if not isinstance(value, int) or isinstance(value, bool) or abs(value) > _WIDEST:
+            return None
+        return self._bounded(abs(value)) * (-1 if value < 0 else 1)
+
+    def _index(self) -> None:
+        """The argument that `[n]` asks for, when it stands here."""
+        self._after_index = self._sign() == "["
+        if not self._after_index:
+            return
+        self._reordered = True
+        end = self._text.find("]", self._at)
+        inside = self._text[self._at + 1 : end] if end >= 0 else ""
+        self._at = end + 1 if end >= 0 else self._at + 1
+        digits = inside if inside.isascii() and inside.isdigit() and len(inside) < 8 else ""
+        if digits and 0 < int(digits) <= len(self._values):
+            self._argument = int(digits) - 1
+            return
+        self._good_index = False
+        self._after_index = digits != ""
 
 
-def _int(directive: Directive, value: int) -> str | None:
-    if directive.verb == "q":
-        return f"'{chr(value)}'" if 0 <= value <= sys.maxunicode else "'\ufffd'"
-    if directive.verb not in "dv":
-        return None
-    digits = str(abs(value)).rjust(directive.precision or 0, "0")
-    return _signed(directive, f"-{digits}" if value < 0 else digits)
-
-
-def _float(directive: Directive, value: float) -> str | None:
-    if directive.verb not in _FLOATS + "v":
-        return None
-    return _signed(directive, _digits(directive, value))
-
-
-def _str(directive: Directive, value: str) -> str | None:
-    cut = value if directive.precision is None else value[: directive.precision]
-    if directive.verb == "q":
-        return quoted(cut, ascii_only="+" in directive.flags)
-    return cut if directive.verb in "sv" else None
-
-
-def _signed(directive: Directive, text: str) -> str:
-    # With %v the plus asks for field names of structures, not for a sign.
-    if "+" in directive.flags and directive.verb != "v":
-        return text if text.startswith(("-", "+")) else f"+{text}"
-    if " " in directive.flags:
-        return text if text.startswith("-") else f" {text.removeprefix('+')}"
-    return text
-
-
-def _digits(directive: Directive, value: float) -> str:
-    verb = "g" if directive.verb == "v" else directive.verb
-    if not math.isfinite(value):
-        return shown_float(value)
-    if directive.precision is None and verb in "gG":
-        return shown_float(value).upper() if verb == "G" else shown_float(value)
-    precision = 6 if directive.precision is None else directive.precision
-    return f"{value:.{precision}{verb}}"
-
-
-_SHAPES: Final[Mapping[type, Callable[[Directive, Any], str | None]]] = {
-    bool: _bool,
-    int: _int,
-    float: _float,
-    str: _str,
-}
+def _extra(value: Value) -> str:
+    return "<nil>" if value is None else f"{go_type(value)}={formatted(PLAIN, value)}"
