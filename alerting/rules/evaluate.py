@@ -195,6 +195,8 @@ class Evaluator:
                 for rule in rules
             }
             outcomes |= await self._written(found, asked)
+        if self._results is not None:
+            await self._results.end(asked)
         return await self._settle(groups, outcomes, at=at, started=started)
 
     def _outcome(self, group: RuleGroup, rule: Rule, answers: Mapping[str, Answer], at: datetime) -> Outcome:

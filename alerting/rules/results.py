@@ -25,13 +25,12 @@ class Results:
         self._last[rule] = frozenset(made)
 
     def forget(self, rules: Iterable[RuleId]) -> None:
-        """These rules are no more: their series are ended with the next write, unless another rule makes them."""
+        """These rules are no more: `end` ends their series, unless another rule makes them."""
         for rule in rules:
             self._gone |= self._last.pop(rule, frozenset())
 
     async def write(self, made: Mapping[RuleId, Made], at: datetime) -> Mapping[RuleId, str]:
         """Write what rules made at the time they asked about; what went wrong, by rule."""
-        await self._end_gone(made, at)
         try:
             await self._send(made, at)
         except PermanentFailure:
@@ -39,6 +38,18 @@ class Results:
         except AlertingError as failed:
             return dict.fromkeys((rule for rule in made if made[rule]), _told(failed))
         return {}
+
+    async def end(self, at: datetime) -> None:
+        """End the series of rules that are no more; once every rule that may still read them has been evaluated."""
+        if not self._gone:
+            return
+        kept = self._gone.difference(*self._last.values())
+        self._gone = set()
+        try:
+            await self._writer.write(list(_points(dict.fromkeys(kept, STALE), at.timestamp())))
+        except AlertingError:
+            # They end by themselves five minutes later.
+            return
 
     async def _one_by_one(self, made: Mapping[RuleId, Made], at: datetime) -> Mapping[RuleId, str]:
         """Find the rules whose results are refused; what was written before may be written again."""
@@ -59,17 +70,6 @@ class Results:
         ended = {one for one in last if one not in values and one not in taken}
         await self._writer.write([*_points(values, now), *_points(dict.fromkeys(ended, STALE), now)])
         self._last |= {rule: frozenset(series) for rule, series in made.items()}
-
-    async def _end_gone(self, made: Mapping[RuleId, Made], at: datetime) -> None:
-        if not self._gone:
-            return
-        kept = self._gone.difference(*made.values(), *self._last.values())
-        self._gone = set()
-        try:
-            await self._writer.write(list(_points(dict.fromkeys(kept, STALE), at.timestamp())))
-        except AlertingError:
-            # They end by themselves five minutes later.
-            return
 
 
 def _points(values: Mapping[Identity, float], at: float) -> Iterator[Series]:

@@ -20,7 +20,7 @@ from tests.bench.rule_load import fill, rule_file
 from tests.bench.shop import need
 from tests.fakes.prometheus import free_port
 from tests.fakes.scene import ROOT
-from tests.fakes.writable_prometheus import WritablePrometheus
+from tests.fakes.writable_prometheus import RuledPrometheus
 
 INTERVAL: Final = 15.0
 ROUNDS: Final = 2
@@ -55,7 +55,7 @@ class Cost:
 class Bench:
     """A Prometheus full of series, and how much it uses when nobody asks."""
 
-    server: "RuledPrometheus"
+    server: RuledPrometheus
     room: Path
     idle: float = 0.0
 
@@ -78,32 +78,6 @@ class Bench:
         path = self.room / f"{rules}.yml"
         path.write_text(rule_file(rules, f"{INTERVAL:.0f}s"), encoding="utf-8")
         return path
-
-
-class RuledPrometheus(WritablePrometheus):
-    """Can be given rules of its own while it runs."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._process: asyncio.subprocess.Process | None = None
-        self._room = Path()
-
-    @property
-    def pid(self) -> int:
-        """Its process."""
-        assert self._process is not None
-        return self._process.pid
-
-    def take(self, rules: str) -> None:
-        """Evaluate these rules from now on."""
-        assert self._process is not None
-        (self._room / "rules.yml").write_text(rules, encoding="utf-8")
-        self._process.send_signal(1)
-
-    async def _start(self, room: Path) -> asyncio.subprocess.Process:
-        self._room = room
-        self._process = await super()._start(room)
-        return self._process
 
 
 async def measure() -> Sequence[Figure]:

@@ -1,6 +1,7 @@
-"""A real Prometheus that takes remote write, for tests and measurements."""
+"""A real Prometheus that takes remote write, and rules while it runs, for tests and measurements."""
 
 import asyncio
+import signal
 from pathlib import Path
 
 from tests.fakes.prometheus import PrometheusServer
@@ -26,3 +27,29 @@ class WritablePrometheus(PrometheusServer):
                 "--log.level=warn",
                 stdout=log, stderr=log,
             )  # fmt: skip
+
+
+class RuledPrometheus(WritablePrometheus):
+    """Can be given rules of its own while it runs, after which it restores nothing: it writes ALERTS from the start."""
+
+    def __init__(self, *, interval: str = "100ms") -> None:
+        super().__init__(interval=interval)
+        self._process: asyncio.subprocess.Process | None = None
+        self._room = Path()
+
+    @property
+    def pid(self) -> int:
+        """Its process."""
+        assert self._process is not None
+        return self._process.pid
+
+    def take(self, rules: str) -> None:
+        """Evaluate these rules from now on."""
+        assert self._process is not None
+        (self._room / "rules.yml").write_text(rules, encoding="utf-8")
+        self._process.send_signal(signal.SIGHUP)
+
+    async def _start(self, room: Path) -> asyncio.subprocess.Process:
+        self._room = room
+        self._process = await super()._start(room)
+        return self._process
