@@ -77,7 +77,7 @@ _webhook: Final = msgspec.json.Decoder(Webhook)
 _pairs: Final = msgspec.json.Decoder(dict[str, str])
 _pairs_or_null: Final = msgspec.json.Decoder(dict[str, str | None] | None)
 _PLACE: Final = re.compile(r" - at `(?:key in )?\$\.?([^`]*)`$")
-_STEP: Final = re.compile(r"\[(\d+|\.\.\.)\]\.?")
+_STEP: Final = re.compile(r"\[(\d+|\.\.\.)\]")
 
 
 def read_posted(body: bytes) -> list[PostedAlert]:
@@ -109,7 +109,7 @@ def read_pairs(written: msgspec.Raw, place: str) -> dict[str, str]:
     """Labels or annotations; null is an empty text. Raises BadBody that names the `place`."""
     try:
         return _pairs.decode(written)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeDecodeError):
         pass  # null is rare: it, and what is wrong, is found out the slow way
     try:
         pairs = _pairs_or_null.decode(written) or {}
@@ -131,7 +131,7 @@ def in_words(wrong: Exception, body: bytes) -> str:
     place = _PLACE.search(text)
     if place is None:
         return text[:300]
-    spot = _STEP.sub(r"\1.", place[1]).rstrip(".")
+    spot = _STEP.sub(r".\1", place[1]).lstrip(".")
     return f"{spot[:100] or 'the body'}: {text[: place.start()][:300]}"
 
 

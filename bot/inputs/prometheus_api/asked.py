@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
 import promql_parser as promql
 
 from alerting.routing.matcher import Matcher, Op, all_match
+from alerting.rules.expression import parse_expression
 from alerting.rules.rule import AlertRule
 from alerting.rules.status import RuleStatus
 
@@ -21,12 +22,12 @@ _LONGEST: Final = 4096
 _MOST_GROUPS: Final = 2**31 - 1
 _TRUE: Final = frozenset({"1", "t", "true"})
 _FALSE: Final = frozenset({"0", "f", "false"})
-_OPS: Final[Mapping[promql.MatchOp, Op]] = {
-    promql.MatchOp.Equal: Op.EQUAL,
-    promql.MatchOp.NotEqual: Op.NOT_EQUAL,
-    promql.MatchOp.Re: Op.REGEX,
-    promql.MatchOp.NotRe: Op.NOT_REGEX,
-}
+_OPS: Final = (
+    (promql.MatchOp.Equal, Op.EQUAL),
+    (promql.MatchOp.NotEqual, Op.NOT_EQUAL),
+    (promql.MatchOp.Re, Op.REGEX),
+    (promql.MatchOp.NotRe, Op.NOT_REGEX),
+)
 
 Group = Sequence[RuleStatus]
 
@@ -146,17 +147,23 @@ def _selector(text: str) -> tuple[Matcher, ...]:
     if len(text) > _LONGEST:
         raise _invalid("match[]", f"a selector of {len(text)} characters is too long, at most {_LONGEST} are read")
     try:
+        parse_expression(text)  # which refuses what is nested too deep for the parser
         found = promql.parse(text)
+        matchers = tuple(map(_matcher, found.matchers.matchers if isinstance(found, promql.VectorSelector) else ()))
     except ValueError as wrong:
         raise _invalid("match[]", str(wrong)) from wrong
     if not isinstance(found, promql.VectorSelector):
         raise _invalid("match[]", f"{text[:80]!r} is no selector")
-    matchers = tuple(Matcher(one.name, _OPS[one.op], one.value) for one in found.matchers.matchers)
     if found.name:
         matchers = (Matcher("__name__", Op.EQUAL, found.name), *matchers)
     if all(matcher.matches({}) for matcher in matchers):
         raise BadData("match[] must contain at least one non-empty matcher")
     return matchers
+
+
+def _matcher(found: promql.Matcher) -> Matcher:
+    op = next(ours for theirs, ours in _OPS if theirs == found.op)
+    return Matcher(found.name, op, found.value)
 
 
 def _first(query: Query, name: str) -> str:

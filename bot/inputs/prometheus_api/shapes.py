@@ -23,7 +23,12 @@ Labels = Mapping[str, str]
 
 NEVER: Final = "0001-01-01T00:00:00Z"
 """Go's zero time: no evaluation yet."""
-_GROUPING: Final = re.compile(r"""("(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|`[^`]*`)|(\b(?:by|without) \([^()]*\))\(""")
+# Where the parser's own writing differs, beside texts, which stay: a grouping before its bracket, a selector without
+# matchers, two spaces after a set operator, infinity.
+_DIFFERENT: Final = re.compile(
+    r"""(?P<text>"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|`[^`]*`)|(?P<grouping>\b(?:by|without) \([^()]*\))(?=\()"""
+    r"""|(?P<nothing>(?<=\w)\{\})|(?P<set>\b(?:and|or|unless) ) |(?P<infinity>-?\binf\b)"""
+)
 
 
 class AlertShape(msgspec.Struct, rename="camel", omit_defaults=True):
@@ -207,7 +212,19 @@ def render_value(value: float) -> str:
 @lru_cache(maxsize=16_384)
 def render_query(text: str) -> str:
     """An expression, which parses, as Prometheus writes it back."""
-    return _GROUPING.sub(lambda found: found[1] or f"{found[2]} (", str(promql.parse(text)))
+    return _DIFFERENT.sub(_as_theirs, str(promql.parse(text)))
+
+
+def _as_theirs(found: re.Match[str]) -> str:
+    match found.lastgroup:
+        case "grouping":
+            return f"{found[0]} "
+        case "nothing":
+            return ""
+        case "infinity":
+            return "-Inf" if found[0].startswith("-") else "+Inf"
+        case _:
+            return found["text"] or found["set"]
 
 
 def _state(status: RuleStatus) -> str:
