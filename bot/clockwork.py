@@ -107,10 +107,12 @@ class Clockwork:
 
     async def _renew(self) -> None:
         try:
-            lease, self._kept_at = self._lease, self._now()
+            lease, asked_at = self._lease, self._now()
             self._lease = await (
                 self._leases.renew(lease, TTL) if lease else self._leases.acquire(NAME, self._holder, TTL)
             )
+            # Not before the answer: whoever was stopped meanwhile must not act while it asks.
+            self._kept_at = asked_at
             # Whoever has just got the lease acts only once the work of the one before is taken up.
             self._ready = self._ready and lease is not None and self._lease is not None
             if self._lease is not None and not self._ready:

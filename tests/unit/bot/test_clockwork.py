@@ -82,6 +82,21 @@ async def test_a_process_that_was_stopped_does_not_act_on_an_old_lease(
     assert await replica.fire() == ["own"]
 
 
+async def test_a_process_that_was_stopped_does_not_act_while_it_asks_for_its_lease(
+    clock: VirtualClock, database: MemoryDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    replica = Replica("first", clock, database)
+    await replica.keep()
+    clock.advance(TTL)
+
+    async def slow(*_: object) -> None:
+        assert await replica.fire() == ["own"]
+
+    monkeypatch.setattr(database.leases, "renew", slow)
+    await replica.keep()
+    assert replica.lost == 1
+
+
 async def test_what_could_not_be_taken_up_is_taken_up_before_acting(
     clock: VirtualClock, database: MemoryDatabase
 ) -> None:
