@@ -17,7 +17,6 @@ from alerting.incidents.journal import IncidentJournal
 from alerting.silences.errors import InvalidSilence, UnknownSilence
 from bot import commands
 from bot.readings import Readings
-from bot.views.alerts import ShownAlert
 from engine.catalog import Catalog
 from engine.commands import Abort, Approve, Deploy, Reject, Request, Restart, Resume, RollBack
 from engine.components.manager import ComponentManager
@@ -281,9 +280,6 @@ def _query_routes(rooms: Rooms) -> dict[type, Route]:
     async def incidents(_: Person) -> Data:
         return {"incidents": await readings.incidents()}
 
-    async def alerts(_: Person) -> Data:
-        return {"alerts": [ShownAlert(row) for row in readings.alerts()], "asked": ""}
-
     async def on_call(_: Person) -> Data:
         return {"on_call": readings.on_call()}
 
@@ -295,7 +291,6 @@ def _query_routes(rooms: Rooms) -> dict[type, Route]:
         commands.ShowStatus: query("status", overview),
         commands.ShowServices: query("services", services),
         commands.ShowIncidents: query("incidents", incidents),
-        commands.ShowAlerts: query("alerts", alerts),
         commands.ShowOnCall: query("on call", on_call),
         commands.OpenBoard: query("board", board),
     }

@@ -254,5 +254,5 @@ def _named(row: AlertRow) -> str:
 
 def render_no_preview(reason: str = "") -> Block:
     """Why there is nothing to preview yet."""
-    text = f"⚠️ {plain(cut(reason, 500))}" if reason else "What they match shows here while you write."
+    text = f"⚠️ {escape(cut(reason, 500))}" if reason else "What they match shows here while you write."
     return {**context(text), "block_id": PREVIEW}

@@ -10,7 +10,12 @@ from typing import Any, Final, Protocol
 from alerting.incidents.codec import event_from_json
 from alerting.incidents.fold import describe
 from alerting.incidents.incident import Incident, IncidentId, incident_of
+from alerting.silences.codec import silence_from_json
+from alerting.silences.journal import EXPIRED
+from alerting.silences.journal import PREFIX as SILENCE
+from alerting.silences.silence import SYSTEM
 from bot.inputs.api.schemas import Happening
+from bot.silence_words import written
 from engine.catalog import Catalog
 from engine.components.journal import stream_of
 from engine.components.lifecycle import Moved, Seen
@@ -97,6 +102,8 @@ class Summaries:
     async def _summary(self, event: Event) -> str:
         if event.stream.startswith(COMPONENT):
             return component_line(event.type, self._place(event.stream), event.data)
+        if event.stream.startswith(SILENCE):
+            return silence_line(event)
         subject = await self._subject(event)
         match subject:
             case Deployment():
@@ -157,6 +164,17 @@ def incident_line(event: Event, incident: Incident) -> str:
     then = [entry.text for entry in incident.history if entry.at == event.at]
     told = then[0] if line and len(then) == 1 else line
     return f"{incident.title}: {told}" if told else ""
+
+
+def silence_line(event: Event) -> str:
+    """`ben silenced alertname="Down" until 2026-01-05 10:00 UTC: upgrade` or `ben ended the silence of …`."""
+    silence = silence_from_json(event.data)
+    what = written(silence.matchers)
+    if event.type != EXPIRED:
+        return f"{event.actor} silenced {what} until {silence.ends_at:%Y-%m-%d %H:%M} UTC: {silence.comment}"
+    if silence.ended_by == SYSTEM:
+        return f"The silence of {what} has ended: nothing that it muted fires any more."
+    return f"{event.actor} ended the silence of {what}." if silence.ended_by else f"The silence of {what} has ended."
 
 
 def component_line(kind: str, place: str, data: Mapping[str, Any]) -> str:
