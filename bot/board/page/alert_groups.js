@@ -13,9 +13,11 @@ const label = (name, value) => h("span", { class: "label" }, h("span", { class: 
 /** Labels that the group's head does not say already. */
 const own = (one, group) => Object.entries(one.labels).filter(([name]) => name !== "alertname" && !(name in group.labels));
 
+const followed = (text) => /^https?:\/\/[^\s]+$/.test(text);
+
 /** An address that a person may follow, as a link; anything else as the text it is. */
 export function link(text, word = text) {
-  return /^https?:\/\/[^\s]+$/.test(text) ? h("a", { href: text, target: "_blank", rel: "noreferrer" }, word) : text;
+  return followed(text) ? h("a", { href: text, target: "_blank", rel: "noreferrer" }, word) : text;
 }
 
 function muted(one) {
@@ -38,7 +40,7 @@ function line(one, group) {
 
 function more(one, may, changed) {
   const deeds = [
-    one.link ? h("a", { class: "button plain", href: one.link, target: "_blank", rel: "noreferrer" }, one.source === "rules" ? "Open the query in Prometheus" : "Open its source") : null,
+    followed(one.link) ? h("a", { class: "button plain", href: one.link, target: "_blank", rel: "noreferrer" }, one.source === "rules" ? "Open the query in Prometheus" : "Open its source") : null,
     one.rule ? h("a", { class: "button plain", href: `/alerts?view=rules#${one.rule}` }, "The rule and its last day") : null,
     may ? h("button", { type: "button", class: "button plain", on: { click: () => makeSilence(one.labels, changed) } }, "Silence …") : null,
   ].filter(Boolean);

@@ -21,6 +21,7 @@ from alerting.silences.desk import SilenceDesk
 from alerting.silences.silence import Silence, SilenceId
 from bot.inputs.api.alert_sources import AlertSources, RuleFiles
 from bot.silence_routes import SilenceRooms, silence_routes
+from storage.errors import StorageUnavailable
 from tests.unit.api.house import House
 
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
@@ -85,6 +86,7 @@ class AlertScene:
     silences: list[Silence] = field(default_factory=list)
     status: dict[str, AlertStatus] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
+    away: bool = False
     ranges: FakeRanges = field(default_factory=FakeRanges)
 
     def __post_init__(self) -> None:
@@ -99,13 +101,18 @@ class AlertScene:
             groups=lambda: self.groups,
             status_of=self.status_of,
             silences=lambda: [*self.desk.all(), *self.silences],
-            rules=lambda: self.statuses,
+            rules=self.rules,
             files=lambda: RuleFiles(self.problems, self.now),
             history=self.history,
             ranges=self.ranges,
             prometheus_url=PROMETHEUS,
             interval=MINUTE,
         )
+
+    def rules(self) -> Sequence[RuleStatus]:
+        if self.away:
+            raise StorageUnavailable("The database does not answer", "Look whether it runs")
+        return self.statuses
 
     def status_of(self, alert: ReceivedAlert) -> AlertStatus:
         known = self.status.get(alert.fingerprint, ACTIVE)
