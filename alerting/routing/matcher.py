@@ -11,7 +11,7 @@ from typing import Final
 
 import re2  # type: ignore[import-untyped]  # it ships no types
 
-from alerting.rules.template.values import quoted
+from alerting.rules.template.literals import quoted
 
 
 class Op(StrEnum):

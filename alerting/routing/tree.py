@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import Final
 
 from alerting.routing.matcher import Matcher, all_match
-from alerting.rules.template.values import quoted
+from alerting.rules.template.literals import quoted
 
 ALL_LABELS: Final = "..."
 """In `group_by`: every label set is a group of its own."""
