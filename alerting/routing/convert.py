@@ -1,9 +1,9 @@
 """Turns an Alertmanager configuration into one that is served here, and names what has no counterpart. Pure.
 
-Slack's receivers become chat receivers. The rest stays as it is written, but for comments and what has no effect here.
+Slack's receivers become chat receivers, and what has no effect here goes. The rest stays as it is written.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -13,6 +13,7 @@ from alerting.errors import RuleProblem
 from alerting.routing.document import compose
 from alerting.routing.load import read_routing
 from alerting.routing.load_receivers import UNKNOWN_HERE
+from alerting.routing.splice import Edit, splice
 from alerting.rules.document import Node
 
 _DROPPED: Final = frozenset({"templates", "tracing", "event_recorder"})
@@ -44,24 +45,36 @@ def convert(file: str, text: str, channel: str = "") -> Converted:
     _, root = compose(file, text)
     if read.problems or root is None:
         return Converted("", read.problems)
-    new = yaml.serialize(_root(root, channel.removeprefix("#")), Dumper=yaml.SafeDumper, allow_unicode=True)
+    edits = list(_edits(root, channel.removeprefix("#")))
+    new = splice(text, edits, _edited(root, {id(edit.old): edit.new for edit in edits}))
     left = read_routing(file, new)
     return Converted(new, (), read.lacks, read.warnings, (*left.problems, *left.lacks))
 
 
-def _root(root: Node, channel: str) -> Node:
-    return _mapping([pair for key, value in root.value for pair in _top(key, value, channel)])
+def _edits(root: Node, channel: str) -> Iterator[Edit]:
+    for key, value in root.value:
+        if key.value in _DROPPED:
+            yield Edit(value, None, key)
+        elif key.value == "global" and isinstance(value, yaml.MappingNode):
+            kept = [pair for pair in value.value if pair[0].value in _GLOBAL]
+            if len(kept) < len(value.value):
+                yield Edit(value, _mapping(kept), None) if kept else Edit(value, None, key)
+        elif key.value == "receivers" and isinstance(value, yaml.SequenceNode):
+            for item in value.value:
+                if any(_replaced(name.value, channel) for name, _ in item.value):
+                    yield Edit(item, _receiver(item, channel))
 
 
-def _top(key: Node, value: Node, channel: str) -> Iterator[Pair]:
-    if key.value == "global" and isinstance(value, yaml.MappingNode):
-        kept = [pair for pair in value.value if pair[0].value in _GLOBAL]
-        if kept:
-            yield key, _mapping(kept)
-    elif key.value == "receivers" and isinstance(value, yaml.SequenceNode):
-        yield key, _sequence([_receiver(item, channel) for item in value.value])
-    elif key.value not in _DROPPED:
-        yield key, value
+def _edited(root: Node, changed: Mapping[int, Node | None]) -> Node:
+    """The document with its changes."""
+    pairs: list[Pair] = []
+    for key, value in root.value:
+        new = changed.get(id(value), value)
+        if key.value == "receivers" and isinstance(value, yaml.SequenceNode):
+            pairs.append((key, _sequence([changed.get(id(item)) or item for item in value.value])))
+        elif new is not None:
+            pairs.append((key, new))
+    return _mapping(pairs)
 
 
 def _receiver(node: Node, channel: str) -> Node:

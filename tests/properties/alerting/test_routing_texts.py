@@ -149,3 +149,8 @@ def check(text: str) -> None:
         assert read_routing("shown.yml", render_config(read.config)).config.route == read.config.route
     done = convert("am.yml", text, "ops")
     assert bool(done.text) is not bool(done.problems)
+    if done.text:
+        new = read_routing("new.yml", done.text)
+        assert not new.problems
+        assert new.config.route == read.config.route
+        assert new.config.receivers.keys() == read.config.receivers.keys()

@@ -1,5 +1,7 @@
 """An Alertmanager's configuration is taken over, and what has no counterpart is named."""
 
+import pytest
+
 from alerting.routing.config import ChatReceiver
 from alerting.routing.convert import convert
 from alerting.routing.load import parse_routing
@@ -79,6 +81,57 @@ def test_a_configuration_without_losses_is_taken_over_whole() -> None:
     assert (done.problems, done.lost, done.left) == ((), (), ())
     told = parse_routing("x.yml", done.text).receivers["a"].integrations
     assert told == (ChatReceiver("b"), ChatReceiver("c"))
+
+
+def test_what_does_not_change_stays_as_it_is_written() -> None:
+    done = convert("am.yml", TEXT.replace("&p ", "").replace("*p", "pager"), "fallback")
+    assert (
+        done.text
+        == """# kept by the team
+global:
+  resolve_timeout: 1m
+route:
+  receiver: ops
+  routes:
+  - matchers: ['severity="page"']
+    receiver: pager
+  - matchers: [team=shop]
+    receiver: shop
+receivers:
+- name: ops
+  chat_configs:
+  - channel: ops
+    send_resolved: off
+  - channel: dev
+- name: pager
+  chat_configs:
+  - channel: ops
+  - channel: fallback
+- {name: shop, webhook_configs: [{url: 'http://x/'}], chat_configs: [{channel: fallback}]}
+- name: unused
+  chat_configs:
+  - channel: fallback
+"""
+    )
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{templates: [x], route: {receiver: a}, receivers: [{name: a, slack_configs: [{channel: b}]}]}",
+        "receivers:\n- &x {name: a, slack_configs: [{channel: b}]}\nroute: {receiver: a}\n",
+        "receivers: [{name: a, slack_configs: &x [{channel: b}]}, {name: b, slack_configs: *x}]\nroute: {receiver: a}",
+        "\ufeffreceivers:\n- name: a\n  slack_configs: [{channel: b}]\nroute: {receiver: a}\n",
+        "receivers:\r\n- name: a\r\n  slack_configs:\r\n  - channel: b\r\n  # c\r\nroute:\r\n  receiver: a\r\n",
+        "receivers:\n- slack_configs:\n  - channel: b\n    text: |\n      # x\n  name: a\nroute: {receiver: a}\n---\nb",
+        "global: {smtp_from: é😀}\nroute: {receiver: a}\nreceivers: [{name: a, slack_configs: [{channel: b}]}]",
+    ],
+)
+def test_whatever_way_it_is_written_it_is_converted(text: str) -> None:
+    done = convert("am.yml", text)
+    assert (done.problems, done.left) == ((), ())
+    assert "slack" not in done.text
+    assert parse_routing("x.yml", done.text).receivers["a"].integrations == (ChatReceiver("b"),)
 
 
 def test_a_wrong_file_is_not_converted() -> None:
