@@ -335,11 +335,12 @@ def amtool(*words: str) -> tuple[str, int]:
     return done.stdout, done.returncode
 
 
-def test_amtool_reads_what_we_show_of_every_part(tmp_path: Path) -> None:
+def test_amtool_reads_what_we_show_of_every_part(alertmanager: Alertmanager, tmp_path: Path) -> None:
     shown = tmp_path / "shown.yml"
     text = yaml.safe_dump(BASE | {"templates": []}, allow_unicode=True)
     config = read_routing("am.yml", text).config
     shown.write_text(render_config(config))
+    assert alertmanager.refuses(shown.read_text()) == ""
     done = subprocess.run(["amtool", "check-config", shown], capture_output=True, text=True, timeout=20, check=False)
     assert done.returncode == 0, done.stdout
     assert " - 2 inhibit rules\n - 2 receivers" in done.stdout
