@@ -16,6 +16,11 @@ GAUGES: Final = {
     "pilothouse_incidents_open": "Incidents that are not resolved.",
     "pilothouse_alerts_firing": "Alerts that fire now.",
     "pilothouse_rules_failing": "Rules whose last evaluation failed.",
+    "pilothouse_rules_missed": "Evaluations of rules that were missed since start.",
+    "pilothouse_receivers_failing": "Receivers that cannot be told at present.",
+    "pilothouse_silences_active": "Silences that mute alerts now.",
+    "pilothouse_config_reload_successful": "Whether every rule file and the routing file could be used when read last.",
+    "pilothouse_config_last_reload_seconds": "When they were last read well, in Unix time.",
 }
 
 

@@ -29,7 +29,7 @@ log = logging.getLogger(__name__)
 
 STREAM: Final = "tour-1"
 CARD: Final = CardChange("tour", "welcome", "open", True, {})
-NOTICED: Final = {"IncidentAcknowledged": 4, "InstanceRestarted": 5}
+NOTICED: Final = {"IncidentAcknowledged": 4, "InstanceRestarted": 5, "SilenceSet": 7}
 KILL: Final = "PilothouseKilled"
 KILL_AFTER: Final = 0.5  # seconds
 

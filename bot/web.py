@@ -11,6 +11,7 @@ from typing import Final
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST
 
+from alerting.silences.silence import State
 from bot.access import access_of, for_scrapers
 from bot.alert_doors import add_alert_doors, alert_sources
 from bot.app import Pilothouse
@@ -111,13 +112,19 @@ def _metrics(house: Pilothouse) -> Handler:
 
 
 async def _values(house: Pilothouse) -> dict[str, float]:
-    outbox = house.speaking.outbox
+    outbox, alerting, readings = house.speaking.outbox, house.alerting, house.reloader.readings.values()
+    rules, now = alerting.evaluator.snapshot(), house.ground.now()
     return {
         "pilothouse_chat_backlog": outbox.backlog(),
         "pilothouse_chat_sent": outbox.sent,
         "pilothouse_chat_refused": outbox.refused,
         "pilothouse_deployments_in_flight": len(await house.engine.journal.in_flight()),
         "pilothouse_incidents_open": len(await house.alerting.journal.open_incidents()),
-        "pilothouse_alerts_firing": sum(row.state == "firing" for row in house.alerting.watch.rows()),
-        "pilothouse_rules_failing": sum(one.health.state == "err" for one in house.alerting.evaluator.snapshot()),
+        "pilothouse_alerts_firing": sum(not one.resolved(now) for one in alerting.store.all()),
+        "pilothouse_rules_failing": sum(one.health.state == "err" for one in rules),
+        "pilothouse_rules_missed": sum(one.health.missed for one in rules),
+        "pilothouse_receivers_failing": len(alerting.dispatcher.failing()),
+        "pilothouse_silences_active": sum(one.state(now) is State.ACTIVE for one in alerting.silences.all()),
+        "pilothouse_config_reload_successful": float(not any(one.problem for one in readings)),
+        "pilothouse_config_last_reload_seconds": min(one.at for one in readings).timestamp(),
     }

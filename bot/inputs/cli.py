@@ -1,4 +1,4 @@
-"""The command line: serve, demo, check, proxy, rules check, token. Says what is wrong in plain words."""
+"""The command line: serve, demo, check, proxy, token, and what cli_alerting adds. Says what is wrong in plain words."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
+
+from bot.inputs.cli_alerting import add_alerting_commands
 
 if TYPE_CHECKING:
     from alerting.rules.load import LoadedRules
@@ -39,10 +41,7 @@ def _parser() -> argparse.ArgumentParser:
     proxy = commands.add_parser("proxy", help="the reverse proxy, a process of its own; serve starts it when needed")
     proxy.add_argument("--directory", type=Path, required=True, help="folder with its socket and routes")
     proxy.set_defaults(run=_proxy)
-    rules = commands.add_parser("rules", help="work with rule files")
-    checks = rules.add_subparsers(required=True, metavar="COMMAND").add_parser("check", help="check rule files")
-    checks.add_argument("files", nargs="+", help="files or patterns")
-    checks.set_defaults(run=_rules_check)
+    add_alerting_commands(commands)
     tokens = commands.add_parser("token", help="bearer tokens for the API").add_subparsers(
         required=True, metavar="COMMAND"
     )
@@ -86,34 +85,20 @@ def _proxy(options: argparse.Namespace) -> int:
 
 def _check(options: argparse.Namespace) -> int:
     from bot.settings import SettingsWrong, load_settings  # noqa: PLC0415
+    from bot.settings.routing import load_routes  # noqa: PLC0415
     from bot.settings.rules import load_rules  # noqa: PLC0415
 
     try:
         settings = load_settings(options.config)
-        rules = load_rules(settings)
+        rules, routing = load_rules(settings), load_routes(settings)
     except SettingsWrong as wrong:
         print(wrong, file=sys.stderr)
         return FAILED
-    for warning in rules.warnings:
+    for warning in (*rules.warnings, *routing.warnings):
         print(f"Warning: {warning}.", file=sys.stderr)
     print(_counted(rules))
     services, people = len(settings.file.services), len(settings.file.people)
     print(f"{options.config} is right. Services: {services}. People: {people}.")
-    return 0
-
-
-def _rules_check(options: argparse.Namespace) -> int:
-    from alerting.rules.load import load_rule_files  # noqa: PLC0415
-
-    loaded = load_rule_files(options.files)
-    for problem in loaded.problems:
-        print(problem, file=sys.stderr)
-    for pattern in loaded.unmatched:
-        print(f"No file matches {pattern}.", file=sys.stderr)
-    # Who names files to check means some: with none, a moved folder would keep a pipeline green.
-    if loaded.problems or loaded.unmatched:
-        return FAILED
-    print(_counted(loaded))
     return 0
 
 
