@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from alerting.commands import ExpireSilence, SetSilence
 from alerting.silences.silence import SilenceId
-from bot.inputs.api import present_alerts
+from bot.inputs.api import alert_groups, present_alerts
 from bot.inputs.api import schemas_alerts as shapes
 from bot.inputs.api.alert_filter import parsed_matchers
 from bot.inputs.api.endpoint import Api, Call, ask
@@ -20,18 +20,18 @@ async def silence(api: Api, call: Call) -> shapes.Silenced:
     matchers = parsed_matchers(wish.matchers, "matchers")
     lasts = None if wish.seconds is None else timedelta(seconds=wish.seconds)
     response = await ask(api, call, SetSilence(matchers, lasts, wish.comment), named_in_body=True)
-    return _shown(api, response.data["silence"]["id"])
+    return await _shown(api, response.data["silence"]["id"])
 
 
 async def expire(api: Api, call: Call) -> shapes.Silenced:
     """End a silence now."""
     response = await ask(api, call, ExpireSilence(SilenceId(call.path("id"))))
-    return _shown(api, response.data["silence"]["id"])
+    return await _shown(api, response.data["silence"]["id"])
 
 
-def _shown(api: Api, id: str) -> shapes.Silenced:  # noqa: A002
+async def _shown(api: Api, id: str) -> shapes.Silenced:  # noqa: A002
     now = api.now()
-    standing = present_alerts.Standing.of(sources(api), now=now)
+    standing = await alert_groups.Standing.of(sources(api), now=now)
     known = standing.silences.get(SilenceId(id))
     if known is None:
         raise ApiError(404, "NotFound", f"There is no silence {id[:40]}.", "`GET /silences` lists them with their ids.")

@@ -11,7 +11,7 @@ from alerting.rules.state import State
 from alerting.rules.status import RuleStatus
 from alerting.rules.threshold import compared
 from alerting.rules.timeline import RuleDay
-from bot.inputs.api import present, present_alerts, schemas
+from bot.inputs.api import alert_groups, present, present_alerts, schemas
 from bot.inputs.api import schemas_alerts as shapes
 from bot.inputs.api.alert_filter import Filter, parse_filter
 from bot.inputs.api.alert_sources import AlertSources
@@ -40,14 +40,14 @@ async def alerts(api: Api, call: Call) -> schemas.Alerts:
 async def summary(api: Api, call: Call) -> shapes.AlertSummary:
     """Everything in numbers."""
     known, now = sources(api), api.now()
-    standing = present_alerts.Standing.of(known, now=now)
+    standing = await alert_groups.Standing.of(known, now=now)
     person = call.caller.person
     return shapes.AlertSummary(
         at=now,
         you=schemas.You(id=person.id, name=person.name) if person else None,
         may_silence=person is not None and any(allowed(person, Permission.SILENCE, place) for place in person.roles),
         people={str(one.id): one.name for one in api.directory().people},
-        alerts=present_alerts.alert_counts(standing),
+        alerts=alert_groups.alert_counts(standing),
         silences=present_alerts.silence_counts(standing.silences.values(), now=now),
         rules=present_alerts.rule_counts(standing.rules),
         problems=list(known.files().problems),
@@ -58,15 +58,15 @@ async def groups(api: Api, call: Call) -> shapes.AlertGroups:
     """Alerts as they are told together."""
     states = frozenset(call.http.query.getall("state", ALERT_STATES))
     _check_choice("state", states, ALERT_STATES)
-    standing = present_alerts.Standing.of(sources(api), now=api.now())
+    standing = await alert_groups.Standing.of(sources(api), now=api.now())
     limit, only = _limit(call), call.http.query.get("group", "")
-    return present_alerts.groups(standing, _filter(call), states, at=api.now(), limit=limit, only=only)
+    return alert_groups.groups(standing, _filter(call), states, at=api.now(), limit=limit, only=only)
 
 
 async def silences(api: Api, call: Call) -> shapes.Silences:
     """Every silence that is remembered."""
     now, wanted = api.now(), _filter(call)
-    standing = present_alerts.Standing.of(sources(api), now=api.now())
+    standing = await alert_groups.Standing.of(sources(api), now=api.now())
     mutes = standing.mutes()
     everything = list(standing.silences.values())
     found = [one for one in everything if wanted.takes_silence(one)]
