@@ -33,10 +33,12 @@ def version(tool: str) -> tuple[int, ...]:
     return tuple(map(int, found.groups())) if found else ()
 
 
-# 0.27 brought the UTF-8 syntax.
-pytestmark = pytest.mark.skipif(
-    min(version("alertmanager"), version("amtool")) < (0, 27), reason="no Alertmanager of 0.27 or later with its amtool"
-)
+# Debian has its own name for it.
+PROGRAM = "alertmanager" if shutil.which("alertmanager") else "prometheus-alertmanager"
+INSTALLED = min(version(PROGRAM), version("amtool"))
+MODERN = INSTALLED >= (0, 27)  # which brought the UTF-8 syntax
+pytestmark = pytest.mark.skipif(not INSTALLED, reason="no alertmanager with its amtool")
+today = pytest.mark.skipif(not MODERN, reason="an Alertmanager before 0.27 knows neither UTF-8 nor all fields")
 
 MINIMAL = "route: {receiver: a}\nreceivers: [{name: a}]\n"
 
@@ -58,7 +60,7 @@ class Alertmanager:
         }
         self.log = (folder / "log").open("w")
         self.process = subprocess.Popen(
-            ["alertmanager", *(f"--{name}={value}" for name, value in options.items())], stderr=self.log
+            [PROGRAM, *(f"--{name}={value}" for name, value in options.items())], stderr=self.log
         )
         self._wait()
 
@@ -144,6 +146,7 @@ def read(text: str) -> list[str] | None:
         return None
 
 
+@today
 def test_matchers_are_read_or_refused_alike(alertmanager: Alertmanager) -> None:
     chance = random.Random(4)
     for _ in range(600):
@@ -250,6 +253,7 @@ def places(value: Any) -> Iterator[tuple[Any, Any]]:
         yield from places(value[key])
 
 
+@today
 def test_configurations_are_taken_or_refused_alike(alertmanager: Alertmanager) -> None:
     chance = random.Random(5)
     for _ in range(600):
@@ -267,7 +271,12 @@ def test_configurations_are_taken_or_refused_alike(alertmanager: Alertmanager) -
 
 # Routes.
 
-LABELS = {"a": ["", "x", "y"], "b": ["x", "y", "xy"], "c é": ["x", "1"], "d": ["x"]}
+LABELS = {"a": ["", "x", "y"], "b": ["x", "y", "xy"], "c é" if MODERN else "c": ["x", "1"], "d": ["x"]}
+
+
+def written(name: str) -> str:
+    """A label's name in a matcher."""
+    return name if name.isascii() else f'"{name}"'
 
 
 def some_route(chance: random.Random, depth: int) -> dict[str, Any]:
@@ -276,7 +285,7 @@ def some_route(chance: random.Random, depth: int) -> dict[str, Any]:
         route["receiver"] = f"r{chance.randint(0, 9)}"
     for _ in range(chance.choice([0, 1, 1, 2])):
         op, value = chance.choice(["=", "!=", "=~", "!~"]), chance.choice(["x", "y", "x|y", ".+", "[xy]+", "x?", ""])
-        route.setdefault("matchers", []).append(f'"{chance.choice([*LABELS])}"{op}"{value}"')
+        route.setdefault("matchers", []).append(f'{written(chance.choice([*LABELS]))}{op}"{value}"')
     if chance.random() < 0.2:
         route["match_re"] = {"a": chance.choice(["x|y", "x.*"])}
     if depth:
@@ -324,7 +333,7 @@ def test_commands_print_what_amtool_prints(tmp_path: Path, capsys: pytest.Captur
         assert amtool("routes", "show", f"--config.file={file}") == (tree, 0)
         assert amtool("routes", "show", f"--config.file={shown}") == (tree, 0)
         for number_of_labels in range(4):
-            labels = [f'"{name}"="{value}"' for name, value in some_labels(chance, number_of_labels).items()]
+            labels = [f'{written(name)}="{value}"' for name, value in some_labels(chance, number_of_labels).items()]
             code = routing_commands.test_routes(file, labels, as_json=False, tree=True, verify="r1")
             ours = capsys.readouterr().out, code
             assert amtool("routes", "test", f"--config.file={file}", "--tree", "--verify.receivers=r1", *labels) == ours
@@ -332,9 +341,11 @@ def test_commands_print_what_amtool_prints(tmp_path: Path, capsys: pytest.Captur
 
 def amtool(*words: str) -> tuple[str, int]:
     done = subprocess.run(["amtool", "config", *words], capture_output=True, text=True, timeout=20, check=False)
-    return done.stdout, done.returncode
+    # Older ones draw with spaces that do not break.
+    return done.stdout.replace("\xa0", " "), done.returncode
 
 
+@today
 def test_amtool_reads_what_we_show_of_every_part(alertmanager: Alertmanager, tmp_path: Path) -> None:
     shown = tmp_path / "shown.yml"
     text = yaml.safe_dump(BASE | {"templates": []}, allow_unicode=True)
