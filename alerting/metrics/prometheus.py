@@ -137,24 +137,26 @@ class PrometheusSource:
             )
 
     def _refuse(self, status: int, headers: Mapping[str, str], body: bytes) -> NoReturn:
-        said, kind = self._message(status, body)
+        said, kind, error = self._message(status, body)
         if status == 429 or status >= 500:
             wait = headers.get("Retry-After", "")
             after = timedelta(seconds=int(wait)) if wait.isdecimal() else None
             raise (QueryTimeout if kind == "timeout" else TemporaryFailure)(said, after)
         if status in _QUERY_ERRORS:
-            raise BadQuery(said, "correct the query")
+            # As a Prometheus that evaluates the rule itself would tell it.
+            raise BadQuery(error.removeprefix('invalid parameter "query": ') or said)
         if status in _REFUSED:
             raise PermanentFailure(said, f"give credentials that {self._url} accepts")
         raise PermanentFailure(said, f"check that {self._url} is the address of a Prometheus server")
 
-    def _message(self, status: int, body: bytes) -> tuple[str, str]:
+    def _message(self, status: int, body: bytes) -> tuple[str, str, str]:
+        """What to tell, the type of the error and its own text."""
         try:
             answer = _decode_answer(body)
         except (msgspec.DecodeError, UnicodeDecodeError):
             shown = body[:200].decode(errors="replace").strip()
-            return f"{self._url} answered {status}: {shown or 'nothing'}", ""
-        return f"{answer.error_type}: {answer.error}", answer.error_type
+            return f"{self._url} answered {status}: {shown or 'nothing'}", "", ""
+        return f"{answer.error_type}: {answer.error}", answer.error_type, answer.error
 
     def _answer(self, body: bytes) -> Vector | Scalar:
         try:

@@ -17,6 +17,7 @@ from alerting.rules.ask import Answer, Asker
 from alerting.rules.journal import AlertJournal
 from alerting.rules.order import stages
 from alerting.rules.outcome import Outcome, can_be_asked, outcome
+from alerting.rules.questions import Questions
 from alerting.rules.results import Results
 from alerting.rules.rule import AlertRule, Rule, RuleGroup, RuleId
 from alerting.rules.schedule import SLOT, turn
@@ -60,6 +61,8 @@ class Evaluator:
     ) -> None:
         self._groups: dict[GroupKey, RuleGroup] = {group.key: group for group in groups}
         self._stages = _all_stages(groups)
+        self._metrics = metrics
+        self._timeout = timeout
         self._asker = Asker(metrics, timeout=timeout)
         self._journal = AlertJournal(records)
         self._results = Results(writer) if writer is not None else None
@@ -185,12 +188,13 @@ class Evaluator:
 
     async def _evaluate(self, groups: Sequence[RuleGroup], *, at: datetime, asked: datetime) -> list[Transition]:
         started, outcomes = self._now(), dict[RuleId, Outcome]()
+        questions = Questions(self._metrics, at, self._timeout)
         # Each step of every group together, so that groups share queries.
         for step in zip_longest(*(self._stages[group.key] for group in groups), fillvalue=()):
             expressions = [rule.expression for rules in step for rule in rules if can_be_asked(rule)]
             answers = await self._asker.ask(expressions, asked)
             found = {
-                rule.id: self._outcome(group, rule, answers, at)
+                rule.id: await self._outcome(group, rule, answers.get(rule.expr, ()), questions, at)
                 for group, rules in zip(groups, step, strict=True)
                 for rule in rules
             }
@@ -199,15 +203,20 @@ class Evaluator:
             await self._results.end(asked)
         return await self._settle(groups, outcomes, at=at, started=started)
 
-    def _outcome(self, group: RuleGroup, rule: Rule, answers: Mapping[str, Answer], at: datetime) -> Outcome:
-        return outcome(
-            group,
-            rule,
-            self._state_of(rule),
-            answers.get(rule.expr, ()),
-            at=at,
-            installation=self._installation,
-            writes=self._results is not None,
+    async def _outcome(
+        self, group: RuleGroup, rule: Rule, answer: Answer, questions: Questions, at: datetime
+    ) -> Outcome:
+        return await questions.answered(
+            lambda answers: outcome(
+                group,
+                rule,
+                self._state_of(rule),
+                answer,
+                at=at,
+                installation=self._installation,
+                answers=answers,
+                writes=self._results is not None,
+            )
         )
 
     async def _written(self, found: dict[RuleId, Outcome], asked: datetime) -> dict[RuleId, Outcome]:

@@ -7,9 +7,10 @@ from typing import Final
 from alerting.errors import AlertingError, PermanentFailure
 from alerting.metrics.port import Sample
 from alerting.rules.expression import Kind
-from alerting.rules.rule import AlertRule, RecordingRule, Rule, RuleGroup
+from alerting.rules.rule import RecordingRule, Rule, RuleGroup
 from alerting.rules.series import Made, alert_series, record
 from alerting.rules.state import Installation, RuleState, Transition, evaluate
+from alerting.rules.template import Answers
 
 _NO_VECTOR: Final = PermanentFailure("rule result is not a vector or scalar", "change the expression")
 _KINDS: Final = frozenset({Kind.VECTOR, Kind.SCALAR})
@@ -38,32 +39,24 @@ def outcome(
     *,
     at: datetime,
     installation: Installation,
+    answers: Answers,
     writes: bool,
 ) -> Outcome:
-    """What follows from the answer to the rule's expression; with `writes`, also the series to write."""
+    """What follows from the answer to the rule's expression; with `writes`, also the series to write.
+
+    `answers` are those to the queries of templates; raises QueriesNeeded where one is missing.
+    """
     if not can_be_asked(rule):
         answer = _NO_VECTOR
     if isinstance(answer, AlertingError):
         return Outcome(state, problem=str(answer))
     if isinstance(rule, RecordingRule):
         return _recorded(rule, state, answer, group.limit)
-    return _alerting(rule, state, answer, group.limit, at, installation, writes)
+    done = evaluate(rule, state, answer, at=at, limit=group.limit, installation=installation, answers=answers)
+    made = alert_series(rule, done.state) if writes and done.problem is None else None
+    return Outcome(done.state, done.transitions, done.problem, made)
 
 
 def _recorded(rule: RecordingRule, state: RuleState, samples: tuple[Sample, ...], limit: int) -> Outcome:
     done = record(rule, samples, limit=limit)
     return Outcome(state, problem=done.problem, made=None if done.problem else done.made)
-
-
-def _alerting(
-    rule: AlertRule,
-    state: RuleState,
-    samples: tuple[Sample, ...],
-    limit: int,
-    at: datetime,
-    installation: Installation,
-    writes: bool,
-) -> Outcome:
-    done = evaluate(rule, state, samples, at=at, limit=limit, installation=installation)
-    made = alert_series(rule, done.state) if writes and done.problem is None else None
-    return Outcome(done.state, done.transitions, done.problem, made)

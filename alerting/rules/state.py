@@ -14,10 +14,10 @@ import msgspec
 from msgspec.structs import replace
 
 from alerting.metrics.port import Labels, Sample
-from alerting.rules.expansion import Expansion, Installation, depends_on_time, depends_on_value, expanded
+from alerting.rules.expansion import Expansion, Installation, Moment, depends_on_time, depends_on_value, expanded
 from alerting.rules.fingerprint import fingerprint
 from alerting.rules.rule import AlertRule
-from alerting.rules.template import Data
+from alerting.rules.template import Answers, Data, QueriesNeeded
 
 __all__ = [
     "RESOLVED_RETENTION",
@@ -38,6 +38,7 @@ __all__ = [
 RESOLVED_RETENTION: Final = timedelta(minutes=15)
 _NONE: Final = timedelta(0)
 _NOWHERE: Final = Installation()
+_NO_ANSWERS: Final[Answers] = {}
 _SAME_LABELS: Final = "vector contains metrics with the same labelset after applying alert labels"
 
 
@@ -128,15 +129,18 @@ def evaluate(
     at: datetime,
     limit: int = 0,
     installation: Installation = _NOWHERE,
+    answers: Answers = _NO_ANSWERS,
 ) -> Evaluated:
     """The alerts after the query of `rule` gave `samples` at the time `at`; `limit` 0 allows any number.
 
     Two samples with the same labels after expansion change nothing and are a problem; more alerts than the
     limit are a problem and empty the state. Where nothing changed the state is the same object.
+
+    Raises QueriesNeeded, naming all it can, while `answers` lacks those of queries that templates ask.
     """
     if not samples and not state.alerts:
         return Evaluated(state)
-    seen = _Look(rule, state, at, installation).all(samples)
+    seen = _Look(rule, state, Moment(installation, at, answers)).all(samples)
     if seen is None:
         return Evaluated(state, problem=_SAME_LABELS)
     after = {**dict(_absent(rule, state, seen, at)), **{mark: _present(rule, one, at) for mark, one in seen.items()}}
@@ -155,33 +159,46 @@ def _same(before: Mapping[str, Alert], after: Mapping[str, Alert]) -> bool:
 class _Look:
     """One look at what a rule's query gave."""
 
-    __slots__ = ("_at", "_installation", "_labels_move", "_rule", "_state", "_volatile")
+    __slots__ = ("_labels_move", "_moment", "_rule", "_state", "_volatile")
 
-    def __init__(self, rule: AlertRule, state: RuleState, at: datetime, installation: Installation) -> None:
+    def __init__(self, rule: AlertRule, state: RuleState, moment: Moment) -> None:
         labels, annotations = rule.label_templates.values(), rule.annotation_templates.values()
-        self._rule, self._state, self._at, self._installation = rule, state, at, installation
+        self._rule, self._state, self._moment = rule, state, moment
         self._labels_move = depends_on_value(labels)
         self._volatile = depends_on_time(labels) or depends_on_time(annotations)
 
     def all(self, samples: Sequence[Sample]) -> dict[str, Alert] | None:
         """The alerts that the samples stand for, by fingerprint; None when two are the same."""
         seen: dict[str, Alert] = {}
-        by_sample = self._state.by_sample
-        for sample in samples:
-            known = by_sample.get(id(sample.labels))
-            if known is None or known.sample_labels is not sample.labels or known.state is State.INACTIVE:
-                alert = self._unknown(sample)
-            else:
-                alert = self._known(known, sample)
+        for alert in self._each_answered(samples) if self._volatile else map(self._one, samples):
             if alert.fingerprint in seen:
                 return None
             seen[alert.fingerprint] = alert
         return seen
 
+    def _each_answered(self, samples: Sequence[Sample]) -> Sequence[Alert]:
+        """All of them expanded at once, so that whoever answers queries knows all of them."""
+        found, needed = [], list[str]()
+        for sample in samples:
+            try:
+                alert = self._unknown(sample)
+                if isinstance(alert.words, Expansion):
+                    _ = alert.words.texts
+                found.append(alert)
+            except QueriesNeeded as need:
+                needed += need.queries
+        if needed:
+            raise QueriesNeeded(list(dict.fromkeys(needed)))
+        return found
+
+    def _one(self, sample: Sample) -> Alert:
+        known = self._state.by_sample.get(id(sample.labels))
+        if known is None or known.sample_labels is not sample.labels or known.state is State.INACTIVE:
+            return self._unknown(sample)
+        return self._known(known, sample)
+
     def _known(self, known: Alert, sample: Sample) -> Alert:
         """What became of an alert whose series was there before."""
-        if self._volatile:
-            return self._unknown(sample)
         if known.value == sample.value or _same_value(known.value, sample.value):
             return known
         return self._unknown(sample) if self._labels_move else self._moved(known, sample)
@@ -193,7 +210,7 @@ class _Look:
         mark = fingerprint(labels)
         known = self._state.alerts.get(mark)
         if known is None or known.state is State.INACTIVE:
-            return Alert(labels, words, sample.value, State.PENDING, self._at, mark, sample_labels=sample.labels)
+            return Alert(labels, words, sample.value, State.PENDING, self._moment.at, mark, sample_labels=sample.labels)
         unchanged = known.sample_labels == sample.labels and _same_value(known.value, sample.value)
         if unchanged and not self._volatile:
             return replace(known, sample_labels=sample.labels)
@@ -215,7 +232,7 @@ class _Look:
         )
 
     def _words(self, sample: Sample) -> Expansion:
-        return Expansion(self._rule.annotation_templates, sample, self._installation)
+        return Expansion(self._rule.annotation_templates, sample, self._moment)
 
 
 def _same_value(left: float, right: float) -> bool:

@@ -55,6 +55,10 @@ ANNOTATIONS: tuple[dict[str, str], ...] = (
     {},
     {"summary": "it is so"},
     {"summary": "{{ $labels.host }} is at {{ $value }}", "human": "{{ humanize $value }}"},
+    {"each": "{{ range $name, $value := $labels }}{{ $name }}={{ $value }} {{ else }}none{{ end }}"},
+    {"asked": '{{ with query "sort_desc(sum by (zone) (load))" }}{{ . | first | value }}{{ end }}'},
+    {"asked": "{{ query (printf \"load{host='%s'}\" $labels.host) | len }}", "wrong": '{{ query "1 +" }}'},
+    {"at": "{{ now }}"},
     {"all": "{{ $labels }} {{ $value }}", "where": "{{ $externalLabels.region }}"},
     {"wrong": "{{ toUpper $value }}"},
 )

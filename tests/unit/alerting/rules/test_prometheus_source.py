@@ -48,8 +48,9 @@ def said(status: int, kind: str) -> web.Response:
 @pytest.mark.parametrize(
     ("response", "failure", "told"),
     [
-        (said(400, "bad_data"), BadQuery, "bad_data: it said so; correct the query"),
-        (said(422, "execution"), BadQuery, "execution: it said so; correct the query"),
+        (said(400, "bad_data"), BadQuery, "it said so"),
+        (said(422, "execution"), BadQuery, "it said so"),
+        (web.Response(status=400, text="<html>"), BadQuery, "answered 400: <html>"),
         (said(503, "timeout"), QueryTimeout, "timeout: it said so"),
         (said(500, "internal"), TemporaryFailure, "internal: it said so"),
         (said(429, "unavailable"), TemporaryFailure, "unavailable: it said so"),
