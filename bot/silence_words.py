@@ -28,6 +28,7 @@ _QUOTED: Final = re.compile(r'"(?:[^"\\]|\\.)*"')
 _NAMED: Final = re.compile(r"\s*(?P<name>[^\s,:{}=!~\"]+)\s*(?:,|\s(?!\s*[=!])|$)")
 _SERIES: Final = re.compile(r"\s*ALERTS(?:_FOR_STATE)?\s*(?=\{)")
 _GAP: Final = re.compile(r"(?<=[^\s{,=!~])\s(?=\s*[^\s},=!~])")
+_SIGNS: Final = re.compile(r"'(=~|!~|!=|=)'")
 _WHY: Final = re.compile(r"(?:^|\s+)because(?:\s+|$)", re.IGNORECASE)
 _HOW_LONG: Final = re.compile(r"(?:^|\s+)(?P<word>for|until)\s+(?P<rest>\S.*?)\s*$", re.IGNORECASE | re.DOTALL)
 
@@ -72,7 +73,8 @@ def _blinded(text: str) -> str:
 
 
 def _where(text: str, wrong: MatcherWrong) -> str:
-    message = str(wrong).partition(": ")[2]
+    # The signs of operators are marks of emphasis in chat, but not in code style.
+    message = _SIGNS.sub(r"`\1`", str(wrong).partition(": ")[2])
     left = text[wrong.column - 1 :].strip()
     place = f"at {said(left[:30])}" if left else "at its end"
     return f"I can't read {said(text.strip())} {place}: {message}."

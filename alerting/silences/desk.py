@@ -59,12 +59,13 @@ class SilenceDesk:
         self.forget()
 
     async def poll(self) -> None:
-        """Read what other replicas have written since; all of it the first time."""
+        """Read what other replicas have written since, all of it the first time; forget what is old."""
         if not self._loaded:
             await self.load()
             return
         self._position, entries = await self._journal.changes(self._position)
         self._take(entries)
+        self.forget()
 
     async def set(self, silence: Silence, *, by: str = "") -> SilenceId:
         """Make the silence, or change the one of its id; the id it has now. `by` is whom the log names (its creator).
@@ -101,7 +102,7 @@ class SilenceDesk:
         raise _overtaken(silence)
 
     async def tick(self, now: datetime, firing: Sequence[Mapping[str, str]]) -> None:
-        """End the silences whose alerts are resolved, write down which ended by themselves, forget the old ones.
+        """End the silences whose alerts are resolved, and write down which ended by themselves.
 
         `firing` are the label sets of all alerts that fire, known for certain: what is missing there counts as
         resolved. Call it on one replica.
@@ -112,7 +113,6 @@ class SilenceDesk:
                 await self._write(rules.expired(entry.silence, SYSTEM, now), SYSTEM, now)
             elif not entry.closed and entry.silence.state(now) is State.EXPIRED:
                 await self._write(entry.silence, SYSTEM, now)
-        self.forget()
 
     def forget(self) -> None:
         """Drop what ended longer ago than silences are remembered."""

@@ -1,18 +1,22 @@
 """Which silences match an alert, found without asking each of them.
 
-A silence that wants a label to have one value stands under that pair, so an alert is compared with those of its own
-pairs only, and with the few silences that name no value. What was found is kept by label set. A silence never changes
-its matchers (they make a new one), so what was found stays right: later only the silences added since are compared.
+A silence that wants a label to have one value, or one of some (`a|b`), stands under those pairs: an alert is compared
+with the silences of its own pairs only, and with the few that name no value. What was found is kept by label set. A
+silence never changes its matchers (they make a new one), so what was found stays right, and later only the silences
+added since are compared.
 """
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
-from alerting.routing.matcher import Op, all_match
+from alerting.routing.matcher import Matcher, Op, all_match
 from alerting.silences.silence import Silence, SilenceId
 
 MOST_KEPT: Final = 200_000  # label sets; more of them begin anew
 FEW: Final = 16  # silences that are compared one by one sooner than looked up
+
+_PLAIN: Final = re.compile(r"[\w \-:/@%]+(?:\|[\w \-:/@%]+)*", re.ASCII)
 
 Pair = tuple[str, str]
 Found = tuple[SilenceId, ...]
@@ -32,7 +36,13 @@ class SilenceIndex:
     def add(self, silence: Silence) -> None:
         """Take one more; only its id and its matchers count here."""
         self._added.append(silence)
-        self._place(silence).append(silence)
+        places = [pairs for matcher in silence.matchers if (pairs := wanted_pairs(matcher))]
+        if not places:
+            self._others.append(silence)
+            return
+        # Where it meets the fewest others: many want one job, few want one instance.
+        for pair in min(places, key=self._crowd):
+            self._by_pair.setdefault(pair, []).append(silence)
 
     def matching(self, labels: Mapping[str, str]) -> Found:
         """The ids of all silences whose matchers hold, whatever their time."""
@@ -47,13 +57,8 @@ class SilenceIndex:
         self._keep(key, found)
         return found
 
-    def _place(self, silence: Silence) -> list[Silence]:
-        """Where it stands: under its pair with the fewest others."""
-        pairs = [(one.name, one.value) for one in silence.matchers if one.op is Op.EQUAL and one.value]
-        if not pairs:
-            return self._others
-        rarest = min(pairs, key=lambda pair: len(self._by_pair.get(pair, ())))
-        return self._by_pair.setdefault(rarest, [])
+    def _crowd(self, pairs: frozenset[Pair]) -> int:
+        return sum(len(self._by_pair.get(pair, ())) for pair in pairs)
 
     def _look_up(self, labels: Mapping[str, str]) -> Found:
         return tuple(one.id for one in self._near(labels) if all_match(one.matchers, labels))
@@ -70,3 +75,15 @@ class SilenceIndex:
         if len(self._kept) >= MOST_KEPT and key not in self._kept:
             self._kept.clear()
         self._kept[key] = (len(self._added), found)
+
+
+def wanted_pairs(matcher: Matcher) -> frozenset[Pair]:
+    """The only labels for which it holds, none when there is no saying."""
+    if matcher.op is Op.EQUAL:
+        values = [matcher.value]
+    elif matcher.op is Op.REGEX and _PLAIN.fullmatch(matcher.value):
+        values = matcher.value.split("|")
+    else:
+        return frozenset()
+    # An empty value is also that of a label that is not there, which no pair stands for.
+    return frozenset((matcher.name, value) for value in values) if all(values) else frozenset()

@@ -117,7 +117,7 @@ def _alerts(count: int) -> str:
 
 def render_silenced(silence: Silence, muted: int, state: State) -> Message:
     """The private answer to who silenced something."""
-    lines = [f"*Silenced* {_when(silence, state)}", matchers_text(silence), f"Mutes {_alerts(muted)} that fire now."]
+    lines = [f"*Silenced* {_when(silence, state)}", matchers_text(silence), f"Mutes {_alerts(muted)} now."]
     if not muted:
         lines[-1] = "Nothing that fires now matches; what fires later will be muted."
     spoken = cut_markup(f"Silenced: {escape(written(silence.matchers))}", 1000)
