@@ -18,6 +18,7 @@ Node = yaml.Node
 _NULL: Final = "tag:yaml.org,2002:null"
 _DEEPEST: Final = 50
 _MERGE: Final = "tag:yaml.org,2002:merge"
+_BOOLEAN: Final = "tag:yaml.org,2002:bool"
 _BINARY: Final = "tag:yaml.org,2002:binary"
 # PyYAML reads YAML 1.1, for which 1e3 and 0o17 are text and 1:30 is a number.
 _TEXT: Final = "tag:yaml.org,2002:str"
@@ -25,6 +26,7 @@ _NUMBERS: Final = frozenset({"tag:yaml.org,2002:int", "tag:yaml.org,2002:float"}
 _QUOTES: Final = frozenset({"'", '"', "|", ">"})
 _OCTAL: Final = re.compile(r"[-+]?0[0-7]+")
 _FLOAT: Final = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?")
+_SPECIAL: Final = re.compile(r"[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)")
 _DEEPEST_MERGE: Final = 20
 _MOST_MERGES: Final = 10_000
 _SHOWN: Final = 10
@@ -233,6 +235,29 @@ def _as_integer(node: yaml.ScalarNode) -> int | None:
     except ValueError:
         number = float(written) if _FLOAT.fullmatch(written) else math.inf
     return int(number) if -(2**63) <= number < 2**63 else None
+
+
+def number(page: Page, node: Node | None) -> float:
+    """A floating-point number; 0 when it is not set."""
+    if node is None:
+        return 0.0
+    written = node.value.replace("_", "") if isinstance(node, yaml.ScalarNode) else ""
+    if _SPECIAL.fullmatch(written):
+        return float(written.replace(".", ""))
+    whole = _as_integer(node) if isinstance(node, yaml.ScalarNode) else None
+    if whole is None:
+        page.complain(node, f"cannot unmarshal {_shown(node)} into float64")
+        return 0.0
+    return float(written) if _FLOAT.fullmatch(written) and not _OCTAL.fullmatch(written) else float(whole)
+
+
+def boolean(page: Page, node: Node | None) -> bool:
+    """True or false, also as `yes` and `off`; false when it is not set."""
+    if node is None:
+        return False
+    if node.tag != _BOOLEAN:
+        page.complain(node, f"cannot unmarshal {_shown(node)} into bool")
+    return str(node.value).lower() in {"true", "yes", "on", "y"}
 
 
 def _shown(node: Node) -> str:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, Final
+from typing import Final
 
 import promql_parser as promql
 
@@ -46,9 +46,11 @@ def parse_expression(text: str, *, experimental: bool = False) -> Expression:
     """
     _check_depth(text)
     tree = _parse(text)
-    if fault := first_fault(tree, experimental=experimental) or out_of_range(text):
+    # Walking is what takes the time, so once for all.
+    nodes = _nodes(tree)
+    if fault := first_fault(nodes, experimental=experimental) or out_of_range(text):
         raise ValueError(fault)
-    selectors = _selectors(tree)
+    selectors = [node for node in nodes if isinstance(node, promql.VectorSelector)]
     return Expression(text, Kind(type_of(tree)), _alerts_read(selectors), _metrics_read(selectors))
 
 
@@ -103,12 +105,11 @@ def _alerts_read(selectors: Sequence[promql.VectorSelector]) -> frozenset[str] |
     return frozenset(names)
 
 
-def _selectors(tree: promql.Expr) -> Sequence[promql.VectorSelector]:
-    found: list[promql.VectorSelector] = []
+def _nodes(tree: promql.Expr) -> Sequence[promql.Expr]:
+    found: list[promql.Expr] = []
 
-    def visit(node: Any) -> None:
-        if isinstance(node, promql.VectorSelector):
-            found.append(node)
+    def visit(node: promql.Expr) -> None:
+        found.append(node)
 
     promql.walk(tree, visit)
     return found

@@ -77,16 +77,23 @@ def parse_rules(file: str, text: str, *, recording: bool = False, experimental: 
     return LoadedRules(groups, problems, recording=recording, truncated=(file,) if more else ())
 
 
-def _load_file(file: str, *, recording: bool, experimental: bool) -> LoadedRules:
+def read_text(file: str) -> str:
+    """The text of a YAML file; raises RuleProblem for what cannot be read, is no file or is too large."""
     try:
-        text = _decoded(_content(file))
+        return _decoded(_content(file))
     except OSError as wrong:
         told = f"cannot be read: {wrong.strerror or wrong}"
     except UnicodeDecodeError as wrong:
         told = f"yaml: invalid UTF-8 at byte {wrong.start}"
-    else:
-        return parse_rules(file, text, recording=recording, experimental=experimental)
-    return LoadedRules((), (RuleProblem(Place(file, 1, 1), told),), recording=recording)
+    raise RuleProblem(Place(file, 1, 1), told)
+
+
+def _load_file(file: str, *, recording: bool, experimental: bool) -> LoadedRules:
+    try:
+        text = read_text(file)
+    except RuleProblem as wrong:
+        return LoadedRules((), (wrong,), recording=recording)
+    return parse_rules(file, text, recording=recording, experimental=experimental)
 
 
 def _content(file: str) -> bytes:

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import lru_cache
 from typing import Final
 
 from alerting.errors import RuleProblem, TemplateError
@@ -171,10 +172,15 @@ def _parse_expression(page: Page, rule: Node, node: Node | None, allowed: Allowe
         page.complain(node or rule, "field 'expr' must be set in rule")
         return None
     try:
-        return parse_expression(text, experimental=allowed.experimental)
+        return _expression(text, experimental=allowed.experimental)
     except ValueError as wrong:
         page.complain(node, f"could not parse expression: {wrong}")
         return None
+
+
+# Most texts stand in many rules, and nearly all come again when a file is reloaded.
+_expression = lru_cache(maxsize=20_000)(parse_expression)
+_template = lru_cache(maxsize=20_000)(compile_template)
 
 
 def _check_labels(page: Page, labels: Texts) -> None:
@@ -221,7 +227,7 @@ def _compile(page: Page, what: str, rule: str, texts: Texts) -> Mapping[str, Tem
     compiled: dict[str, Template] = {}
     for name, (text, node) in texts.items():
         try:
-            compiled[name] = compile_template(text)
+            compiled[name] = _template(text)
         except TemplateError as wrong:
             line, _, message = wrong.reason.partition(": ")
             told = f'{what} "{name}": template: __alert_{rule}:{line}: {message}'

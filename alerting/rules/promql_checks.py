@@ -5,9 +5,9 @@ Source of the rules and their words: promql/parser of Prometheus 3.16.
 
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import timedelta
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 import promql_parser as promql
 
@@ -44,15 +44,9 @@ def type_of(tree: promql.Expr) -> Type:
             return _TYPES.get(type(tree), "vector")
 
 
-def first_fault(tree: promql.Expr, *, experimental: bool) -> str | None:
-    """What is wrong with a parsed expression; `experimental` allows the functions Prometheus has behind a flag."""
-    found: list[str] = []
-
-    def visit(node: Any) -> None:
-        found.extend(_faults(node, experimental=experimental))
-
-    promql.walk(tree, visit)
-    return next(iter(found), None)
+def first_fault(nodes: Iterable[promql.Expr], *, experimental: bool) -> str | None:
+    """What is wrong with the nodes of an expression; `experimental` allows what Prometheus has behind a flag."""
+    return next((fault for node in nodes for fault in _faults(node, experimental=experimental)), None)
 
 
 def out_of_range(text: str) -> str | None:

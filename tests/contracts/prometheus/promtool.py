@@ -4,6 +4,7 @@ import re
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from alerting.rules.load import load_rule_files
@@ -25,6 +26,7 @@ class Verdict:
     is_form: bool = False
 
 
+@cache
 def version() -> tuple[int, ...]:
     """As (3, 16, 0)."""
     said = subprocess.run(["promtool", "--version"], capture_output=True, text=True, check=True).stdout

@@ -21,6 +21,11 @@ _OF_YAML = (
     "expected", "mapping values", "not allowed", "found ", "anchor", "control characters", "cannot start", "yaml.Node",
     "cannot decode", "block sequence", "directive",
 )  # fmt: skip
+# What an older promtool refuses: newer fields, names with any sign, newer expressions.
+_SINCE_3 = (
+    "query_offset", "field labels", "invalid label name", "invalid annotation name", "invalid recording rule",
+    "could not parse expression",
+)  # fmt: skip
 # Where the YAML readers differ: `key:,` in a flow, and a document that ends before its line does.
 _LEFT_OUT = re.compile(r":[\]},]|\A\{\}")
 
@@ -44,17 +49,19 @@ def is_of_yaml(verdict: Verdict) -> bool:
 
 @pytest.mark.parametrize("seed", range(6))
 def test_generated_files_are_judged_as_promtool_judges_them(tmp_path: Path, seed: int) -> None:
-    if version() < (3, 16):
-        pytest.skip("the promtool on PATH is older than 3.16, whose words these are")
     files = RuleFiles(seed)
     texts = {text: text for text in (files.text() for _ in range(_FILES)) if not _LEFT_OUT.search(text)}
     accepted = 0
     for text, (theirs, ours) in judge(tmp_path, texts).items():
         accepted += theirs.accepted
+        if version() < (3,) and any(word in str(theirs.messages) for word in _SINCE_3):
+            continue
         assert ours.accepted == theirs.accepted, (text, theirs, ours)
         if is_of_yaml(theirs) or is_of_yaml(ours):
+            continue
+        if version() < (3, 16):
             continue
         # After a fault of form promtool looks no further; we tell the others too.
         assert reasons(theirs) <= reasons(ours), text
         assert theirs.is_form or reasons(theirs) == reasons(ours), text
-    assert 50 < accepted < 200
+    assert 20 < accepted < 200

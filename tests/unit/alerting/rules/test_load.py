@@ -80,6 +80,10 @@ def test_ids_stay_when_the_expression_changes() -> None:
             "{alert: A, expr: a, labels: [s]}",
             '4:33: group "g", rule 1, "A": cannot unmarshal !!seq into map[string]string',
         ),
+        (
+            "{alert: !!binary '?', expr: a}",
+            '4:13: group "g", rule 1, "": !!binary value contains invalid base64 data',
+        ),
         ("{alert: A, expr: [a]}", '4:22: group "g", rule 1, "A": cannot unmarshal !!seq into string'),
         (
             "{alert: A, alert: B, expr: a}",
