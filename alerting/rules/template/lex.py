@@ -191,7 +191,8 @@ class _Lexer:
     def _name_or_number(self, sign: str) -> Token:
         if sign == "$":
             return self._name(Kind.VARIABLE)
-        if sign == "." and self._source[self._at + 1 : self._at + 2] not in tuple("0123456789"):
+        # At the very end of a source Go takes even a lone dot for a number.
+        if sign == "." and self._source[self._at + 1 : self._at + 2] not in {"", *"0123456789"}:
             return self._name(Kind.FIELD)
         return self._number()
 
