@@ -18,6 +18,7 @@ from storage.records import Records
 KEPT: Final = timedelta(days=7)
 DAY: Final = timedelta(days=1)
 EVALUATED: Final = "evaluated"  # the key of a day's record of when rules were evaluated
+AWAY: Final = timedelta(seconds=10)  # without a note, after which another replica may have written some
 _STEP: Final = timedelta(minutes=1)  # how often that record is written when nothing else is
 _LOOK_BACK: Final = 14  # days before those kept that are searched for what to delete
 
@@ -33,11 +34,14 @@ class RuleHistory:
         self._noted: dict[RuleId, datetime] = {}
         self._unsaved: set[RuleId] = set()
         self._saved_at: datetime | None = None
+        self._noted_at: datetime | None = None
 
     async def note(self, statuses: Sequence[RuleStatus], *, at: datetime) -> None:
         """Write down what changed. A rule that was not evaluated since the last call costs one comparison."""
-        if at.date() != self._day:
+        if at.date() != self._day or self._noted_at is None or at - self._noted_at > AWAY:
             await self._open(at.date())
+            await self.sweep(at)
+        self._noted_at = at
         day = at.date()
         for status in statuses:
             evaluated = status.health.last_evaluation
@@ -50,7 +54,7 @@ class RuleHistory:
         await self._save(day, at)
 
     async def _open(self, day: date) -> None:
-        """Begin the day, or go on with it after a restart."""
+        """Begin the day, or go on with it after a restart or after another replica did."""
         kept = await self._records.all(_collection(day))
         self._spans = _spans(day, kept.pop(EVALUATED, None))
         self._books = {RuleId(rule): _book(day, rule, value) for rule, value in kept.items()}
