@@ -17,6 +17,10 @@ class Ends:
         """The alert ends then, as far as is known."""
         heapq.heappush(self._queue, (ends_at, fingerprint))
 
+    def next(self) -> datetime | None:
+        """No alert ends before this; None when none does."""
+        return self._queue[0][0] if self._queue else None
+
     def passed(self, now: datetime, held: Callable[[str], Held | None]) -> list[Held]:
         """Take out those whose end has really passed."""
         ended: dict[str, Held] = {}

@@ -63,16 +63,19 @@ class AlertJournal:
 
 def _json(kept: Kept) -> JSON:
     value: dict[str, Any] = msgspec.to_builtins(kept.alert)
-    if kept.alert.value is not None:
-        # As text, since JSON has neither NaN nor the infinities.
+    # A value as text, since JSON has neither NaN nor the infinities; storage looks for those wherever it sees a null.
+    if value.pop("value") is not None:
         value["value"] = repr(kept.alert.value)
-    return value | {"over": kept.over, "settled": kept.settled}
+    if kept.alert.ends_at is None:
+        del value["ends_at"]
+    value["over"], value["settled"] = kept.over, kept.settled
+    return value
 
 
 def _kept(key: str, value: JSON) -> Kept:
     try:
-        number = value["value"]
-        plain = value | {"value": None if number is None else float(number)}
+        number = value.get("value")
+        plain = value | {"value": None if number is None else float(number), "ends_at": value.get("ends_at")}
         return Kept(msgspec.convert(plain, ReceivedAlert), bool(value["over"]), bool(value["settled"]))
     except _READ as wrong:
         raise PermanentFailure(

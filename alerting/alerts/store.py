@@ -19,6 +19,8 @@ from storage.errors import StorageError
 from storage.records import Records
 
 Listener = Callable[[Sequence[ReceivedAlert]], None]
+AT_ONCE: Final = 256
+"""Alerts that are written in one transaction when many have changed by themselves."""
 HEARTBEAT: Final = timedelta(seconds=10)
 REMEMBERED: Final = timedelta(minutes=20)
 """How long what is over is known, since Prometheus tells it again for 15 minutes."""
@@ -118,13 +120,16 @@ class AlertStore:
         return changed
 
     async def sync(self, source: str, firing: Collection[str], *, at: datetime) -> list[ReceivedAlert]:
-        """End at `at` the alerts of `source` that are not among these fingerprints. Raises storage's errors."""
+        """End at `at` the alerts of `source` that are not among these fingerprints; those that ended.
+
+        Raises storage's errors; what had been ended before stays so.
+        """
         gone = [
             replace(held.alert, ends_at=at, updated_at=at)
             for fingerprint, held in self._held.items()
             if held.first.source == source and not held.over and fingerprint not in firing
         ]
-        return await self.take(gone)
+        return [one for first in range(0, len(gone), AT_ONCE) for one in await self.take(gone[first : first + AT_ONCE])]
 
     def expire(self, now: datetime) -> list[ReceivedAlert]:
         """End those whose end has passed; `save` before telling it, or a crash makes them fire again."""
@@ -133,6 +138,10 @@ class AlertStore:
             held.over = True
             self._unsaved.add(held.first.fingerprint)
         return [held.alert for held in ended]
+
+    def next_end(self) -> datetime | None:
+        """No alert ends before this; None when none does."""
+        return self._ends.next()
 
     def settle(self, fingerprints: Iterable[str]) -> None:
         """Nothing is left to tell of these; the next `save` writes it."""
@@ -145,14 +154,21 @@ class AlertStore:
     async def save(self) -> None:
         """Write what changed without being written, and that somebody listens. Raises storage's errors."""
         now = self._now()
+        while self._unsaved:
+            await self._save_some(now)
+        if self._held and (self._heard is None or now - self._heard >= HEARTBEAT):
+            await self._journal.note_heard(now)
+            self._heard = now
+
+    async def _save_some(self, now: datetime) -> None:
         async with self._changing:
-            unsaved, self._unsaved = self._unsaved, set()
-            held = [self._held[fingerprint] for fingerprint in unsaved if fingerprint in self._held]
+            some = [self._unsaved.pop() for _ in range(min(AT_ONCE, len(self._unsaved)))]
+            held = [self._held[fingerprint] for fingerprint in some if fingerprint in self._held]
             kept = [one.kept for one in held]
             try:
-                await self._write(kept, now)
+                await self._journal.save(kept, at=now)
             except StorageError:
-                self._unsaved |= unsaved
+                self._unsaved.update(some)
                 raise
             for one, written in zip(held, kept, strict=True):
                 one.kept_end = written.alert.ends_at
@@ -165,13 +181,6 @@ class AlertStore:
                 await self._journal.save([], at=now, gone=gone)
             for fingerprint in gone:
                 del self._held[fingerprint]
-
-    async def _write(self, kept: Sequence[Kept], now: datetime) -> None:
-        if kept:
-            await self._journal.save(kept, at=now)
-        if self._held and (self._heard is None or now - self._heard >= HEARTBEAT):
-            await self._journal.note_heard(now)
-            self._heard = now
 
     def _again(self, alert: ReceivedAlert) -> bool:
         """Whether nothing is new but its end and its value; taken up then, without the database."""

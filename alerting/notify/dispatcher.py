@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Final
 
 from alerting.alerts.alert import ReceivedAlert
@@ -28,7 +29,6 @@ from alerting.notify.status import AlertGroup, AlertState, AlertStatus
 from alerting.notify.timers import GroupJournal
 from alerting.notify.trouble import Counts, Failing, Trouble
 from alerting.routing.config import RoutingConfig
-from alerting.routing.tree import matching
 from storage.errors import StorageError
 from storage.events import EventLog
 from storage.records import Records
@@ -72,7 +72,7 @@ class Dispatcher:
         self._bell = asyncio.Event()
         self._dirty: set[str] = set()
         self._gone: set[str] = set()
-        self._save_at = self._tidy_at = now()
+        self._tidy_at = now()
         self._away = False
         store.listen(self._hear)
 
@@ -100,16 +100,17 @@ class Dispatcher:
     async def run(self) -> None:
         """Dispatch for ever, after `load`."""
         async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._keep(), name="keep alerts and groups")
             while True:
-                for group, flush in await self._begin(self._now()):
-                    tasks.create_task(self._flush(self._plan, group, flush), name=f"tell group {group.key}")
+                self._bell.clear()
+                await self._begin(self._now(), tasks)
                 await self._rest()
 
     async def tick(self, now: datetime) -> None:
         """Do what is due, and wait until it is done."""
+        await self._look_after(now)
         async with asyncio.TaskGroup() as tasks:
-            for group, flush in await self._begin(now):
-                tasks.create_task(self._flush(self._plan, group, flush), name=f"tell group {group.key}")
+            await self._begin(now, tasks)
 
     async def follow(self, now: datetime) -> None:
         """Keep lists right on a replica that does not dispatch; call it each second, after `load`.
@@ -158,7 +159,7 @@ class Dispatcher:
 
     def status_of(self, alert: ReceivedAlert) -> AlertStatus:
         """What becomes of an alert now."""
-        now, routes = self._now(), matching(self._plan.route, alert.labels)
+        now, routes = self._now(), self._groups.routes(alert.labels)
         silenced = tuple(self._muters.muted_by(alert.labels, now))
         inhibited = self._plan.inhibitor.inhibited_by(alert.labels, now)
         muted = {name: None for route in routes for name in muted_by_time(route, self._plan.intervals, now)}
@@ -173,18 +174,17 @@ class Dispatcher:
         self._inbox.extend(alerts)
         self._bell.set()
 
-    async def _begin(self, now: datetime) -> list[tuple[Group, Flush]]:
-        """Do everything but telling; what must be told now."""
-        self._bell.clear()
-        if now >= self._save_at:
-            await self._look_after(now)
+    async def _begin(self, now: datetime, tasks: asyncio.TaskGroup) -> None:
+        """Take in what was heard, and tell the groups that are due."""
         await self._sort_in(now)
         if ended := self._store.expire(now):
-            await self._unless_away(self._store.save())
+            await self._unless_away(self._store.save)
         for alert in ended:
             self._plan.heard(alert, now)
-        due = [(group, self._flush_of(group, now)) for group in self._groups.take_due(now)]
-        return [(group, flush) for group, flush in due if flush.alerts]
+        for group in self._groups.take_due(now):
+            flush = self._flush_of(group, now)
+            if flush.alerts:
+                tasks.create_task(self._flush(self._plan, group, flush), name=f"tell group {group.key}")
 
     async def _sort_in(self, now: datetime) -> None:
         while self._inbox:
@@ -196,9 +196,9 @@ class Dispatcher:
 
     def _flush_of(self, group: Group, now: datetime) -> Flush:
         alerts = tuple(self._members(group))
+        group.telling = group.timer if alerts else None
         self._groups.set_timer(group, group.timer.begun(group.route.group_interval, now))
         self._dirty.add(group.id)
-        group.busy = bool(alerts)
         return Flush(group.key, group.labels, group.route, now, alerts)
 
     async def _flush(self, plan: Plan, group: Group, flush: Flush) -> None:
@@ -208,6 +208,7 @@ class Dispatcher:
                 self._settle(group, flush, passed)
         finally:
             self._groups.ended(group)
+            self._dirty.add(group.id)
             self._bell.set()
 
     def _settle(self, group: Group, flush: Flush, passed: Iterable[ReceivedAlert]) -> None:
@@ -240,18 +241,24 @@ class Dispatcher:
     def _members(self, group: Group) -> list[ReceivedAlert]:
         return [alert for mark in group.members if (alert := self._store.get(mark)) is not None]
 
+    async def _keep(self) -> None:
+        """Aside from telling, which must not wait for a slow database."""
+        while True:
+            await self._look_after(self._now())
+            await asyncio.sleep(SECOND.total_seconds())
+
     async def _look_after(self, now: datetime) -> None:
         """Once a second: hear other replicas, write what changed; more seldom: forget what is over."""
-        self._save_at = now + SECOND
         if self._shared:
-            await self._unless_away(self._store.poll())
+            await self._unless_away(self._store.poll)
         if now >= self._tidy_at:
             self._tidy_at = now + TIDY
             self._gone |= {group.id for group in self._groups.drop_empty()}
-            await self._unless_away(self._ledger.forget({group.key for group in self._groups}, now))
-            await self._unless_away(self._store.tidy(now, remove=True))
-        for saving in (self._store.save(), self._ledger.save(), self._save_groups(now)):
-            await self._unless_away(saving)
+            await self._unless_away(partial(self._ledger.forget, {group.key for group in self._groups}, now))
+            await self._unless_away(partial(self._store.tidy, now, remove=True))
+        await self._unless_away(self._store.save)
+        await self._unless_away(self._ledger.save)
+        await self._unless_away(partial(self._save_groups, now))
 
     async def _save_groups(self, now: datetime) -> None:
         dirty, self._dirty = self._dirty, set()
@@ -266,10 +273,10 @@ class Dispatcher:
             self._gone |= removed
             raise
 
-    async def _unless_away(self, work: Awaitable[object]) -> None:
+    async def _unless_away(self, work: Callable[[], Awaitable[object]]) -> None:
         """Telling goes on without the database; what was not written stays to be written."""
         try:
-            await work
+            await work()
         except StorageError as away:
             if not self._away:
                 log.warning("Alerts and what was told of them cannot be written; trying again: %s", away)
@@ -278,8 +285,9 @@ class Dispatcher:
             self._away = False
 
     async def _rest(self) -> None:
-        due = self._groups.next_due() or self._save_at
-        seconds = (min(due, self._save_at) - self._now()).total_seconds()
+        """Until a group is due, an alert ends, or somebody rings."""
+        times = [at for at in (self._groups.next_due(), self._store.next_end()) if at is not None]
+        seconds = max((min(times) - self._now()).total_seconds(), 0) if times else None
         with suppress(TimeoutError):
-            async with asyncio.timeout(max(seconds, 0)):
+            async with asyncio.timeout(seconds):
                 await self._bell.wait()

@@ -24,8 +24,8 @@ class Timer:
         return replace(self, due=now)
 
     def begun(self, interval: timedelta, now: datetime) -> "Timer":
-        """The group is flushed now; next after the interval."""
-        return Timer(now + interval, flushed=True)
+        """The group is flushed now; next after the interval, or when it had been due again if it was late."""
+        return Timer(self.due + interval * ((now - self.due) // interval + 1), flushed=True)
 
 
 @dataclass(slots=True, eq=False)
@@ -33,7 +33,8 @@ class Group:
     """The alerts of one route that agree in its `group_by`; `members` are their fingerprints.
 
     `key` names it as Alertmanager does, `id` also tells apart the groups of routes with the same matchers.
-    `settled_at` is the last flush that left nothing to tell of what was over then. `busy` is it while it is told.
+    `settled_at` is the last flush that left nothing to tell of what was over then. While the group is being told,
+    `telling` is the timer that ran out for it.
     """
 
     route: Route
@@ -42,7 +43,12 @@ class Group:
     timer: Timer
     settled_at: datetime | None = None
     members: dict[str, None] = field(default_factory=dict)
-    busy: bool = False
+    telling: Timer | None = None
+
+    @property
+    def kept_timer(self) -> Timer:
+        """What a restart goes by: a telling that a crash ends begins anew."""
+        return self.telling or self.timer
 
     @property
     def id(self) -> str:

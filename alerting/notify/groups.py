@@ -5,19 +5,20 @@ Source of the rules: Dispatcher.processAlert of Alertmanager.
 
 import heapq
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 
 from alerting.alerts.alert import ReceivedAlert
 from alerting.notify.group import Group, Timer, group_id
-from alerting.routing.tree import Route, group_key, matching
+from alerting.notify.routing_memory import Routing
+from alerting.routing.tree import Route
 
 
 class Groups:
     """The groups under one routing tree."""
 
     def __init__(self, root: Route) -> None:
-        self._root = root
+        self._routing = Routing(root)
         self._groups: dict[str, Group] = {}
         self._of: defaultdict[str, set[str]] = defaultdict(set)
         self._queue: list[tuple[datetime, str]] = []
@@ -38,9 +39,13 @@ class Groups:
 
     def places(self, alert: ReceivedAlert) -> Iterator[tuple[str, Route, str]]:
         """Where an alert belongs: the group's id, its route and its key, for every route that matches."""
-        for route in matching(self._root, alert.labels):
-            key = group_key(route, alert.labels)
+        for route in self._routing.routes(alert.labels):
+            key = self._routing.key(route, alert.labels)
             yield group_id(route, key), route, key
+
+    def routes(self, labels: Mapping[str, str]) -> Sequence[Route]:
+        """The routes of an alert with these labels."""
+        return self._routing.routes(labels)
 
     def join(self, alert: ReceivedAlert, now: datetime) -> list[Group]:
         """Put an alert into its groups, making those that are missing."""
@@ -84,13 +89,13 @@ class Groups:
         while self._queue and self._queue[0][0] <= now:
             at, id_ = heapq.heappop(self._queue)
             group = self._groups.get(id_)
-            if group is not None and group.timer.due == at and not group.busy:
+            if group is not None and group.timer.due == at and group.telling is None:
                 due[id_] = group
         return list(due.values())
 
     def ended(self, group: Group) -> None:
         """It is told; its time, which may have come meanwhile, counts again."""
-        group.busy = False
+        group.telling = None
         heapq.heappush(self._queue, (group.timer.due, group.id))
 
     def next_due(self) -> datetime | None:
@@ -99,7 +104,7 @@ class Groups:
 
     def drop_empty(self) -> list[Group]:
         """Forget the groups without members; these."""
-        gone = [group for group in self._groups.values() if not group.members and not group.busy]
+        gone = [group for group in self._groups.values() if not group.members and group.telling is None]
         for group in gone:
             del self._groups[group.id]
         return gone

@@ -42,7 +42,7 @@ class GroupJournal:
 
 
 def _json(group: Group) -> JSON:
-    kept = KeptGroup(group.route.id, group.key, dict(group.labels), group.timer, group.settled_at)
+    kept = KeptGroup(group.route.id, group.key, dict(group.labels), group.kept_timer, group.settled_at)
     value: JSON = msgspec.to_builtins(kept)
     return value
 
