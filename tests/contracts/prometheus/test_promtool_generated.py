@@ -16,7 +16,7 @@ _FILES = 250
 # The second of promtool's two readings has types of its own.
 _TYPES = {"rulefmt.RuleGroupNode": "rulefmt.RuleGroup", "rulefmt.RuleNode": "rulefmt.Rule"}
 _UNMARSHAL = re.compile(r"cannot unmarshal .* into (\S+)", re.DOTALL)
-_DETAIL = re.compile(r"((?:could not parse expression|\w+ \".*\": template)): .*", re.DOTALL)
+_DETAIL = re.compile(r"(could not parse expression): .*", re.DOTALL)
 _OF_YAML = (
     "expected", "mapping values", "not allowed", "found ", "anchor", "control characters", "cannot start", "yaml.Node",
     "cannot decode", "block sequence", "directive",
