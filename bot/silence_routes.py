@@ -107,12 +107,15 @@ class _Handlers:
         return await self._set(self._wanted(command.matchers, command.lasts, command.comment, person), person)
 
     async def silence_incident(self, request: Request, person: Person) -> Data:
-        """Silence the group of an incident, and say so in its message."""
+        """Silence the group of an incident; the silence that it has already lasts so long from now on."""
         command: Any = request.command
         incident = await self._incident(command)
         check_places(person, incident_matchers(incident))
         comment = f"{incident.title} ({incident.id})"
         wanted = self._wanted(incident_matchers(incident), command.lasts, comment, person)
+        known = self._of(incident, wanted.matchers)
+        if known is not None:
+            wanted = replace(wanted, id=known.id, starts_at=known.starts_at)
         return await self._set(replace(wanted, channel=incident.channel, incident=str(incident.id)), person)
 
     async def expire(self, request: Request, person: Person) -> Data:
@@ -156,6 +159,12 @@ class _Handlers:
         ends_at = now + (UNTIL_RESOLVED if lasts is None else lasts)
         made = Silence(SilenceId(""), matchers, now, ends_at, now, str(person.id), comment)
         return replace(made, until_resolved=lasts is None)
+
+    def _of(self, incident: Incident, matchers: Sequence[Matcher]) -> Silence | None:
+        """The silence that mutes the incident's group now and was made for it."""
+        now, silences = self._rooms.now(), self._rooms.silences.all()
+        of = (str(incident.id), tuple(matchers), State.ACTIVE)
+        return next((one for one in silences if (one.incident, one.matchers, one.state(now)) == of), None)
 
     def _firing(self, matchers: Sequence[Matcher]) -> Sequence[AlertRow]:
         return [row for row in matching(matchers, self._rooms.alerts()) if row.state == "firing"]

@@ -46,12 +46,16 @@ def read_matchers(text: str) -> tuple[Matcher, ...]:
     if "==" in _blinded(straight):
         raise Misunderstood("Matchers compare labels, by `=`, `!=`, `=~` or `!~`; leave out what compares the value.")
     series = _SERIES.match(straight)
-    skipped = series.end() if series else 0
-    named = None if series else _NAMED.match(straight)
+    if series is not None:
+        return _read(straight[series.end() :])
+    named = _NAMED.match(straight)
     if named is not None:
-        rest = read_matchers(straight[named.end() :])
-        return (Matcher("alertname", Op.EQUAL, named["name"]), *rest)
-    parted = _with_commas(straight[skipped:])
+        return (Matcher("alertname", Op.EQUAL, named["name"]), *_read(straight[named.end() :]))
+    return _read(straight)
+
+
+def _read(text: str) -> tuple[Matcher, ...]:
+    parted = _with_commas(text)
     try:
         return parse_matchers(parted) if parted.strip() else ()
     except MatcherWrong as wrong:

@@ -176,6 +176,10 @@ async def test_an_incident_is_silenced_by_its_group(house: House) -> None:
     assert [str(one) for one in silence.matchers] == ['alertname="Down"', 'environment="staging"', 'service="shop"']
     assert (silence.channel, silence.incident, silence.comment) == ("ops", "i-1", "Down (i-1)")
     assert (await house.ask(SilenceIncident(IncidentId("gone"), HOUR))).kind == "NotFound"
+    house.clock.advance(HOUR / 2)
+    assert (await house.ask(SilenceIncident(incident, 4 * HOUR), "ada")).ok
+    (longer,) = house.desk.all()
+    assert (longer.id, longer.ends_at) == (silence.id, house.clock() + 4 * HOUR)
 
 
 async def test_an_incident_in_two_places_takes_a_role_in_both(house: House) -> None:

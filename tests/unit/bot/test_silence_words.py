@@ -53,6 +53,7 @@ def test_matchers_as_people_write_them(text: str, matchers: tuple[Matcher, ...])
         ('job="a', 'at `"a`: \'"a\': missing end "'),
         ('job="a" team', "at its end: end of input: expected an operator"),
         ('job=~"("', "at `\"(\"`: '(' is no regular expression"),
+        ("Down Slow", "can't read `Slow` at its end"),
         ("up == 0", "leave out what compares the value"),
         ('sum(rate(x{job="a"}[5m])) by (job)', "can't read"),
     ],
