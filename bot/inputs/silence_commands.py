@@ -5,6 +5,7 @@ What an Alertmanager answers is understood as well. The server's clock counts, a
 
 from __future__ import annotations
 
+import getpass
 import json
 import sys
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -50,7 +51,10 @@ class Answered:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """A silence as it was asked for; `start` and `end` are RFC 3339 or "", and an end counts more than a duration."""
+    """A silence as it was asked for; `start` and `end` are RFC 3339 or "", and an end counts more than a duration.
+
+    Without an author it is of whoever is signed in on this machine.
+    """
 
     matchers: Sequence[str]
     comment: str
@@ -74,7 +78,7 @@ async def add(server: Server, wanted: Wanted, *, as_json: bool) -> int:
             "matchers": [_shape(one) for one in matchers],
             "startsAt": start.isoformat(),
             "endsAt": end.isoformat(),
-            "createdBy": wanted.author,
+            "createdBy": wanted.author or _user(),
             "comment": wanted.comment,
         }
         made = (await api.post("/silences", body)).body
@@ -269,6 +273,14 @@ def _until(text: str, now: datetime) -> str:
 
 def _since(text: str, now: datetime) -> str:
     return span(max(now - datetime.fromisoformat(text), timedelta(0)))
+
+
+def _user() -> str:
+    """Who is signed in here; a container may know nobody of that number."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return "pilothouse"
 
 
 def _say(text: str) -> None:

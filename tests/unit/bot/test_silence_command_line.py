@@ -63,6 +63,19 @@ async def test_start_end_and_json(capsys: pytest.CaptureFixture[str]) -> None:
         assert "pending, begins in " in said(capsys)
 
 
+async def test_without_an_author_it_is_of_this_machines_user(monkeypatch: pytest.MonkeyPatch) -> None:
+    def nobody() -> str:
+        raise KeyError("getpwuid(): uid not found: 1234")
+
+    door = Door()
+    async with door.serving() as url:
+        monkeypatch.setattr("getpass.getuser", lambda: "grace")
+        assert await commands.add(Server(url), Wanted(["a=b"], "x", ""), as_json=False) == 0
+        monkeypatch.setattr("getpass.getuser", nobody)
+        assert await commands.add(Server(url), Wanted(["a=c"], "x", ""), as_json=False) == 0
+    assert {one.created_by for one in door.desk.all()} == {"grace", "pilothouse"}
+
+
 async def test_alerts_show_what_is_silenced(capsys: pytest.CaptureFixture[str]) -> None:
     door = Door()
     async with door.serving() as url:
