@@ -6,7 +6,7 @@ whose firing was told and whose end was not. Theirs forgets one that a later tel
 
 import hashlib
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 import msgspec
@@ -68,6 +68,13 @@ def after(told: Told | None, seen: Seen, at: datetime) -> Told:
     """What the receiver knows once it was told what is seen."""
     owed, count = (told.owed, told.count) if told else (Fingerprints(), 0)
     return Told(seen.firing, seen.resolved, (owed | seen.firing) - seen.resolved, at, count + 1)
+
+
+def unowed(told: Told | None, seen: Seen) -> Told | None:
+    """What a receiver that hears no ends knows once it need not be told of those seen; None when nothing changes."""
+    if told is None or not told.owed & seen.resolved:
+        return None
+    return replace(told, owed=told.owed - seen.resolved)
 
 
 def telling_key(group: str, target: Target, told: Told | None, seen: Seen, reason: Reason) -> str:

@@ -7,8 +7,8 @@ from typing import Final
 
 from alerting.alerts.alert import ReceivedAlert
 from alerting.errors import AlertingError
-from alerting.notify.dedup import Seen, Target, after, needs_update, telling_key
-from alerting.notify.events import failed_event, sent
+from alerting.notify.dedup import Seen, Target, Told, after, needs_update, telling_key, unowed
+from alerting.notify.events import Sent, failed_event, sent
 from alerting.notify.ledger import Entry, Ledger, lasts
 from alerting.notify.notification import Notification, Reason
 from alerting.notify.ports import Teller
@@ -48,14 +48,18 @@ class RecordStage:
     async def record(self, flush: Flush, target: Target, seen: Seen, told: Notification | None) -> None:
         """Enter it; `told` None when the target wants no word of it."""
         at = self._now()
-        entry = Entry(
-            group=flush.group,
-            target=target,
-            told=after(self._ledger.told(flush.group, target), seen, at),
-            sent=None if told is None else sent(told, target, at),
-            until=lasts(at, flush.route.repeat_interval),
-        )
-        await self._ledger.record(entry)
+        knows = after(self._ledger.told(flush.group, target), seen, at)
+        await self._enter(flush, target, knows, None if told is None else sent(told, target, at))
+
+    async def pass_over(self, flush: Flush, target: Target, seen: Seen) -> None:
+        """Enter that the target is owed nothing of what it need not be told."""
+        knows = unowed(self._ledger.told(flush.group, target), seen)
+        if knows is not None:
+            await self._enter(flush, target, knows, None)
+
+    async def _enter(self, flush: Flush, target: Target, knows: Told, listed: Sent | None) -> None:
+        until = lasts(knows.at, flush.route.repeat_interval)
+        await self._ledger.record(Entry(flush.group, target, knows, listed, until))
 
 
 class Delivery:
@@ -87,6 +91,7 @@ class Delivery:
         seen = Seen(_marks(firing), _marks(resolved))
         reason = self._dedup.needed(flush, target, seen, send_resolved=teller.send_resolved)
         if reason is None:
+            await self._record.pass_over(flush, target, seen)
             return True
         if not firing and not teller.send_resolved:
             await self._record.record(flush, target, seen, None)

@@ -38,10 +38,15 @@ def steps(*kinds: str) -> st.SearchStrategy[list[Step]]:
 
 def setting() -> RoutingConfig:
     slow = route(
-        '{}/{alertname="Slow"}', "slow", matchers=(equal("alertname", "Slow"),), group_by=("instance",), goes_on=True
+        '{}/{alertname="Slow"}',
+        "slow",
+        matchers=(equal("alertname", "Slow"),),
+        group_by=("instance",),
+        goes_on=True,
+        repeat_interval=timedelta(hours=1),
     )
-    every = route('{}/{alertname=~".+"}', "team", matchers=(equal("absent", ""),))
-    root = route(routes=(slow, every), repeat_interval=timedelta(hours=1))
+    every = route('{}/{alertname=~".+"}', "team", matchers=(equal("absent", ""),), repeat_interval=timedelta(hours=1))
+    root = route(routes=(slow, every))
     two = (WebhookReceiver("http://x"), WebhookReceiver("http://y", send_resolved=False))
     return config(root, receivers={"team": Receiver("team", two), "slow": Receiver("slow", two[:1])})
 
@@ -136,8 +141,8 @@ class Story:
 def told_by_group(listener: Listener) -> dict[str, list[tuple[Reason, frozenset[str], frozenset[str]]]]:
     told = defaultdict(list)
     for one in listener.heard:
-        marks = (frozenset(a.fingerprint for a in alerts) for alerts in (one.firing, one.resolved))
-        told[one.group].append((one.reason, *marks))
+        firing, resolved = (frozenset(a.fingerprint for a in alerts) for alerts in (one.firing, one.resolved))
+        told[one.group].append((one.reason, firing, resolved))
     return dict(told)
 
 
