@@ -10,8 +10,14 @@ from alerting.rules.state import Alert, State
 def to_json(alert: Alert) -> dict[str, Any]:
     """What must survive a restart; `sample_labels` need not, they are found again with the next sample.
 
-    Nor need the annotations of a pending alert, which would have to be expanded for that alone.
+    Nor need the annotations of a pending alert, which would have to be expanded for that alone. Times that are not
+    there are left out.
     """
+    times = (
+        ("fired_at", alert.fired_at),
+        ("resolved_at", alert.resolved_at),
+        ("keep_firing_since", alert.keep_firing_since),
+    )
     return {
         "labels": dict(alert.labels),
         "annotations": {} if alert.state is State.PENDING else dict(alert.annotations),
@@ -19,9 +25,7 @@ def to_json(alert: Alert) -> dict[str, Any]:
         "state": alert.state.value,
         "active_at": alert.active_at.isoformat(),
         "fingerprint": alert.fingerprint,
-        "fired_at": _written(alert.fired_at),
-        "resolved_at": _written(alert.resolved_at),
-        "keep_firing_since": _written(alert.keep_firing_since),
+        **{name: at.isoformat() for name, at in times if at is not None},
     }
 
 
@@ -34,18 +38,14 @@ def from_json(value: dict[str, Any]) -> Alert:
         state=State(value["state"]),
         active_at=datetime.fromisoformat(value["active_at"]),
         fingerprint=value["fingerprint"],
-        fired_at=_read(value["fired_at"]),
-        resolved_at=_read(value["resolved_at"]),
-        keep_firing_since=_read(value["keep_firing_since"]),
+        fired_at=_read(value.get("fired_at")),
+        resolved_at=_read(value.get("resolved_at")),
+        keep_firing_since=_read(value.get("keep_firing_since")),
     )
 
 
 def _special(value: float) -> str:
     return "NaN" if math.isnan(value) else f"{'+' if value > 0 else '-'}Inf"
-
-
-def _written(at: datetime | None) -> str | None:
-    return at.isoformat() if at else None
 
 
 def _read(text: str | None) -> datetime | None:
