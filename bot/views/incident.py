@@ -52,8 +52,9 @@ def render_incident(incident: Incident, *, mention: Mention) -> Message:
         *_alerts(incident),
         *_suspects(incident, mention),
         *_pages(incident, mention),
-        *_silenced(incident, mention),
+        *(_silence(one, mention) for one in _live(incident)),
         *_buttons(incident),
+        *_silencing(incident),
         context(f"{escape(incident.id)} · severity {plain(cut(incident.severity, 100) or 'none')}"),
     ]
     return Message(f"{STATES[incident.state]}: {escape(cut(incident.title, 300))}", fitted(blocks))
@@ -146,17 +147,20 @@ def _fate(page: Page) -> str:
     return plain(cut(page.error, 200)) if page.error else f"being delivered since {when(page.at)}"
 
 
-def _silenced(incident: Incident, mention: Mention) -> list[Block]:
-    """Who silenced it until when, with the button that ends it; the buttons that would, while nobody has."""
-    if incident.ended:
+def _live(incident: Incident) -> tuple[Silenced, ...]:
+    return () if incident.ended else incident.silenced[-MOST_SILENCES:]
+
+
+def _silencing(incident: Incident) -> list[Block]:
+    """The buttons that silence it, while nobody has."""
+    if incident.ended or incident.silenced:
         return []
-    if incident.silenced:
-        return [_silence(one, mention) for one in incident.silenced[-MOST_SILENCES:]]
     offers = [button(f"Silence {text}", action, str(incident.id)) for action, text in SILENCES.items()]
     return [actions(f"silence:{incident.id}", *offers)]
 
 
 def _silence(one: Silenced, mention: Mention) -> Block:
+    """Who silenced it until when, with the button that ends it."""
     end = f"until {when(one.until)}"
     if one.until_resolved:
         end = f"until its alerts are resolved, {when(one.until)} at the latest"

@@ -138,8 +138,9 @@ def _end(silence: Silence) -> Block:
 
 
 def render_started(silence: Silence, *, mention: Mention, live: bool = True) -> Message:
-    """It has begun; once it is no longer `live` there is nothing to press."""
-    head = f"🔕 {mention(silence.created_by)} silenced alerts {until(silence)}"
+    """It has begun; once it is no longer `live`, its end is known and there is nothing to press."""
+    end = until(silence) if live else f"until {when(silence.ends_at)}"
+    head = f"🔕 {mention(silence.created_by)} silenced alerts {end}"
     return _notice(head, "Alerts are silenced", silence, live=live)
 
 
