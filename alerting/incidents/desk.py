@@ -11,8 +11,8 @@ from typing import Final
 from alerting.errors import AlertingError, TemporaryFailure
 from alerting.incidents import decisions
 from alerting.incidents.decisions import Rule
-from alerting.incidents.events import IncidentEvent
-from alerting.incidents.incident import Incident, IncidentAlert, IncidentId, PersonId, stream_of
+from alerting.incidents.events import IncidentEvent, IncidentOpened
+from alerting.incidents.incident import Incident, IncidentAlert, IncidentId, PageStep, PersonId, stream_of
 from alerting.incidents.intake import (
     AlertChange,
     Place,
@@ -79,8 +79,8 @@ class IncidentDesk:
 
     async def adopt(self) -> None:
         """See that every open incident has its durable loop; call it at start, for a crash may have come in between."""
-        for incident in (await self._journal.index()).incidents:
-            await self._start(incident)
+        for incident in await self._journal.open_incidents():
+            await self._start(incident.id, incident.steps)
 
     async def take(self, changes: Sequence[AlertChange], place: Place) -> None:
         """Let the alerts of one group open, join, update and resolve its incident. Safe to repeat, whatever the order.
@@ -140,7 +140,7 @@ class IncidentDesk:
 
     async def _decide(self, incident: IncidentId, person: PersonId, rule: Rule) -> Answer:
         revision = await self._journal.change(incident, lambda one: rule(one).events, at=self._now(), actor=person)
-        await self._durable.wake(stream_of(incident))
+        await self._wake(revision.after)
         return Answer(revision.after, rule(revision.before).text)
 
     def _ended_before(self, change: AlertChange) -> bool:
@@ -161,9 +161,10 @@ class IncidentDesk:
         # Most of what is told is known: then one reading is enough.
         known = not incident.ended and not decide(incident)
         revision = None if known else await self._journal.change(home, decide, at=self._now())
-        await self._start(home)
+        await self._start(home, incident.steps)
         if revision and revision.after.ended:
-            await self._end(home)
+            await self._wake(revision.after)
+            self._started.discard(home)
         return revision is None or not revision.before.ended
 
     async def _open(self, place: Place, changes: Sequence[AlertChange]) -> bool:
@@ -172,21 +173,24 @@ class IncidentDesk:
         alerts = opening_alerts(previous, changes)
         if not alerts:
             return True
-        incident = incident_id(place.key, alerts[0])
+        incident, policy = incident_id(place.key, alerts[0]), self._policies[place.policy] if place.policy else None
         try:
-            await self._open_with(incident, place, alerts, previous)
+            await self._journal.open(incident, await self._opening(place, policy, alerts, previous), at=self._now())
         except (Conflict, KeyTaken):
             return False
-        await self._start(incident)
+        await self._start(incident, policy.steps if policy else ())
         return True
 
-    async def _open_with(
-        self, incident: IncidentId, place: Place, alerts: Sequence[IncidentAlert], previous: Incident | None
-    ) -> None:
+    async def _opening(
+        self,
+        place: Place,
+        policy: EscalationPolicy | None,
+        alerts: Sequence[IncidentAlert],
+        previous: Incident | None,
+    ) -> IncidentOpened:
         now = self._now()
-        policy = self._policies[place.policy] if place.policy else None
         recent = await self._recent(alerts)
-        event = opening(
+        return opening(
             place,
             alerts,
             policy=policy,
@@ -196,7 +200,6 @@ class IncidentDesk:
             previous=previous,
             now=now,
         )
-        await self._journal.open(incident, event, at=now)
 
     async def _recent(self, alerts: Iterable[IncidentAlert]) -> _Recent:
         """Ask what was changed; an incident opens without suspects rather than late."""
@@ -214,12 +217,12 @@ class IncidentDesk:
         while len(self._ends) > _ENDS:
             self._ends.popitem(last=False)
 
-    async def _start(self, incident: IncidentId) -> None:
-        """Once per process and incident; the durable engine leaves a loop that runs alone."""
-        if incident not in self._started:
+    async def _start(self, incident: IncidentId, steps: Sequence[PageStep]) -> None:
+        """Once per process and incident, where there is anybody to page; a loop that runs is left alone."""
+        if steps and incident not in self._started:
             await self._durable.start(stream_of(incident))
             self._started.add(incident)
 
-    async def _end(self, incident: IncidentId) -> None:
-        await self._durable.wake(stream_of(incident))
-        self._started.discard(incident)
+    async def _wake(self, incident: Incident) -> None:
+        if incident.steps:
+            await self._durable.wake(stream_of(incident.id))
