@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from tests.bench import ack, click, idle, proxy, ready, resume, shifts
+from tests.bench import accept, ack, click, idle, proxy, ready, resume, rules, shifts, told
 from tests.bench.figure import Figure, Measure, NotHere
 from tests.bench.machine import load_average, machine
 from tests.bench.report import line, page
@@ -22,6 +22,9 @@ FIGURES: Final[Mapping[str, Measure]] = {
     "ready": ready.measure,
     "idle": idle.measure,
     "resume": resume.measure,
+    "told": told.measure,
+    "rules": rules.measure,
+    "accept": accept.measure,
 }
 PAGE: Final = ROOT / "docs" / "benchmarks.md"
 COMMAND: Final = "make bench"
