@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+from alerting.silences.notices import Kind
 from alerting.silences.silence import SYSTEM, Silence, State
 from bot.readings import AlertRow
 from bot.silence_words import written
@@ -23,6 +24,7 @@ from bot.views.blocks import (
     cut_markup,
     escape,
     fitted,
+    paragraphs,
     plain,
     section,
     span,
@@ -50,6 +52,11 @@ LONGEST_MATCHERS: Final = 500
 LONGEST_COMMENT: Final = 500
 MOST_SILENCES: Final = 15
 MOST_NAMED: Final = 5
+TOGETHER: Final = {
+    Kind.STARTED: ("🔕", "have begun"),
+    Kind.ENDING: ("⏰", "end soon"),
+    Kind.ENDED: ("🔔", "have ended"),
+}
 STATES: Final = {State.ACTIVE: "🔕 active", State.PENDING: "⏳ pending", State.EXPIRED: "⚪ expired"}
 
 
@@ -159,6 +166,16 @@ def render_over(silence: Silence, *, mention: Mention) -> Message:
     else:
         how = "Its time is over."
     return _notice(f"🔔 A silence has ended {when(silence.ends_at)}. {how}", "A silence has ended", silence, live=False)
+
+
+def render_together(kind: Kind, silences: Sequence[Silence], *, mention: Mention) -> Message:
+    """Many of one kind at once."""
+    mark, what = TOGETHER[kind]
+    head = f"{mark} {len(silences):,} silences {what}"
+    lines = [f"{mention(one.created_by)} {until(one)}\n{cut_markup(matchers_text(one), 200)}" for one in silences]
+    left = len(silences) - MOST_NAMED
+    more = [context(f"and {left:,} more; `/ops silences` shows them.")] if left > 0 else []
+    return Message(head, fitted([section(f"*{head}*"), *paragraphs(lines[:MOST_NAMED]), *more]))
 
 
 def _notice(head: str, spoken: str, silence: Silence, *, live: bool) -> Message:

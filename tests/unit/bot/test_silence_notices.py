@@ -140,6 +140,29 @@ def test_its_own_channel_hears_and_a_moved_end_is_drawn_anew() -> None:
     run(main)
 
 
+def test_many_at_once_are_one_message() -> None:
+    async def main(now: Now) -> None:
+        house = House(now)
+        for number in range(20):
+            await house.set(matchers=(Matcher("n", Op.EQUAL, str(number)),), incident="gone" if number else "")
+        house.platform.order("post", "drop_after")
+        await house.notices.tick(now())
+        await passed(0.01)
+        await house.restart()  # it was posted, and nobody wrote that down
+        for _ in range(3):
+            assert await house.tick() == ["🔕 20 silences have begun"]
+        await house.restart()
+        await house.set(matchers=(Matcher("n", Op.EQUAL, "late"),))
+        assert await house.tick() == ["🔕 20 silences have begun", 'Alerts are silenced: n="late"']
+        await passed(61)
+        told = await house.tick()
+        assert told[2:] == ["🔔 21 silences have ended"]
+        assert [len(one.texts) for one in house.platform.messages] == [2, 2, 1]
+        await house.outbox.close()
+
+    run(main)
+
+
 def test_one_that_never_began_is_never_told() -> None:
     async def main(now: Now) -> None:
         house = House(now)

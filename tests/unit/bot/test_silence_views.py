@@ -12,6 +12,7 @@ from alerting.commands import SilenceIncident
 from alerting.incidents.incident import Incident, PersonId, Silenced
 from alerting.incidents.incident import State as IncidentState
 from alerting.routing.matcher import Matcher, Op
+from alerting.silences.notices import Kind
 from alerting.silences.silence import SYSTEM, Silence, SilenceId, State
 from bot.alert_rows import alert_rows
 from bot.inputs.slack.clicks import COMMANDS
@@ -30,6 +31,7 @@ from bot.views.silences import (
     render_silenced,
     render_silences,
     render_started,
+    render_together,
 )
 from tests.fakes.blockkit import KNOWN_USER, buttons, check, check_surface, words
 from tests.properties.bot import states
@@ -76,6 +78,8 @@ def test_answers_and_notices(silence: Silence, muted: int) -> None:
     check(render_started(silence, mention=mention))
     check(render_ending(silence, NOW))
     check(render_over(silence, mention=mention))
+    for kind in Kind:
+        check(render_together(kind, [silence] * (1 + muted % 300), mention=mention))
 
 
 @QUICK
