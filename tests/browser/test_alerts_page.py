@@ -236,6 +236,8 @@ async def test_a_rules_day_is_drawn_with_deployments_on_its_axis(look: Look) -> 
     assert box["x"] < mark["x"] + mark["width"] / 2 <= box["x"] + box["width"] + 1  # on the same axis
     await rule.hover(force=True, position={"x": box["width"] * 0.4, "y": 5})
     await expect(day.locator(".day-readout")).to_contain_text(re.compile(r"· (firing|inactive|pending)"))
+    await day.get_by_role("button", name="1 h", exact=True).click()
+    await expect(day.locator(".day-readout")).to_contain_text("in the last hour")
 
 
 async def test_a_day_that_cannot_be_read_says_why(look: Look, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,7 +14,7 @@ function line(one) {
     state(tone, word),
     h("strong", { class: "alert-name" }, one.name),
     h("span", { class: "labels" }, pairs(one).map(([name, value]) => h("span", { class: "label" }, h("span", { class: "soft" }, `${name}=`), value))),
-    h("span", { class: "alert-value" }, number(one.value)),
+    h("span", { class: "alert-value" }, one.value === null ? "" : number(one.value)), // nobody told one
     when(one.since, "since"),
   ];
 }
@@ -29,7 +29,9 @@ class Alerts extends HTMLElement {
     this.list = h("ul", { class: "rows" });
     this.none = nothing("None.", "A rule whose condition holds appears here as pending, then firing.");
     this.all = h("button", { type: "button", class: "show-all", hidden: true, on: { click: () => { this.whole = true; this.show(this.board); } } });
-    this.append(section("alerts", "Alerts", null, h("div", { class: "card" }, this.list, this.none, this.all)));
+    const body = section("alerts", "Alerts", null, h("div", { class: "card" }, this.list, this.none, this.all));
+    body.querySelector(".section-head").append(h("a", { href: "/alerts", class: "section-link" }, "Groups, silences, rules"));
+    this.append(body);
   }
 
   show(board) {

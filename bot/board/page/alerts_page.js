@@ -27,6 +27,8 @@ const whole = new Set(); // groups of which all is shown
 let limit = FIRST;
 let last = null; // what was shown last
 let before = null; // how many were active
+let turn = 0; // of reading; an answer that was overtaken by a later one is not shown
+let shown = 0;
 
 const params = () => new URLSearchParams(location.search);
 const viewOf = () => (VIEWS.includes(params().get("view")) ? params().get("view") : "alerts");
@@ -51,8 +53,10 @@ async function read() {
   const view = viewOf();
   const which = whichOf(view);
   const text = sieve.text;
+  turn += 1;
+  const mine = turn;
   const [summary, found] = await Promise.all([ask("/alerts/summary"), list(view, which)]);
-  return { ...summary, view, which, text, found };
+  return { ...summary, view, which, text, found, turn: mine };
 }
 
 /** What the view lists; a filter that cannot be read keeps what was shown and is told where it was typed. */
@@ -69,7 +73,9 @@ async function list(view, which) {
 }
 
 function show(page) {
-  if (page.view !== viewOf() || page.text !== sieve.text) return refresh(); // asked before somebody chose anew
+  if (page.turn < shown) return;
+  shown = page.turn;
+  if (page.view !== viewOf() || page.which !== whichOf(page.view) || page.text !== sieve.text) return refresh(); // chosen anew meanwhile
   for (const name of VIEWS) VIEW[name].hidden = name !== page.view;
   showTiles(page);
   showProblems(page.problems);

@@ -7,7 +7,8 @@ import { count, number, plural } from "./words.js";
 
 const WIDE = 1000; // units of every drawing, stretched to the width there is
 const FRESH = 60_000; // milliseconds a picture counts as new
-const TICK = 3 * 3600_000;
+// How far back, in hours, and the minutes between two times on the axis.
+const SPANS = [[1, 10, "1 h"], [6, 60, "6 h"], [24, 180, "24 h"]];
 // How high a state stands, so that none is told by colour alone.
 const HEIGHT = { inactive: [14, 2], pending: [8, 8], firing: [0, 16], error: [0, 16], unknown: [7, 2] };
 const WORD = { inactive: "inactive", pending: "pending", firing: "firing", error: "could not be evaluated", unknown: "nothing evaluated" };
@@ -82,11 +83,11 @@ function names(day) {
   return day.series.map((one) => nameOf(Object.fromEntries(Object.entries(one.labels).filter(told))));
 }
 
-function axis(day, place) {
+function axis(day, place, minutes) {
   const ticks = [];
-  const first = new Date(day.start);
-  first.setHours(Math.ceil((first.getHours() + first.getMinutes() / 60) / 3) * 3, 0, 0, 0);
-  for (let at = first.getTime(); at <= ms(day.end); at += TICK) {
+  const step = minutes * 60_000;
+  const midnight = new Date(day.start).setHours(0, 0, 0, 0);
+  for (let at = midnight + Math.ceil((ms(day.start) - midnight) / step) * step; at <= ms(day.end); at += step) {
     const tick = h("span", { class: "day-tick" }, HOUR.format(at));
     tick.style.left = `${place(at) * 100}%`;
     if (place(at) > 0.02 && place(at) < 0.98) ticks.push(tick);
@@ -108,7 +109,7 @@ const at = (segments, moment) => segments.find((one) => ms(one.start) <= moment 
 function readout(day, moment) {
   const line = day.values.lines[0];
   const near = line?.points.reduce((best, point) => (Math.abs(point[0] * 1000 - moment) < Math.abs(best[0] * 1000 - moment) ? point : best), line.points[0]);
-  const value = near && near[1] !== null && Math.abs(near[0] * 1000 - moment) < 600_000 ? ` · ${number(near[1])}` : "";
+  const value = near && near[1] !== null && Math.abs(near[0] * 1000 - moment) < (ms(day.end) - ms(day.start)) / 100 ? ` · ${number(near[1])}` : "";
   return `${HOUR.format(moment)} · ${WORD[at(day.segments, moment)]}${value}`;
 }
 
@@ -126,7 +127,7 @@ function follow(overlay, day, said) {
   overlay.addEventListener("pointerleave", () => { line.hidden = true; said.textContent = quiet; });
 }
 
-function picture(day, said) {
+function picture(day, said, minutes) {
   const place = placer(day);
   const titles = names(day);
   const rows = [
@@ -134,7 +135,7 @@ function picture(day, said) {
     [h("span", { class: "day-name" }, "Rule"), track(day.segments, place, "The rule")],
     ...day.series.map((one, n) => [h("span", { class: "day-name", title: nameOf(one.labels) }, titles[n]), track(one.segments, place, nameOf(one.labels))]),
     valueRow(day.values, place),
-    [h("span", { class: "day-name" }), axis(day, place)],
+    [h("span", { class: "day-name" }), axis(day, place, minutes)],
   ];
   // The overlay lies in the same cells, so every cell has its place said.
   rows.forEach((cells, n) => cells.forEach((cell, column) => { cell.style.gridArea = `${n + 1} / ${column + 1}`; }));
@@ -159,6 +160,8 @@ function legend(day) {
 }
 
 class Day extends HTMLElement {
+  hours = 24;
+
   connectedCallback() {
     const details = this.closest("details");
     if (!details) return;
@@ -171,18 +174,33 @@ class Day extends HTMLElement {
     if (this.read && now() - this.read < FRESH) return;
     this.read = now();
     try {
-      this.show(await ask(`/rules/${encodeURIComponent(this.getAttribute("rule"))}/history`));
+      this.show(await ask(`/rules/${encodeURIComponent(this.getAttribute("rule"))}/history?hours=${this.hours}`));
     } catch (error) {
       this.read = null;
       this.replaceChildren(h("p", { class: "is-warning" }, `Its last day could not be read: ${error.message} ${error.remedy ?? ""} Close and open the row to try again.`));
     }
   }
 
+  choose(hours) {
+    this.hours = hours;
+    this.read = null;
+    this.load();
+  }
+
+  spans() {
+    const focused = this.querySelector(".choices")?.contains(document.activeElement);
+    const buttons = SPANS.map(([hours, , word]) => h("button", { type: "button", class: "choice", "aria-pressed": String(hours === this.hours), on: { click: () => this.choose(hours) } }, word));
+    if (focused) queueMicrotask(() => this.querySelector("[aria-pressed=true]").focus());
+    return h("div", { class: "choices", role: "group", "aria-label": "How far back" }, buttons);
+  }
+
   show(day) {
     const fired = day.segments.filter((one) => one.state === "firing");
     const seconds = fired.reduce((sum, one) => sum + (ms(one.end) - ms(one.start)) / 1000, 0);
-    const said = h("p", { class: "day-readout" }, fired.length ? `Fired ${fired.length === 1 ? "once" : `${count(fired.length)} times`} in the last 24 hours, ${span(seconds)} in all` : "Did not fire in the last 24 hours");
-    this.replaceChildren(h("div", { class: "day-head" }, said, legend(day)), picture(day, said), ...notes(day));
+    const last = `in the last ${this.hours === 1 ? "hour" : `${this.hours} hours`}`;
+    const said = h("p", { class: "day-readout" }, fired.length ? `Fired ${fired.length === 1 ? "once" : `${count(fired.length)} times`} ${last}, ${span(seconds)} in all` : `Did not fire ${last}`);
+    const minutes = SPANS.find(([hours]) => hours === this.hours)[1];
+    this.replaceChildren(h("div", { class: "day-head" }, said, legend(day), this.spans()), picture(day, said, minutes), ...notes(day));
   }
 }
 

@@ -27,7 +27,7 @@ class RuleFiles:
 class History(Protocol):
     """The rules' past, for reading."""
 
-    async def day(self, rule: RuleId, at: datetime) -> RuleDay: ...
+    async def day(self, rule: RuleId, at: datetime, *, back: timedelta) -> RuleDay: ...
 
 
 class Ranges(Protocol):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from alerting.errors import AlertingError
@@ -22,7 +22,7 @@ from engine.security.permissions import Permission, allowed
 
 SHOWN: Final = 200
 MOST: Final = 5000
-POINTS: Final = 240  # of a day: one every six minutes
+POINTS: Final = 240  # of a line: of a day one every six minutes
 LINES: Final = 12
 DEPLOYMENTS: Final = 500
 MARKS: Final = 40
@@ -106,13 +106,13 @@ def _in(status: RuleStatus, which: str) -> bool:
 
 
 async def history(api: Api, call: Call) -> shapes.RuleHistory:
-    """One rule's last day: its states, its value, and what was deployed meanwhile."""
+    """One rule's last day, or the end of it: its states, its value, and what was deployed meanwhile."""
     known, now = sources(api), api.now()
     statuses = known.rules()
     status = next((one for one in statuses if one.rule.id == call.path("id")), None)
     if status is None:
         raise ApiError(404, "NotFound", "There is no such rule now.", "`GET /rules` lists them with their ids.")
-    day = await _day(known, status.rule.id, now)
+    day = await _day(known, status.rule.id, now, back=_hours(call))
     return shapes.RuleHistory(
         rule=present_alerts.rule(status, known.prometheus_url),
         start=day.start,
@@ -126,9 +126,9 @@ async def history(api: Api, call: Call) -> shapes.RuleHistory:
     )
 
 
-async def _day(known: AlertSources, rule: RuleId, now: datetime) -> RuleDay:
+async def _day(known: AlertSources, rule: RuleId, now: datetime, *, back: timedelta) -> RuleDay:
     try:
-        return await known.history.day(rule, now)
+        return await known.history.day(rule, now, back=back)
     except AlertingError as failure:
         raise ApiError(503, "TemporaryFailure", f"{failure.reason}.", f"{failure.remedy}.") from failure
 
@@ -188,11 +188,18 @@ def _filter(call: Call) -> Filter:
 
 
 def _limit(call: Call) -> int:
-    text = call.http.query.get("limit", str(SHOWN))
-    if text.isascii() and text.isdigit() and len(text) <= 5 and int(text) <= MOST:
+    return _number(call, "limit", SHOWN, least=0, most=MOST)
+
+
+def _hours(call: Call) -> timedelta:
+    return timedelta(hours=_number(call, "hours", 24, least=1, most=24))
+
+
+def _number(call: Call, name: str, usual: int, *, least: int, most: int) -> int:
+    text = call.http.query.get(name, str(usual))
+    if text.isascii() and text.isdigit() and len(text) <= 5 and least <= int(text) <= most:
         return int(text)
-    reason = f"limit is {text[:20]!r}."
-    raise ApiError(422, "Invalid", reason, f"Give a number from 0 to {MOST}.", field="limit")
+    raise ApiError(422, "Invalid", f"{name} is {text[:20]!r}.", f"Give a number from {least} to {most}.", field=name)
 
 
 def _check_choice(name: str, given: frozenset[str] | set[str], known: tuple[str, ...]) -> None:

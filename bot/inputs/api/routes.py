@@ -41,6 +41,7 @@ GROUPS: Final = (
     Parameter("group", "Only the group with this key, and of it more than the first alerts."),
     SHOWN,
 )
+HOURS: Final = Parameter("hours", "How far back, from 1 to 24; 24 when left out.", "integer")
 RULES: Final = (*FILTER, Parameter("state", "all, broken, firing or pending."), SHOWN)
 ONE: Final = "/deployments/{id}"
 INCIDENT: Final = "/incidents/{id}"
@@ -77,7 +78,9 @@ ENDPOINTS: Final[tuple[Endpoint, ...]] = (
     ),
     Endpoint("POST", f"{SILENCE}/expire", "End it", deeds_alerts.expire, schemas_alerts.Silenced, schemas.NothingAsk),
     Endpoint("GET", "/rules", "Rules and their health", reads_alerts.rules, schemas_alerts.Rules, query=RULES),
-    Endpoint("GET", "/rules/{id}/history", "A rule's day", reads_alerts.history, schemas_alerts.RuleHistory),
+    Endpoint(
+        "GET", "/rules/{id}/history", "A rule's day", reads_alerts.history, schemas_alerts.RuleHistory, query=(HOURS,)
+    ),
     Endpoint("GET", "/oncall", "Who is on call", reads.on_call, schemas.OnCall),
 )
 

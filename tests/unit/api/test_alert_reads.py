@@ -159,6 +159,9 @@ async def test_a_rules_day_shows_states_values_and_deployments(client: Client, s
     assert (day.values.comparison, day.values.threshold, len(day.values.lines)) == (">", 0.05, 1)
     assert ">" not in day.values.expr
     assert [one.text for one in day.deployments] == ["Deploy shop v1 in staging, succeeded"]
+    hour = RuleHistory.model_validate(await read(client, f"/rules/{rule.id}/history?hours=1"))
+    assert hour.end - hour.start == timedelta(hours=1)
+    assert (await client.get(f"/rules/{rule.id}/history?hours=25"))[1]["error"]["field"] == "hours"
 
 
 async def test_a_day_without_its_values_says_why(client: Client, scene: AlertScene) -> None:
