@@ -211,12 +211,12 @@ def _from_api(one: PostedAlert, index: int, now: datetime, lasts: datetime) -> R
     expires = ends_at == ZERO
     if starts_at == ZERO:
         starts_at = now if expires else ends_at
-    labels = read_pairs(one.labels, f"{index}.labels")
+    labels = read_pairs(one.labels, index, "labels")
     if "" in labels.values():
         labels = {name: value for name, value in labels.items() if value}
     return ReceivedAlert(
         labels=labels,
-        annotations=read_pairs(one.annotations, f"{index}.annotations"),
+        annotations=read_pairs(one.annotations, index, "annotations"),
         starts_at=starts_at,
         ends_at=lasts if expires else ends_at,
         updated_at=now,

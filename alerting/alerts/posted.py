@@ -21,6 +21,8 @@ ZERO: Final = datetime.min.replace(tzinfo=UTC)
 """Go's zero time: in a body it means that no time was given."""
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_LONG: Final = 2048
+"""Characters of an address from which on it is not remembered."""
 _FINER: Final = re.compile(r"(\.\d{6})\d+")
 # What ParseRequestURI of Go takes: a path, or a scheme and something; a host has no spaces.
 _URI: Final = re.compile(r"\*|/.*|[A-Za-z][A-Za-z0-9+.-]*:(?://[^\s/?#]*(?:[/?#].*)?|(?!//).*)", re.DOTALL)
@@ -105,8 +107,8 @@ def read_webhook(body: bytes) -> list[WebhookAlert]:
     return payload.alerts
 
 
-def read_pairs(written: msgspec.Raw, place: str) -> dict[str, str]:
-    """Labels or annotations; null is an empty text. Raises BadBody that names the `place`."""
+def read_pairs(written: msgspec.Raw, place: object, field: str) -> dict[str, str]:
+    """Labels or annotations; null is an empty text. Raises BadBody that names the place and its field."""
     try:
         return _pairs.decode(written)
     except (msgspec.DecodeError, UnicodeDecodeError):
@@ -114,7 +116,7 @@ def read_pairs(written: msgspec.Raw, place: str) -> dict[str, str]:
     try:
         pairs = _pairs_or_null.decode(written) or {}
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as wrong:
-        reason = f'parsing alerts body from "" failed, because {place}: {in_words(wrong, bytes(written))}'
+        reason = f'parsing alerts body from "" failed, because {place}.{field}: {in_words(wrong, bytes(written))}'
         raise BadBody(Fault.UNREADABLE, reason) from wrong
     return {name: value or "" for name, value in pairs.items()}
 
@@ -159,7 +161,14 @@ def _moment(text: str) -> datetime:
 
 def is_uri(text: str) -> bool:
     """Whether go-openapi takes it for a `format: uri`."""
+    return _is_uri(text) if len(text) < _LONG else _looks_like_uri(text)
+
+
+def _looks_like_uri(text: str) -> bool:
     return not text or (_URI.fullmatch(text) is not None and _NO_URI.search(text) is None)
+
+
+_is_uri: Final = lru_cache(maxsize=2048)(_looks_like_uri)
 
 
 def problem_of(
