@@ -85,6 +85,11 @@ class AlertStore:
         """Those of which something may still have to be told."""
         return [held.alert for held in self._held.values() if not held.settled]
 
+    def is_settled(self, fingerprint: str) -> bool:
+        """Whether nothing is left to tell of the alert."""
+        held = self._held.get(fingerprint)
+        return held is not None and held.settled
+
     def touch(self, fingerprint: str, ends_at: datetime, updated_at: datetime) -> bool:
         """Move the end of an alert that was told again at `updated_at` with nothing else changed.
 
@@ -218,7 +223,9 @@ class AlertStore:
 
     def _matters(self, kept: Kept) -> bool:
         held = self._held.get(kept.alert.fingerprint)
-        return not kept.settled and (held is None or held.over != kept.over or not same(held.first, kept.alert))
+        if held is None:
+            return not kept.settled
+        return held.over != kept.over or not same(held.first, kept.alert)
 
     def _hold(self, held: Held) -> None:
         self._held[held.first.fingerprint] = held

@@ -66,7 +66,8 @@ class Dispatcher:
         self._ledger = Ledger(records, events)
         self._delivery = Delivery(self._ledger, self._trouble, now=now)
         self._journal = GroupJournal(records)
-        self._plan = made_ready(config, tellers, muters, self.counts, ())
+        self._config = config
+        self._plan = self._made_ready(())
         self._groups = Groups(config.route)
         self._inbox: deque[ReceivedAlert] = deque()
         self._bell = asyncio.Event()
@@ -94,8 +95,7 @@ class Dispatcher:
         alerts = self._store.unsettled()
         self._groups = restored(self._plan.route, kept, alerts, self._ledger.owes, now)
         self._gone = {f"{one.route} {one.key}" for one in kept} - {group.id for group in self._groups}
-        for alert in alerts:
-            self._plan.heard(alert, now)
+        self._plan = self._made_ready(alert for alert in alerts if not alert.resolved(now))
 
     async def run(self) -> None:
         """Dispatch for ever, after `load`."""
@@ -132,8 +132,8 @@ class Dispatcher:
         now = self._now()
         await self._sort_in(now)
         alerts = self._store.unsettled()
-        firing = [alert for alert in alerts if not alert.resolved(now)]
-        self._plan = made_ready(config, self._tellers, self._muters, self.counts, firing)
+        self._config = config
+        self._plan = self._made_ready(alert for alert in alerts if not alert.resolved(now))
         before = {group.id for group in self._groups}
         self._groups = regrouped(config.route, self._groups, alerts, self._ledger.owes, now)
         after = {group.id for group in self._groups}
@@ -170,6 +170,9 @@ class Dispatcher:
             state = AlertState.ACTIVE if self._groups.of(alert.fingerprint) else AlertState.UNPROCESSED
         return AlertStatus(state, silenced, inhibited, tuple(muted), tuple(receivers))
 
+    def _made_ready(self, firing: Iterable[ReceivedAlert]) -> Plan:
+        return made_ready(self._config, self._tellers, self._muters, self.counts, firing)
+
     def _hear(self, alerts: Sequence[ReceivedAlert]) -> None:
         self._inbox.extend(alerts)
         self._bell.set()
@@ -191,7 +194,8 @@ class Dispatcher:
             for _ in range(min(AT_ONCE, len(self._inbox))):
                 alert = self._inbox.popleft()
                 self._plan.heard(alert, now)
-                self._dirty |= {group.id for group in self._groups.join(alert, now)}
+                if not self._store.is_settled(alert.fingerprint):
+                    self._dirty |= {group.id for group in self._groups.join(alert, now)}
             await asyncio.sleep(0)
 
     def _flush_of(self, group: Group, now: datetime) -> Flush:

@@ -127,8 +127,8 @@ class Scene:
         """The first integration of the receiver `team`."""
         return self.listeners["team"][0]
 
-    async def start(self) -> "Scene":
-        """Load what the database has and run."""
+    def build(self) -> None:
+        """A store and a dispatcher that know nothing yet."""
         self.store = AlertStore(self.database.records, now=self.now)
         self.dispatcher = Dispatcher(
             self.config,
@@ -139,6 +139,10 @@ class Scene:
             self.tellers,
             now=self.now,
         )
+
+    async def start(self) -> "Scene":
+        """Load what the database has and run."""
+        self.build()
         await self.dispatcher.load()
         self._running = asyncio.create_task(self.dispatcher.run(), name="dispatcher")
         return self
