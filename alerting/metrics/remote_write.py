@@ -5,9 +5,10 @@ hand, since four kinds of fields need no generated code.
 """
 
 import struct
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import lru_cache
 from typing import Final, Protocol
 
 import aiohttp
@@ -37,6 +38,19 @@ class Point:
 
     timestamp: float
     value: float
+
+
+class KnownLabels(dict[str, str]):
+    """Labels that are written again and again, and are put into bytes once; never changed."""
+
+    __slots__ = ("encoded",)
+
+    encoded: bytes
+    """Their part of the message TimeSeries."""
+
+    def __init__(self, labels: Iterable[tuple[str, str]]) -> None:
+        super().__init__(labels)
+        self.encoded = b"".join(_labels(self))
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +129,9 @@ def encode(series: Sequence[Series]) -> bytes:
 
 def _series(series: Series) -> bytes:
     """The message TimeSeries: labels in field 1, sorted as the specification wants, and samples in field 2."""
-    return b"".join((*_labels(series.labels), *(_field(0x12, _sample(point)) for point in series.samples)))
+    labels = series.labels
+    encoded = labels.encoded if isinstance(labels, KnownLabels) else b"".join(_labels(labels))
+    return encoded + b"".join([_field(0x12, _sample(point)) for point in series.samples])
 
 
 def _labels(labels: Labels) -> Iterator[bytes]:
@@ -133,6 +149,7 @@ def _field(tag: int, content: bytes) -> bytes:
     return bytes((tag,)) + _varint(len(content)) + content
 
 
+@lru_cache(maxsize=4096)
 def _varint(number: int) -> bytes:
     """Seven bits a byte, the lowest first; a negative number as its 64 bits (two's complement)."""
     left, out = number & 0xFFFFFFFFFFFFFFFF, bytearray()

@@ -21,7 +21,7 @@ from alerting.rules.questions import Questions
 from alerting.rules.results import Results
 from alerting.rules.rule import AlertRule, Rule, RuleGroup, RuleId
 from alerting.rules.schedule import SLOT, turn
-from alerting.rules.series import alert_series
+from alerting.rules.series import Made
 from alerting.rules.state import (
     Alert,
     Change,
@@ -91,7 +91,7 @@ class Evaluator:
             self._states = {rule: state for rule, state in kept.items() if rule in known}
             if self._results is not None:
                 for id_, state in self._states.items():
-                    self._results.remember(id_, alert_series(known[id_], state))
+                    self._results.remember(known[id_], state)
         alerts = (alert for state in gone.values() for alert in state.alerts.values())
         return tuple(alert for alert in alerts if alert.fired_at and not alert.resolved_at)
 
@@ -193,11 +193,11 @@ class Evaluator:
         for step in zip_longest(*(self._stages[group.key] for group in groups), fillvalue=()):
             expressions = [rule.expression for rules in step for rule in rules if can_be_asked(rule)]
             answers = await self._asker.ask(expressions, asked)
-            found = {
-                rule.id: await self._outcome(group, rule, answers.get(rule.expr, ()), questions, at)
+            found = [
+                (rule, await self._outcome(group, rule, answers.get(rule.expr, ()), questions, at))
                 for group, rules in zip(groups, step, strict=True)
                 for rule in rules
-            }
+            ]
             outcomes |= await self._written(found, asked)
         if self._results is not None:
             await self._results.end(asked)
@@ -215,17 +215,21 @@ class Evaluator:
                 at=at,
                 installation=self._installation,
                 answers=answers,
-                writes=self._results is not None,
             )
         )
 
-    async def _written(self, found: dict[RuleId, Outcome], asked: datetime) -> dict[RuleId, Outcome]:
-        """Write before the next step asks, as it may ask for what was written."""
+    async def _written(self, found: Sequence[tuple[Rule, Outcome]], asked: datetime) -> dict[RuleId, Outcome]:
+        """Write before the next step asks, as it may ask for what was written; a rule that failed keeps its series."""
+        outcomes = {rule.id: one for rule, one in found}
         if self._results is None:
-            return found
-        made = {rule: one.made for rule, one in found.items() if one.made is not None}
+            return outcomes
+        made = {rule.id: self._made(self._results, rule, one) for rule, one in found if one.problem is None}
         problems = await self._results.write(made, asked)
-        return found | {rule: replace(found[rule], problem=problem) for rule, problem in problems.items()}
+        return outcomes | {rule: replace(outcomes[rule], problem=told) for rule, told in problems.items()}
+
+    @staticmethod
+    def _made(results: Results, rule: Rule, one: Outcome) -> Made:
+        return results.of_alerts(rule, one.state) if isinstance(rule, AlertRule) else one.made or {}
 
     async def _settle(
         self, groups: Sequence[RuleGroup], outcomes: Mapping[RuleId, Outcome], *, at: datetime, started: datetime

@@ -8,7 +8,7 @@ from alerting.errors import AlertingError, PermanentFailure
 from alerting.metrics.port import Sample
 from alerting.rules.expression import Kind
 from alerting.rules.rule import RecordingRule, Rule, RuleGroup
-from alerting.rules.series import Made, alert_series, record
+from alerting.rules.series import Made, record
 from alerting.rules.state import Installation, RuleState, Transition, evaluate
 from alerting.rules.template import Answers
 
@@ -18,7 +18,7 @@ _KINDS: Final = frozenset({Kind.VECTOR, Kind.SCALAR})
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """Of one evaluation of one rule. `made` None is nothing to write: the rule failed, and its series stay."""
+    """Of one evaluation of one rule. `made` is what a recording rule made, None when it failed or makes alerts."""
 
     state: RuleState
     transitions: tuple[Transition, ...] = ()
@@ -40,9 +40,8 @@ def outcome(
     at: datetime,
     installation: Installation,
     answers: Answers,
-    writes: bool,
 ) -> Outcome:
-    """What follows from the answer to the rule's expression; with `writes`, also the series to write.
+    """What follows from the answer to the rule's expression.
 
     `answers` are those to the queries of templates; raises QueriesNeeded where one is missing.
     """
@@ -53,8 +52,7 @@ def outcome(
     if isinstance(rule, RecordingRule):
         return _recorded(rule, state, answer, group.limit)
     done = evaluate(rule, state, answer, at=at, limit=group.limit, installation=installation, answers=answers)
-    made = alert_series(rule, done.state) if writes and done.problem is None else None
-    return Outcome(done.state, done.transitions, done.problem, made)
+    return Outcome(done.state, done.transitions, done.problem)
 
 
 def _recorded(rule: RecordingRule, state: RuleState, samples: tuple[Sample, ...], limit: int) -> Outcome:

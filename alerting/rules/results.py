@@ -5,11 +5,13 @@ Source of the rules: Group.Eval and Group.cleanupStaleSeries of Prometheus 3.
 
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
+from functools import lru_cache
 
 from alerting.errors import AlertingError, PermanentFailure
-from alerting.metrics.remote_write import STALE, Point, Series, SeriesWriter
-from alerting.rules.rule import RuleId
-from alerting.rules.series import Identity, Made
+from alerting.metrics.remote_write import STALE, KnownLabels, Point, Series, SeriesWriter
+from alerting.rules.rule import AlertRule, RuleId
+from alerting.rules.series import Identity, Made, Pairs, alert_series
+from alerting.rules.state import RuleState
 
 
 class Results:
@@ -19,15 +21,22 @@ class Results:
         self._writer = writer
         self._last: dict[RuleId, frozenset[Identity]] = {}
         self._gone: set[Identity] = set()
+        self._pairs: dict[RuleId, Pairs] = {}
 
-    def remember(self, rule: RuleId, made: Iterable[Identity]) -> None:
-        """Take it that the rule made these series, as before a restart."""
-        self._last[rule] = frozenset(made)
+    def of_alerts(self, rule: AlertRule, state: RuleState) -> Made:
+        """The series of the rule's alerts in this state."""
+        made, self._pairs[rule.id] = alert_series(rule, state, self._pairs.get(rule.id, {}))
+        return made
+
+    def remember(self, rule: AlertRule, state: RuleState) -> None:
+        """Take it that the rule has written the series of this state, before a restart."""
+        self._last[rule.id] = frozenset(self.of_alerts(rule, state))
 
     def forget(self, rules: Iterable[RuleId]) -> None:
         """These rules are no more: `end` ends their series, unless another rule makes them."""
         for rule in rules:
             self._gone |= self._last.pop(rule, frozenset())
+            self._pairs.pop(rule, None)
 
     async def write(self, made: Mapping[RuleId, Made], at: datetime) -> Mapping[RuleId, str]:
         """Write what rules made at the time they asked about; what went wrong, by rule."""
@@ -73,7 +82,12 @@ class Results:
 
 
 def _points(values: Mapping[Identity, float], at: float) -> Iterator[Series]:
-    return (Series(dict(identity), (Point(at, value),)) for identity, value in values.items())
+    return (Series(_labels(identity), (Point(at, value),)) for identity, value in values.items())
+
+
+@lru_cache(maxsize=65_536)
+def _labels(identity: Identity) -> KnownLabels:
+    return KnownLabels(identity)
 
 
 def _told(failed: AlertingError) -> str:

@@ -3,19 +3,22 @@
 Source of the rules: AlertingRule.sample and forStateSample, and RecordingRule.Eval, of Prometheus 3.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from alerting.metrics.port import Labels, Sample
 from alerting.rules.rule import AlertRule, RecordingRule
-from alerting.rules.state import RuleState, State
+from alerting.rules.state import Alert, RuleState, State
 
 Identity = frozenset[tuple[str, str]]
 Made = Mapping[Identity, float]
+Pair = tuple[Identity, Identity]
+Pairs = Mapping[tuple[str, State], Pair]
 
 ALERTS: Final = "ALERTS"
 FOR_STATE: Final = "ALERTS_FOR_STATE"
+_NONE: Final[Pairs] = {}
 _SAME_LABELS: Final = "vector contains metrics with the same labelset after applying rule labels"
 
 
@@ -27,22 +30,26 @@ class Recorded:
     problem: str | None = None
 
 
-def alert_series(rule: AlertRule, state: RuleState) -> Made:
-    """ALERTS and ALERTS_FOR_STATE of the alerts that are pending or firing.
+def alert_series(rule: AlertRule, state: RuleState, known: Pairs = _NONE) -> tuple[Made, Pairs]:
+    """ALERTS and ALERTS_FOR_STATE of the alerts that are pending or firing, and what they go by, to be known next time.
 
     A label of the rule whose template gave an empty text stands there as the template was written, since Prometheus
     lays the alert's labels over the rule's own.
     """
-    return dict(_alert_series(rule, state))
-
-
-def _alert_series(rule: AlertRule, state: RuleState) -> Iterator[tuple[Identity, float]]:
+    pairs, made = dict[tuple[str, State], Pair](), dict[Identity, float]()
     for alert in state.alerts.values():
         if alert.state is State.INACTIVE:
             continue
-        labels = {**rule.labels, **alert.labels, "alertname": rule.name}
-        yield _identity({**labels, "__name__": ALERTS, "alertstate": alert.state.value}), 1.0
-        yield _identity({**labels, "__name__": FOR_STATE}), float(int(alert.active_at.timestamp()))
+        key = alert.fingerprint, alert.state
+        pairs[key] = pair = known.get(key) or _pair(rule, alert)
+        made[pair[0]], made[pair[1]] = 1.0, float(int(alert.active_at.timestamp()))
+    return made, pairs
+
+
+def _pair(rule: AlertRule, alert: Alert) -> Pair:
+    labels = {**rule.labels, **alert.labels, "alertname": rule.name}
+    shown = _identity({**labels, "__name__": ALERTS, "alertstate": alert.state.value})
+    return shown, _identity({**labels, "__name__": FOR_STATE})
 
 
 def record(rule: RecordingRule, samples: Sequence[Sample], *, limit: int = 0) -> Recorded:

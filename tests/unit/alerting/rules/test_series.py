@@ -3,7 +3,7 @@ from datetime import UTC, datetime, timedelta
 from alerting.metrics.port import Sample
 from alerting.rules.load import parse_rules
 from alerting.rules.rule import AlertRule, RecordingRule
-from alerting.rules.series import alert_series, record
+from alerting.rules.series import Pairs, alert_series, record
 from alerting.rules.state import RuleState, evaluate
 
 T0 = datetime(2026, 1, 5, 9, 0, 0, 700_000, tzinfo=UTC)
@@ -24,10 +24,12 @@ def recording(text: str) -> RecordingRule:
 def test_an_alert_makes_two_series_while_it_is_active() -> None:
     (rule,) = rules("{alert: Down, expr: up == 0, for: 1m, labels: {severity: page, gone: '{{ $labels.none }}'}}")
     assert isinstance(rule, AlertRule)
+    known: Pairs = {}
     state, made = RuleState(), []
     for minute, samples in enumerate(([Sample({"__name__": "up", "job": "a"}, 0.0)],) * 2 + ([],)):
         state = evaluate(rule, state, samples, at=T0 + timedelta(minutes=minute)).state
-        made.append(alert_series(rule, state))
+        series, known = alert_series(rule, state, known)
+        made.append(series)
     # An empty label stands there as its template was written, as in Prometheus.
     labels = {"alertname": "Down", "job": "a", "severity": "page", "gone": "{{ $labels.none }}"}
     since = float(int(T0.timestamp()))
