@@ -73,10 +73,10 @@ class SilenceDesk:
         An empty id makes a new one. One that has begun keeps what it muted: other matchers or another start end it and
         make a new one. Raises InvalidSilence, UnknownSilence, TemporaryFailure when others kept changing it.
         """
-        now = self._now()
-        rules.check(silence, now)
+        rules.check(silence, self._now())
         for _ in range(_TRIES):
             await self.poll()
+            now = self._now()
             if silence.id and self._remembered(silence.id, now) is None:
                 raise UnknownSilence
             previous = self.get(silence.id)
@@ -90,9 +90,10 @@ class SilenceDesk:
 
         Raises UnknownSilence, TemporaryFailure when others kept changing it.
         """
-        now = self._now()
         for _ in range(_TRIES):
             await self.poll()
+            # Not before: one that another replica has just ended would not seem to have.
+            now = self._now()
             known = self._remembered(silence, now)
             if known is None:
                 raise UnknownSilence
