@@ -3,7 +3,7 @@
 Source of the format: unitTestFile of promtool 3.16.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
@@ -84,7 +84,7 @@ def _test(page: Page, node: Node, number: int, interval: timedelta) -> UnitTest:
         name=document.text(page, given.get("name")) or f"unnamed#{number}",
         interval=document.duration(page, given.get("interval")) or interval,
         start=_start(page, given.get("start_timestamp")),
-        series=tuple(_series(page, item) for item in lists["input_series"]),
+        series=_all_series(page, lists["input_series"]),
         alerts=tuple(_alert_case(page, item) for item in lists["alert_rule_test"]),
         expressions=tuple(_expression_case(page, item) for item in lists["promql_expr_test"]),
         external_labels=_plain(page, given.get("external_labels")),
@@ -115,6 +115,12 @@ def _moment(written: str) -> datetime:
     if found.tzinfo is None:
         raise ValueError("the time zone is missing")
     return found
+
+
+def _all_series(page: Page, nodes: Sequence[Node]) -> tuple[InputSeries, ...]:
+    """Of a series that is given twice, the last."""
+    read = (_series(page, node) for node in nodes)
+    return tuple({frozenset(one.labels.items()): one for one in read}.values())
 
 
 def _series(page: Page, node: Node) -> InputSeries:

@@ -24,6 +24,7 @@ from alerting.rules.outcome import Outcome, can_be_asked, outcome
 from alerting.rules.questions import Questions
 from alerting.rules.results import Results
 from alerting.rules.rule import AlertRule, Rule, RuleGroup, RuleId
+from alerting.rules.series import Made
 from alerting.rules.state import Installation, RuleState, State
 from alerting.rules.unit_tests import told
 from alerting.rules.unit_tests.case import AlertCase, ExpectedAlert, UnitTest, UnitTests
@@ -154,7 +155,7 @@ class _Stage:
                 for rule in step
             }
             self._states |= {rule: one.state for rule, one in outcomes.items()}
-            made = {rule: one.made for rule, one in outcomes.items() if one.made is not None}
+            made = {rule.id: self._made(rule, outcomes[rule.id]) for rule in step if not outcomes[rule.id].problem}
             problems |= {rule.id: _problem(outcomes[rule.id], answers.get(rule.expr)) for rule in step}
             problems |= await self._results.write(made, asked)
         failed = ((rule, problems[rule.id]) for rule in group.rules)
@@ -165,10 +166,12 @@ class _Stage:
     ) -> Outcome:
         state, installation = self._states.get(rule.id, RuleState()), self._installation
         return await questions.answered(
-            lambda answers: outcome(
-                group, rule, state, answer, at=at, installation=installation, answers=answers, writes=True
-            )
+            lambda answers: outcome(group, rule, state, answer, at=at, installation=installation, answers=answers)
         )
+
+    def _made(self, rule: Rule, done: Outcome) -> Made:
+        """The series to write; a rule that failed keeps those it has."""
+        return self._results.of_alerts(rule, done.state) if isinstance(rule, AlertRule) else done.made or {}
 
     def _compare_alerts(self, since: timedelta) -> Iterator[str]:
         now = [case for case in self._test.alerts if since <= case.eval_time < since + self._tests.interval]

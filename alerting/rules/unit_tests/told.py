@@ -67,7 +67,20 @@ def expression_failed(case: ExpressionCase, reason: str) -> str:
 
 def rule_failed(name: str, since: timedelta, reason: str) -> str:
     """That a rule could not be evaluated `since` the epoch."""
-    return f"    rule: {name}, time: {format_duration(since)}, err: {reason}"
+    return f"    rule: {name}, time: {_in_go(since)}, err: {reason}"
+
+
+def _in_go(duration: timedelta) -> str:
+    """As Go writes durations: `1h0m0s`, `1m30.5s`, `500ms`."""
+    milliseconds = round(abs(duration) / timedelta(milliseconds=1))
+    sign = "-" if duration < timedelta(0) else ""
+    if 0 < milliseconds < 1000:
+        return f"{sign}{milliseconds}ms"
+    minutes, rest = divmod(milliseconds, 60_000)
+    seconds = f"{rest / 1000:g}s"
+    if not minutes:
+        return f"{sign}{seconds}"
+    return f"{sign}{minutes // 60}h{minutes % 60}m{seconds}" if minutes >= 60 else f"{sign}{minutes}m{seconds}"
 
 
 def _expression(case: ExpressionCase) -> str:
