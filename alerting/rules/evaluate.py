@@ -43,7 +43,8 @@ GroupKey = tuple[str, str]
 class Evaluator:
     """All rule groups of one metrics source; `default_interval` and `query_offset` are for groups without.
 
-    With a `writer` the results of recording rules, and the ALERTS series of alert rules, are written back.
+    With a `writer` the results of recording rules, and the ALERTS series of alert rules, are written back. `in_charge`
+    says whether this process may still act: what it finds out after that is thrown away, as another goes on.
     """
 
     def __init__(
@@ -58,6 +59,7 @@ class Evaluator:
         timeout: timedelta = timedelta(seconds=30),
         installation: Installation | None = None,
         writer: SeriesWriter | None = None,
+        in_charge: Callable[[], bool] = lambda: True,
     ) -> None:
         self._groups: dict[GroupKey, RuleGroup] = {group.key: group for group in groups}
         self._stages = _all_stages(groups)
@@ -74,6 +76,8 @@ class Evaluator:
         self._health: dict[RuleId, Health] = {}
         self._turns: dict[GroupKey, dict[timedelta, int]] = {}
         self._running: set[GroupKey] = set()
+        self._in_charge = in_charge
+        self._restored = 0
         # Settling a group and replacing groups must not see each other's half.
         self._changing = asyncio.Lock()
 
@@ -85,6 +89,7 @@ class Evaluator:
         """
         async with self._changing:
             kept = await self._journal.load()
+            self._restored += 1
             known = {rule.id: rule for rule in self._rules() if isinstance(rule, AlertRule)}
             gone = {rule: state for rule, state in kept.items() if rule not in known}
             await self._journal.save(gone, {}, at=self._now())
@@ -188,7 +193,7 @@ class Evaluator:
 
     async def _evaluate(self, groups: Sequence[RuleGroup], *, at: datetime, asked: datetime) -> list[Transition]:
         started, outcomes = self._now(), dict[RuleId, Outcome]()
-        questions = Questions(self._metrics, at, self._timeout)
+        questions, restored = Questions(self._metrics, at, self._timeout), self._restored
         # Each step of every group together, so that groups share queries.
         for step in zip_longest(*(self._stages[group.key] for group in groups), fillvalue=()):
             expressions = [rule.expression for rules in step for rule in rules if can_be_asked(rule)]
@@ -201,7 +206,7 @@ class Evaluator:
             outcomes |= await self._written(found, asked)
         if self._results is not None:
             await self._results.end(asked)
-        return await self._settle(groups, outcomes, at=at, started=started)
+        return await self._settle(groups, outcomes, at=at, started=started, restored=restored)
 
     async def _outcome(
         self, group: RuleGroup, rule: Rule, answer: Answer, questions: Questions, at: datetime
@@ -232,10 +237,19 @@ class Evaluator:
         return results.of_alerts(rule, one.state) if isinstance(rule, AlertRule) else one.made or {}
 
     async def _settle(
-        self, groups: Sequence[RuleGroup], outcomes: Mapping[RuleId, Outcome], *, at: datetime, started: datetime
+        self,
+        groups: Sequence[RuleGroup],
+        outcomes: Mapping[RuleId, Outcome],
+        *,
+        at: datetime,
+        started: datetime,
+        restored: int,
     ) -> list[Transition]:
         """Save and take over what the outcomes mean; with nothing saved, nothing has happened."""
         async with self._changing:
+            # Somebody else may have gone on from the state that was looked at.
+            if restored != self._restored or not self._in_charge():
+                return []
             # A group that was replaced meanwhile has another state than the one that was looked at.
             standing = [group for group in groups if self._groups.get(group.key) is group]
             settled = {rule.id: outcomes[rule.id] for group in standing for rule in group.rules}

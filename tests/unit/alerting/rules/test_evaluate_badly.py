@@ -1,6 +1,7 @@
 """Sources that answer badly and clocks that jump: nothing is resolved by mistake, and evaluation goes on."""
 
-from collections.abc import Collection, Mapping
+import asyncio
+from collections.abc import Callable, Collection, Mapping
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -70,10 +71,10 @@ class CountedRecords:
 class Bench:
     """Three rules that are true until they are told otherwise."""
 
-    def __init__(self) -> None:
+    def __init__(self, in_charge: Callable[[], bool] = lambda: True) -> None:
         self.clock, self.metrics = VirtualClock(START), FakeMetrics({"a": TRUE, "k": TRUE, "b": TRUE})
         self.records = CountedRecords(MemoryDatabase().records)
-        self.evaluator = Evaluator(groups(), self.metrics, self.records, now=self.clock)
+        self.evaluator = Evaluator(groups(), self.metrics, self.records, now=self.clock, in_charge=in_charge)
 
     async def tick(self, times: int = 1) -> list[tuple[str, Change]]:
         told: list[Transition] = []
@@ -193,3 +194,33 @@ async def test_a_group_that_did_not_change_keeps_the_evaluation_that_goes_on() -
     await bench.evaluator.replace(groups())
     bench.metrics.answers = {"a": Scalar(1.0)}
     assert await bench.tick() == [("A", Change.FIRING)]
+
+
+async def held_tick(bench: Bench) -> tuple[asyncio.Task[list[tuple[str, Change]]], asyncio.Event]:
+    """An evaluation whose answer is on its way, and what lets it come."""
+    bench.metrics.asked.clear()
+    bench.metrics.hold = going_on = asyncio.Event()
+    task = asyncio.create_task(bench.tick(), name="a held tick")
+    await bench.metrics.asked.wait()
+    return task, going_on
+
+
+async def test_whoever_lost_the_charge_meanwhile_saves_and_tells_nothing() -> None:
+    charge = [True]
+    bench = Bench(in_charge=lambda: charge[0])
+    task, going_on = await held_tick(bench)
+    charge[0] = False
+    going_on.set()
+    assert await task == []
+    assert bench.records.writes == []
+
+
+async def test_an_evaluation_from_before_a_restoration_counts_for_nothing() -> None:
+    bench = Bench()
+    await bench.tick(4)
+    task, going_on = await held_tick(bench)
+    bench.metrics.answers = {}
+    await bench.evaluator.restore()
+    going_on.set()
+    assert await task == []
+    assert bench.firing() == ["A", "B", "Kept"]
