@@ -1,4 +1,5 @@
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -8,6 +9,7 @@ from alerting.metrics.port import Vector
 from alerting.rules.ask import Asker
 from alerting.rules.expression import parse_expression
 from tests.fakes.prometheus import FakeMetrics, vector
+from tests.fakes.virtual_time import run
 
 AT = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
 ONE = vector(({"a": "b"}, 1.0))
@@ -106,3 +108,51 @@ async def test_an_answer_that_cannot_be_taken_apart_resolves_nothing() -> None:
 
     answers = await ask(asker(Mixed({})), MANY[:3])
     assert all(isinstance(answer, TemporaryFailure) for answer in answers.values())
+
+
+class Waiting(FakeMetrics):
+    """Takes its time for every query, and counts how many wait together."""
+
+    def __init__(self, seconds: float, failure: AlertingError | None = None) -> None:
+        super().__init__({})
+        self.seconds, self.failing = seconds, failure
+        self.waiting = self.most = 0
+
+    async def instant(
+        self, expr: str, at: datetime | None = None, timeout: timedelta = timedelta(seconds=30)
+    ) -> Vector:
+        self.waiting += 1
+        self.most = max(self.most, self.waiting)
+        await asyncio.sleep(self.seconds)
+        self.waiting -= 1
+        if self.failing is not None:
+            raise self.failing
+        return Vector(())
+
+
+@pytest.mark.parametrize(
+    ("seconds", "most", "took"),
+    [(0.01, 1, 0.08), (1.0, 4, 3.0)],  # eight queries; the second source is asked four at a time after the first
+)
+def test_asks_one_by_one_where_answers_come_at_once_and_else_together(seconds: float, most: int, took: float) -> None:
+    metrics = Waiting(seconds)
+
+    async def wait(now: Callable[[], datetime]) -> None:
+        begin = now()
+        await ask(asker(metrics), [f"m{n}" for n in range(400)])
+        assert metrics.most == most
+        assert (now() - begin) / timedelta(seconds=1) == pytest.approx(took)
+
+    run(wait)
+
+
+def test_a_source_that_hangs_is_not_waited_for_again_and_again() -> None:
+    metrics = Waiting(30.0, QueryTimeout("no answer within 30s"))
+
+    async def wait(now: Callable[[], datetime]) -> None:
+        begin = now()
+        answers = await ask(asker(metrics), [f"m{n}" for n in range(4000)])
+        assert len(answers) == 4000
+        assert now() - begin <= timedelta(seconds=90)
+
+    run(wait)
