@@ -98,14 +98,14 @@ async def test_groups_show_who_is_told_and_what_mutes(look: Look) -> None:
     first = groups.first.locator("summary").first
     await expect(first).to_contain_text(re.compile("Active.*HighErrors.*instance=10.0.0.*for 31m"))
     assert "service=shop" not in await first.inner_text()  # the group's head says it
-    await expect(groups.nth(1)).to_contain_text("Silenced by ada: Moving the disks")
+    await expect(groups.nth(1)).to_contain_text("Silenced by Ada: Moving the disks")
     await expect(groups.nth(3)).to_contain_text("Inhibited by HighErrors")
     await first.click()
     opened = groups.first.locator(".more").first
     await expect(opened.get_by_role("link", name="runbooks")).to_have_attribute("rel", "noreferrer")
     source = opened.get_by_role("link", name="Open the query in Prometheus")
     await expect(source).to_have_attribute("href", re.compile(r"^http://prometheus\.example:9090/graph\?g0\.expr="))
-    await groups.nth(1).get_by_role("link", name="ada: Moving the disks").click()
+    await groups.nth(1).get_by_role("link", name="Ada: Moving the disks").click()
     await expect(page.locator("ph-silences details[open] .facts")).to_contain_text("5f1c9d3e")
 
 
@@ -162,7 +162,7 @@ async def test_an_alert_is_silenced_and_the_silence_ended(look: Look) -> None:
     await dialog.get_by_label("Why").fill("Known, fixing it")
     await dialog.get_by_role("button", name="Silence").click()
     await expect(dialog).to_have_count(0)
-    await expect(row).to_contain_text("Silenced by ada: Known, fixing it")
+    await expect(row).to_contain_text("Silenced by Ada: Known, fixing it")
     await page.get_by_role("link", name="Silences").click()
     mine = page.locator("ph-silences li", has_text="Known, fixing it")
     await expect(mine).to_contain_text(re.compile("Active.*mutes 2 alerts.*left.*Ada"))

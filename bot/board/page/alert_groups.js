@@ -3,7 +3,7 @@
 import { makeSilence } from "./dialogs.js";
 import { facts, h, icon, keyed, row, state } from "./dom.js";
 import { when } from "./time.js";
-import { code, count, number, plural } from "./words.js";
+import { code, count, number, person, plural } from "./words.js";
 
 const ALERT = { active: ["bad", "Active"], suppressed: ["muted", "Muted"], pending: ["warning", "Pending"] };
 
@@ -22,7 +22,7 @@ export function link(text, word = text) {
 
 function muted(one) {
   return one.muted_by.map((mute) => h("span", { class: "muted-by" },
-    mute.kind === "silence" ? ["Silenced by ", h("a", { href: `/alerts?view=silences#${mute.id}` }, mute.text)] : ["Inhibited by ", h("strong", null, mute.text)]));
+    mute.kind === "silence" ? ["Silenced by ", h("a", { href: `/alerts?view=silences#${mute.id}` }, [mute.by ? person(mute.by) : "a silence", mute.text].filter(Boolean).join(": "))] : ["Inhibited by ", h("strong", null, mute.text)]));
 }
 
 function line(one, group) {

@@ -3,7 +3,9 @@
  * A lost connection is told at once and tried again until it is back.
  */
 
-const QUIET = 250; // milliseconds of events that are read as one
+const QUIET = 250; // milliseconds of events that are read as one, at least
+const REST = 4; // times as long as reading took, so that a page in a storm leaves the server its time
+const LONGEST_REST = 10_000;
 const SILENCE = 25_000; // without any event or heartbeat the connection is dead
 const PAUSES = [500, 1000, 2000, 4000, 8000];
 
@@ -35,6 +37,7 @@ export class Live {
     this.tell = tell;
     this.failures = 0;
     this.position = 0;
+    this.took = 0; // milliseconds
   }
 
   /** Read everything, then follow from there. */
@@ -50,7 +53,9 @@ export class Live {
   }
 
   async read() {
+    const began = performance.now();
     const found = await this.ask();
+    this.took = performance.now() - began;
     this.position = Math.max(this.position, found.position ?? 0);
     this.show(found);
   }
@@ -68,7 +73,7 @@ export class Live {
   heard() {
     this.watch();
     if (this.soon) return;
-    this.soon = setTimeout(() => this.now(), QUIET);
+    this.soon = setTimeout(() => this.now(), Math.max(QUIET, Math.min(LONGEST_REST, REST * this.took)));
   }
 
   /** Read again at once. */

@@ -176,13 +176,13 @@ def _told(standing: Standing, alert: ReceivedAlert, state: schemas.AlertState) -
 
 def _by_silence(standing: Standing, silence: SilenceId) -> schemas.Mute:
     known = standing.silences.get(silence)
-    text = f"{known.created_by}: {known.comment}" if known else "a silence"
-    return schemas.Mute(kind="silence", id=silence, text=text)
+    by, text = (known.created_by, known.comment) if known else ("", "")
+    return schemas.Mute(kind="silence", id=silence, by=by, text=text)
 
 
 def _by_alert(standing: Standing, mark: str) -> schemas.Mute:
     known = standing.alerts.get(mark)
-    return schemas.Mute(kind="alert", id=mark, text=known.name if known else "another alert")
+    return schemas.Mute(kind="alert", id=mark, by="", text=known.name if known else "another alert")
 
 
 def _pending_groups(standing: Standing, wanted: Filter) -> Iterable[tuple[_Head, list[_Member]]]:

@@ -25,10 +25,14 @@ class AlertCounts(Shape):
 
 
 class Mute(Shape):
-    """A reason why an alert is not told: a silence, or an alert that inhibits it. `text` says it in words."""
+    """A reason why an alert is not told: a silence, made `by` somebody, or an alert that inhibits it.
+
+    `text` is the silence's comment, or the name of that alert.
+    """
 
     kind: Literal["silence", "alert"]
     id: str
+    by: str
     text: str
 
 

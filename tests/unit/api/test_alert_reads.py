@@ -43,8 +43,10 @@ async def test_groups_say_who_is_told_of_what_and_what_is_muted_by_whom(client: 
         (None, [("Slow", "pending")]),
         ("tickets", [("BatchLate", "suppressed")]),
     ]
-    mutes = [(mute.kind, mute.text) for group in answer.groups for one in group.alerts for mute in one.muted_by]
-    assert mutes == [("silence", "ada: Moving the disks"), ("alert", "HighErrors")]
+    mutes = [
+        (mute.kind, mute.by, mute.text) for group in answer.groups for one in group.alerts for mute in one.muted_by
+    ]
+    assert mutes == [("silence", "ada", "Moving the disks"), ("alert", "", "HighErrors")]
 
 
 @pytest.mark.parametrize(
