@@ -53,6 +53,7 @@ DIFFERENCES: Final[Sequence[tuple[str, str, str]]] = (
     ),
     ("the same of what args was given", r"got interface \{\}", r"(invalid value; expected|got) \S"),
     ("we take a value out of a map of any values before it is used as a position", r"type interface \{\}", r".*"),
+    ("a time has no insides that a verb for numbers could write", r"time\.Location|\b6[0-9]{10}\b", r"time\.Time"),
     ("no text may grow beyond a bound", r"", r"the text grows beyond 65536 characters"),
     ("no work may grow beyond a bound", r"", r"more than 30000 steps"),
     ("promtool gives externalURL and pathPrefix no address", r"(externalURL|pathPrefix): runtime error", r".*"),
@@ -152,7 +153,7 @@ def test_printf_writes_every_value_the_same(tmp_path: Path) -> None:
 
 def test_random_templates_are_the_same(tmp_path: Path) -> None:
     maker = Maker(SEED)
-    templates = known([maker.template() for _ in range(1500)])
+    templates = known([maker.template() for _ in range(1200)])
     assert refused_otherwise(tmp_path, templates) == {}
     assert rendered_otherwise(tmp_path, templates) == {}
 

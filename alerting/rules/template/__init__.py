@@ -12,7 +12,7 @@ from alerting.errors import TemplateError
 from alerting.rules.template.execute import Step, compile_tree
 from alerting.rules.template.functions import FUNCTIONS, SHORT_CIRCUIT
 from alerting.rules.template.literals import from_bytes, to_bytes
-from alerting.rules.template.parse import parse
+from alerting.rules.template.parse import Before, parse
 from alerting.rules.template.run import Answers, Data, QueriesNeeded, QueryFailed, Run
 from alerting.rules.template.tree import Text, Tree
 from alerting.rules.template.values import LONGEST
@@ -20,12 +20,11 @@ from alerting.rules.template.values import LONGEST
 __all__ = ["Answers", "Data", "QueriesNeeded", "QueryFailed", "Template", "compile_template"]
 
 _KNOWN: Final = frozenset(FUNCTIONS) | SHORT_CIRCUIT | {"call"}
-# What Prometheus puts before every template of a rule; the columns in errors count it.
-_BEFORE: Final = (
-    "{{$labels := .Labels}}{{$externalLabels := .ExternalLabels}}"
-    "{{$externalURL := .ExternalURL}}{{$value := .Value}}"
-)  # fmt: skip
-_DEFINITIONS: Final = 4  # the nodes these are, which a run has done when it starts
+# What Prometheus puts before every template of a rule; the columns in errors count it. A run has it done at its start.
+_BEFORE: Final = Before(
+    "{{$labels := .Labels}}{{$externalLabels := .ExternalLabels}}{{$externalURL := .ExternalURL}}{{$value := .Value}}",
+    ("$labels", "$externalLabels", "$externalURL", "$value"),
+)
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
 
 
@@ -38,6 +37,11 @@ class Template:
     is_plain: bool  # whether the text is the same for every alert
     _tree: Tree = field(repr=False, compare=False)
     _write: Step = field(repr=False, compare=False)
+
+    @property
+    def functions(self) -> frozenset[str]:
+        """The names of the functions it may call: with `query` or `now` its text may change by itself."""
+        return self._tree.functions
 
     def render(self, data: Data) -> str:
         """The text for one alert; what fails becomes `<error expanding template: …>`, never an exception.
@@ -57,9 +61,8 @@ def compile_template(source: str, alert: str = "") -> Template:
     if len(source) > LONGEST:
         raise TemplateError(f"1: the template is longer than {LONGEST} characters")
     name = f"__alert_{alert}"
-    tree = parse(name, _BEFORE + _SURROGATE.sub("\ufffd", source), _KNOWN)
-    nodes = tree.templates[name] = tree.templates[name][_DEFINITIONS:]
-    is_plain = all(isinstance(node, Text) for node in nodes)
+    tree = parse(name, _BEFORE, _SURROGATE.sub("\ufffd", source), _KNOWN)
+    is_plain = all(isinstance(node, Text) for node in tree.templates[name])
     return Template(source, alert, is_plain, tree, compile_tree(tree))
 
 

@@ -70,7 +70,10 @@ def _now(run: Run) -> float:
 
 
 def _path(run: Run) -> str:
-    return unquote(urlsplit(run.data.external_url).path)
+    try:
+        return unquote(urlsplit(run.data.external_url).path)
+    except ValueError as wrong:
+        raise TemplateError(f"the external address cannot be read: {wrong}") from wrong
 
 
 def _title(text: str) -> str:

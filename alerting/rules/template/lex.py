@@ -83,16 +83,19 @@ class Token:
 _SIGNS: Final = {"=": Kind.ASSIGN, "|": Kind.PIPE, "(": Kind.LEFT_PAREN, ")": Kind.RIGHT_PAREN}
 
 
-def lex(source: str) -> Iterator[Token]:
-    """Yield the tokens of a template; the last is of kind END or, where nothing more can be read, ERROR."""
-    return _Lexer(source).tokens()
+def lex(source: str, start: int = 0) -> Iterator[Token]:
+    """Yield the tokens of a template from a position on its first line.
+
+    The last is of kind END or, where nothing more can be read, ERROR.
+    """
+    return _Lexer(source, start).tokens()
 
 
 class _Lexer:
-    def __init__(self, source: str) -> None:
+    def __init__(self, source: str, start: int) -> None:
         self._source = source
-        self._at = 0
-        self._counted = 0  # up to where newlines have been counted
+        self._at = start
+        self._counted = start  # up to where newlines have been counted
         self._line = 1
         self._parens = 0
 

@@ -123,6 +123,7 @@ class PipelineReader(Reader):
         """A function's name, which must be known."""
         if token.text not in self.functions:
             raise self.fault(f"function {quoted(token.text)} not defined")
+        self.called.add(token.text)
         return Identifier(token.at, token.text)
 
     def read_variable(self, token: Token) -> Variable:

@@ -26,11 +26,20 @@ from alerting.rules.template.tree import (
 )  # fmt: skip
 
 
-def parse(name: str, source: str, functions: Collection[str]) -> Tree:
+@dataclass(frozen=True, slots=True)
+class Before:
+    """What stands on the first line before every source: actions that only declare `variables`, and are not read."""
+
+    text: str
+    variables: tuple[str, ...]
+
+
+def parse(name: str, before: Before, source: str, functions: Collection[str]) -> Tree:
     """Every template of a source that may call `functions`; raises TemplateError as `line: message`."""
-    parser = _Parser(name, source, functions)
+    parser = _Parser(name, before.text + source, len(before.text), functions)
+    parser.scope.variables += before.variables
     parser.main()
-    return Tree(source, name, parser.templates, parser.deepest)
+    return Tree(before.text + source, name, parser.templates, parser.deepest, frozenset(parser.called))
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +51,8 @@ class _Ending:
 
 
 class _Parser(PipelineReader):
-    def __init__(self, name: str, source: str, functions: Collection[str]) -> None:
-        super().__init__(name, source, functions)
+    def __init__(self, name: str, source: str, start: int, functions: Collection[str]) -> None:
+        super().__init__(name, source, start, functions)
         self.templates: dict[str, Nodes] = {}
 
     def main(self) -> None:
@@ -60,7 +69,8 @@ class _Parser(PipelineReader):
             if isinstance(node, _Ending):
                 raise self.fault(f"unexpected {node.text}")
             nodes.append(node)
-        self._add(self.name, tuple(nodes))
+        # What stands before the source makes the main template one that is not empty.
+        self._add(self.name, tuple(nodes), is_empty=False)
 
     def _keyword(self) -> str:
         token = self.peek_word()
@@ -70,7 +80,8 @@ class _Parser(PipelineReader):
         outer, self.scope = self.scope, Scope()
         name = self.string(self.take_word(), "define clause")
         self.expect(Kind.CLOSE, "define clause")
-        self._add(name, self._whole("define clause"))
+        nodes = self._whole("define clause")
+        self._add(name, nodes, is_empty=_is_empty(nodes))
         self.scope = outer
 
     def _whole(self, context: str) -> Nodes:
@@ -79,10 +90,10 @@ class _Parser(PipelineReader):
             raise self.fault(f"unexpected {ending.text} in {context}")
         return nodes
 
-    def _add(self, name: str, nodes: Nodes) -> None:
+    def _add(self, name: str, nodes: Nodes, *, is_empty: bool) -> None:
         if _is_empty(self.templates.get(name, ())):
             self.templates[name] = nodes
-        elif not _is_empty(nodes):
+        elif not is_empty:
             raise self.fault(f"template: multiple definition of template {quoted(name)}")
 
     def _list(self) -> tuple[Nodes, _Ending]:
@@ -162,7 +173,8 @@ class _Parser(PipelineReader):
         name = self.string(token, "block clause")
         pipeline = self.pipeline("block clause", Kind.CLOSE)
         outer, self.scope = self.scope, Scope()
-        self._add(name, self._whole("block clause"))
+        nodes = self._whole("block clause")
+        self._add(name, nodes, is_empty=_is_empty(nodes))
         self.scope = outer
         return Invocation(token.at, name, pipeline)
 

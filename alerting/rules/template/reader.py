@@ -25,13 +25,14 @@ class Scope:
 class Reader:
     """Tokens of one source; every complaint is a TemplateError as `line: message`."""
 
-    def __init__(self, name: str, source: str, functions: Collection[str]) -> None:
+    def __init__(self, name: str, source: str, start: int, functions: Collection[str]) -> None:
         self.name = name
         self.functions = functions
         self.scope = Scope()
         self.depth = 0
         self.deepest = 0
-        self._lexed = lex(source)
+        self.called: set[str] = set()  # the functions that were named
+        self._lexed = lex(source, start)
         self._tokens: list[Token] = []
         self.mark = 0  # of the next token; set it back to read tokens again
 

@@ -215,9 +215,13 @@ Nodes = tuple[Node, ...]
 
 @dataclass(frozen=True, slots=True)
 class Tree:
-    """A parsed source: the nodes of every template in it by name. `depth` is how deep any of them is nested."""
+    """A parsed source: the nodes of every template in it by name, and the functions they call.
+
+    `depth` is how deep any of them is nested.
+    """
 
     source: str
     name: str
     templates: dict[str, Nodes]
     depth: int
+    functions: frozenset[str]

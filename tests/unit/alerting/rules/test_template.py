@@ -6,7 +6,7 @@ import pytest
 
 from alerting.errors import TemplateError
 from alerting.metrics.port import Sample
-from alerting.rules.template import Data, QueriesNeeded, QueryFailed, compile_template
+from alerting.rules.template import Answers, Data, QueriesNeeded, QueryFailed, compile_template
 
 # Answers of the template package of Prometheus 3.16 itself: template, value, outcome, text.
 GOLDEN = json.loads(Path(__file__).with_name("go_templates.json").read_text(encoding="utf-8"))
@@ -15,9 +15,11 @@ AT = datetime(2026, 1, 5, 9, 0, 0, 500_000, tzinfo=UTC)
 SERIES = [Sample({"__name__": "up", "job": "b"}, 2.0), Sample({"__name__": "up", "job": "a"}, 1.0)]
 
 
-def rendered(template: str, value: float = 2.5, **answers: object) -> str:
-    given = {"up": SERIES, "none": [], "bad": QueryFailed("it is bad"), **answers}
-    data = Data(LABELS, value, {"region": "eu"}, "https://prom.example/base", given, AT)
+ANSWERS: Answers = {"up": SERIES, "none": [], "bad": QueryFailed("it is bad")}
+
+
+def rendered(template: str, value: float = 2.5) -> str:
+    data = Data(LABELS, value, {"region": "eu"}, "https://prom.example/base", ANSWERS, AT)
     return compile_template(template, "Down").render(data)
 
 
@@ -136,6 +138,7 @@ def test_prints_as_go(template: str, text: str) -> None:
         ("{{ /* a */ }}", '1: unexpected "/" in command'),
         ("{{/* a }}", "1: unclosed comment"),
         ('{{ define "x" }}a{{ end }}{{ define "x" }}b{{ end }}', '1: template: multiple definition of template "x"'),
+        ('{{ define "__alert_Down" }}a{{ end }} ', '1: template: multiple definition of template "__alert_Down"'),
         ("{{ range $a, $b, $c := 1 }}{{ end }}", "1: too many declarations in range"),
         ('{{ define "x" }}{{ $labels }}{{ end }}', '1: undefined variable "$labels"'),
         ("{{" + "(" * 200 + "1" + ")" * 200 + "}}", "1: nested deeper than 100 levels"),
@@ -259,6 +262,14 @@ def test_a_regular_expression_cannot_hang() -> None:
 def test_knows_plain_text() -> None:
     assert compile_template("plain {{/* nothing */}} text").is_plain
     assert not compile_template("{{ $value }}").is_plain
+
+
+def test_knows_the_functions_it_may_call() -> None:
+    assert compile_template('{{ if .x }}{{ query "up" | first | value }}{{ end }}').functions == {
+        "query",
+        "first",
+        "value",
+    }
 
 
 def test_a_template_can_be_rendered_again_after_it_changed_its_variables() -> None:
