@@ -28,10 +28,9 @@ from alerting.rules.state import (
     Installation,
     RuleState,
     Transition,
-    drop_all,
+    end_all,
     expand_anew,
     firing,
-    resolve_all,
 )
 from alerting.rules.status import Health, RuleStatus
 from storage.errors import StorageError
@@ -120,8 +119,8 @@ class Evaluator:
     async def replace(self, groups: Sequence[RuleGroup]) -> list[Transition]:
         """Take other groups, keeping the state of rules that stay.
 
-        What fires under the others is resolved; where a rule of the same name stands elsewhere now, which may find
-        it true again, it is dropped. Raises storage's errors, and then nothing has changed.
+        What fires under the others is resolved; where a rule of the same name and labels stands elsewhere now, which
+        may find it true again, it is dropped. Raises storage's errors, and then nothing has changed.
         """
         async with self._changing:
             at, before = self._now(), {rule.id: rule for rule in self._rules()}
@@ -135,10 +134,9 @@ class Evaluator:
                 group.key: old if (old := self._groups.get(group.key)) == group else group for group in groups
             }
             self._stages = _all_stages(groups)
-        names = {rule.name for rule in after.values()}
+        heirs = [rule for rule in after.values() if isinstance(rule, AlertRule)]
         ended = [rule for rule in gone if isinstance(rule, AlertRule) and rule.id in states]
-        ends = [(drop_all if rule.name in names else resolve_all)(rule, states[rule.id], at) for rule in ended]
-        return [told for end in ends for told in end]
+        return [told for rule in ended for told in end_all(rule, states[rule.id], at, _named(heirs, rule.name))]
 
     def snapshot(self) -> list[RuleStatus]:
         """Every rule in the order of its file, with its health and its alerts."""
@@ -293,6 +291,10 @@ class Evaluator:
 
 _NEW = RuleState()
 _UNKNOWN = Health()
+
+
+def _named(rules: Sequence[AlertRule], name: str) -> list[AlertRule]:
+    return [rule for rule in rules if rule.name == name]
 
 
 def _all_stages(groups: Sequence[RuleGroup]) -> dict[GroupKey, list[list[Rule]]]:

@@ -28,11 +28,10 @@ __all__ = [
     "RuleState",
     "State",
     "Transition",
-    "drop_all",
+    "end_all",
     "evaluate",
     "expand_anew",
     "firing",
-    "resolve_all",
 ]
 
 RESOLVED_RETENTION: Final = timedelta(minutes=15)
@@ -282,11 +281,12 @@ def _without_sample(rule: AlertRule, alert: Alert, at: datetime) -> Alert | None
             if at - since < rule.keep_firing_for:
                 kept = alert if alert.keep_firing_since == since else replace(alert, keep_firing_since=since)
                 return _held(rule, kept, at)
-            return replace(alert, state=State.INACTIVE, resolved_at=at, keep_firing_since=None)
+            return _ended(alert, at)
 
 
 def _over_limit(rule: AlertRule, state: RuleState, problem: str, at: datetime) -> Evaluated:
-    return Evaluated(RuleState(), drop_all(rule, state, at), problem)
+    dropped = tuple(Transition(Change.DROPPED, rule, alert, at) for alert in firing(state))
+    return Evaluated(RuleState(), dropped, problem)
 
 
 def _transitions(rule: AlertRule, before: RuleState, after: Mapping[str, Alert], at: datetime) -> Iterator[Transition]:
@@ -318,15 +318,28 @@ _TOLD: Final = {
 }
 
 
-def resolve_all(rule: AlertRule, state: RuleState, at: datetime) -> tuple[Transition, ...]:
-    """What ends when a rule is taken out of its file: everything it has firing."""
-    ended = (replace(one, state=State.INACTIVE, resolved_at=at, keep_firing_since=None) for one in firing(state))
-    return tuple(Transition(Change.RESOLVED, rule, alert, at) for alert in ended)
+def end_all(rule: AlertRule, state: RuleState, at: datetime, heirs: Sequence[AlertRule] = ()) -> tuple[Transition, ...]:
+    """What ends when a rule is taken out of its file: everything it has firing.
+
+    An alert that one of the `heirs` may tell again, being of the same name and not of other labels, is dropped.
+    """
+    return tuple(
+        Transition(Change.DROPPED, rule, alert, at)
+        if any(_may_tell(heir, alert) for heir in heirs)
+        else Transition(Change.RESOLVED, rule, _ended(alert, at), at)
+        for alert in firing(state)
+    )
 
 
-def drop_all(rule: AlertRule, state: RuleState, at: datetime) -> tuple[Transition, ...]:
-    """What nobody looks after any more, though it may still be true: everything the rule has firing."""
-    return tuple(Transition(Change.DROPPED, rule, alert, at) for alert in firing(state))
+def _may_tell(rule: AlertRule, alert: Alert) -> bool:
+    plain = {name: one.source for name, one in rule.label_templates.items() if one.is_plain}
+    return rule.name == alert.labels["alertname"] and all(
+        alert.labels.get(name, "") == value for name, value in plain.items() if name != "alertname"
+    )
+
+
+def _ended(alert: Alert, at: datetime) -> Alert:
+    return replace(alert, state=State.INACTIVE, resolved_at=at, keep_firing_since=None)
 
 
 def firing(state: RuleState) -> Iterator[Alert]:

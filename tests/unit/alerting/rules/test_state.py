@@ -10,9 +10,9 @@ from alerting.rules.state import (
     Evaluated,
     RuleState,
     State,
+    end_all,
     evaluate,
     expand_anew,
-    resolve_all,
 )
 
 T0 = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
@@ -166,7 +166,7 @@ def test_a_rule_that_is_taken_out_resolves_what_fires() -> None:
     machine = Machine(rule())
     machine.step(up(pod="a"), up(pod="b"))
     machine.step(up(pod="a"))
-    ended = resolve_all(machine.rule, machine.state, T0 + 9 * MINUTE)
+    ended = end_all(machine.rule, machine.state, T0 + 9 * MINUTE)
     assert [(told.change, told.alert.labels["pod"]) for told in ended] == [(Change.RESOLVED, "a")]
 
 
@@ -176,3 +176,20 @@ def test_a_failing_template_does_not_fail_the_rule(template: str) -> None:
     assert machine.step(up()) == [Change.FIRING]
     (alert,) = machine.state.alerts.values()
     assert alert.annotations["summary"].startswith("<error expanding template: ")
+
+
+@pytest.mark.parametrize(
+    ("heir", "change"),
+    [
+        ({}, Change.DROPPED),
+        ({"labels": "{job: shop}"}, Change.DROPPED),
+        ({"labels": "{severity: page}"}, Change.RESOLVED),
+        ({"labels": "{job: '{{ $labels.job }}'}"}, Change.DROPPED),
+        ({"labels": "{job: ''}"}, Change.RESOLVED),
+    ],
+)
+def test_what_another_rule_may_tell_again_is_dropped(heir: dict[str, str], change: Change) -> None:
+    machine = Machine(rule())
+    machine.step(up())
+    (told,) = end_all(machine.rule, machine.state, T0, [rule(**heir)])
+    assert told.change is change
