@@ -61,28 +61,34 @@ class RangeQueries:
         import requests  # noqa: PLC0415 - see above
         import urllib3  # noqa: PLC0415
         from prometheus_api_client.exceptions import PrometheusApiClientException  # noqa: PLC0415
+
+        try:
+            return self._fetch(expr, start, end, step)
+        except (requests.Timeout, urllib3.exceptions.TimeoutError) as slow:
+            raise self._slow() from slow
+        except PrometheusApiClientException as refused:
+            raise self._refusal(str(refused)) from refused
+        except (requests.JSONDecodeError, KeyError, TypeError) as wrong:
+            raise TemporaryFailure(f"{self._url} sent an answer that is not Prometheus' format: {wrong}") from wrong
+        except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as broken:
+            raise TemporaryFailure(f"{self._url} cannot be reached: {_cause(broken)}") from broken
+
+    def _fetch(self, expr: str, start: datetime, end: datetime, step: timedelta) -> Any:
+        """As the package answers; raises what it and the packages below it raise."""
+        import requests  # noqa: PLC0415
+        import urllib3  # noqa: PLC0415
         from prometheus_api_client.prometheus_connect import PrometheusConnect  # noqa: PLC0415
 
         seconds = self._timeout.total_seconds()
         params = {"timeout": format_duration(self._timeout), "limit": str(MOST_SERIES)}
+        every = f"{step.total_seconds():.3f}"
         with requests.Session() as session:
             # The environment's proxies are not meant for a Prometheus that is named in the settings.
             session.trust_env = False
             session.stream = True
             session.hooks["response"].append(self._bounded(monotonic() + seconds))
             client = PrometheusConnect(self._url, session=session, retry=urllib3.Retry(0))
-            try:
-                return client.custom_query_range(
-                    expr, start, end, f"{step.total_seconds():.3f}", params=params, timeout=ceil(seconds)
-                )
-            except (requests.Timeout, urllib3.exceptions.TimeoutError) as slow:
-                raise self._slow() from slow
-            except PrometheusApiClientException as refused:
-                raise self._refusal(str(refused)) from refused
-            except (requests.JSONDecodeError, KeyError, TypeError) as wrong:
-                raise TemporaryFailure(f"{self._url} sent an answer that is not Prometheus' format: {wrong}") from wrong
-            except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as broken:
-                raise TemporaryFailure(f"{self._url} cannot be reached: {_cause(broken)}") from broken
+            return client.custom_query_range(expr, start, end, every, params=params, timeout=ceil(seconds))
 
     def _bounded(self, until: float) -> Any:
         """A hook that reads the body within time and bytes before anybody asks for it."""

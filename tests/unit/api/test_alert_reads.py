@@ -7,8 +7,12 @@ from datetime import timedelta
 from urllib.parse import quote
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from alerting.errors import TemporaryFailure
+from bot.inputs.api.alert_filter import parse_filter
+from bot.inputs.api.errors import ApiError
 from bot.inputs.api.schemas_alerts import AlertGroups, RuleHistory, Rules, Silences
 from bot.readings import AlertRow
 from tests.unit.api.house import Client, House, Json, a_client
@@ -175,3 +179,17 @@ async def test_a_day_without_its_values_says_why(client: Client, scene: AlertSce
     assert {one["state"] for one in answer["segments"]} == {"unknown"}
     status, answer = await client.get("/rules/none/history")
     assert (status, answer["error"]["kind"]) == (404, "NotFound")
+
+
+@given(
+    texts=st.lists(st.text(max_size=40) | st.text('={}~!",\\abc( ', max_size=20), max_size=3),
+    words=st.text(max_size=250),
+)
+def test_any_filter_is_read_or_refused_with_its_place(texts: list[str], words: str) -> None:
+    try:
+        wanted = parse_filter(texts, words)
+    except ApiError as refused:
+        assert (refused.status, refused.problem.field) in {(422, "filter"), (422, "q")}
+        assert refused.problem.remedy
+        return
+    assert wanted.takes({"alertname": "Down", "a": "b"}, {"summary": words}) in {True, False}

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from alerting.errors import PermanentFailure
 from alerting.rules.history import KEPT, RuleHistory
@@ -190,3 +194,37 @@ async def test_a_rule_that_was_not_evaluated_again_costs_a_comparison(past: Past
     past.at = T0 + timedelta(seconds=2)
     await past.history.note([replace(same, alerts=())], at=past.at)
     assert states(await past.day())[-1][0] == "firing"
+
+
+SCRIPTS = st.lists(
+    st.tuples(st.sampled_from(["quiet", "pending", "firing", "error", "away"]), st.integers(min_value=1, max_value=90)),
+    min_size=1,
+    max_size=25,
+)
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(script=SCRIPTS, hour=st.integers(min_value=0, max_value=23))
+def test_a_day_has_one_state_at_every_moment(script: list[tuple[str, int]], hour: int) -> None:
+    async def live() -> RuleDay:
+        past = Past()
+        past.at = T0.replace(hour=hour)
+        for what, minutes in script:
+            span = minutes * MINUTE
+            match what:
+                case "away":
+                    past.at += span
+                case "error":
+                    await past.run(span, error="timeout")
+                case "quiet":
+                    await past.run(span)
+                case _:
+                    await past.run(span, alert(State(what), past.at))
+        return await past.day()
+
+    day = asyncio.run(live())
+    for line in (day.rule, *(one.segments for one in day.series)):
+        assert (line[0].start, line[-1].end) == (day.start, day.end)
+        for one, after in pairwise(line):
+            assert one.start < one.end == after.start
+            assert one.state is not after.state
