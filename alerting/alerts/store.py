@@ -130,11 +130,13 @@ class AlertStore:
         Raises storage's errors; what had been ended before stays so.
         """
         gone = [
-            replace(held.alert, ends_at=at, updated_at=at)
-            for fingerprint, held in self._held.items()
-            if held.first.source == source and not held.over and fingerprint not in firing
+            held for held in self._held.values() if held.first.source == source and held.first.fingerprint not in firing
         ]
-        return [one for first in range(0, len(gone), AT_ONCE) for one in await self.take(gone[first : first + AT_ONCE])]
+        ended: list[ReceivedAlert] = []
+        for first in range(0, len(gone), AT_ONCE):
+            some = [held.alert for held in gone[first : first + AT_ONCE] if not held.over]
+            ended += await self.take([replace(alert, ends_at=at, updated_at=at) for alert in some])
+        return ended
 
     def expire(self, now: datetime) -> list[ReceivedAlert]:
         """End those whose end has passed; `save` before telling it, or a crash makes them fire again."""

@@ -35,6 +35,8 @@ from storage.records import Records
 
 AT_ONCE: Final = 250
 """Alerts that are sorted into groups before others get their turn."""
+GROUPS_AT_ONCE: Final = 25
+"""Groups that begin to be told before others get their turn."""
 SECOND: Final = timedelta(seconds=1)
 TIDY: Final = timedelta(seconds=30)
 """How often groups without alerts are forgotten, as in Alertmanager."""
@@ -184,7 +186,9 @@ class Dispatcher:
             await self._unless_away(self._store.save)
         for alert in ended:
             self._plan.heard(alert, now)
-        for group in self._groups.take_due(now):
+        for number, group in enumerate(self._groups.take_due(now), 1):
+            if number % GROUPS_AT_ONCE == 0:
+                await asyncio.sleep(0)
             flush = self._flush_of(group, now)
             if flush.alerts:
                 tasks.create_task(self._flush(self._plan, group, flush), name=f"tell group {group.key}")
@@ -265,17 +269,17 @@ class Dispatcher:
         await self._unless_away(partial(self._save_groups, now))
 
     async def _save_groups(self, now: datetime) -> None:
-        dirty, self._dirty = self._dirty, set()
-        removed, self._gone = self._gone, set()
-        changed = [group for id_ in dirty if (group := self._groups.get(id_)) is not None]
-        gone = {id_ for id_ in removed if self._groups.get(id_) is None}
-        try:
-            if changed or gone:
+        while self._dirty or self._gone:
+            dirty = {self._dirty.pop() for _ in range(min(AT_ONCE, len(self._dirty)))}
+            removed, self._gone = self._gone, set()
+            changed = [group for id_ in dirty if (group := self._groups.get(id_)) is not None]
+            gone = {id_ for id_ in removed if self._groups.get(id_) is None}
+            try:
                 await self._journal.save(changed, gone=gone, at=now)
-        except StorageError:
-            self._dirty |= dirty
-            self._gone |= removed
-            raise
+            except StorageError:
+                self._dirty |= dirty
+                self._gone |= removed
+                raise
 
     async def _unless_away(self, work: Callable[[], Awaitable[object]]) -> None:
         """Telling goes on without the database; what was not written stays to be written."""

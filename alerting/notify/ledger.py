@@ -8,7 +8,7 @@ import asyncio
 import hashlib
 import logging
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -23,6 +23,8 @@ from storage.events import EventLog, NewEvent
 from storage.records import Records
 
 COLLECTION: Final = "told"
+AT_ONCE: Final = 200
+"""What is written in one transaction."""
 LISTED: Final = 500  # events that are looked through for the last tellings
 
 log = logging.getLogger(__name__)
@@ -90,15 +92,18 @@ class Ledger:
     async def save(self) -> None:
         """Write what waits for it. Raises storage's errors."""
         async with self._writing:
-            if self._unsaved:
-                entries = dict(self._unsaved)
-                values = {key: _json(entry) for key, entry in entries.items()}
-                await self._records.put_many(COLLECTION, values, at=_latest(e.told.at for e in entries.values()))
-                for key, entry in entries.items():
-                    if self._unsaved[key] is entry:
-                        del self._unsaved[key]
-            if self._unlisted:
-                await self._append(len(self._unlisted))
+            while self._unsaved:
+                await self._write(list(self._unsaved)[:AT_ONCE])
+            while self._unlisted:
+                await self._append(min(AT_ONCE, len(self._unlisted)))
+
+    async def _write(self, keys: Sequence[str]) -> None:
+        entries = {key: self._unsaved[key] for key in keys}
+        values = {key: _json(entry) for key, entry in entries.items()}
+        await self._records.put_many(COLLECTION, values, at=max(entry.told.at for entry in entries.values()))
+        for key, entry in entries.items():
+            if self._unsaved[key] is entry:
+                del self._unsaved[key]
 
     async def forget(self, groups: Collection[str], now: datetime) -> None:
         """Drop lines of groups other than these (by key) whose time is over. Raises storage's errors."""
@@ -125,7 +130,7 @@ class Ledger:
 
     async def _append(self, count: int) -> None:
         events = self._unlisted[:count]
-        at = _latest(when for _, when in events)
+        at = max(when for _, when in events)
         while True:
             version = await self._stand() if self._version is None else self._version
             try:
@@ -158,10 +163,6 @@ class Ledger:
 def lasts(at: datetime, repeat: timedelta) -> datetime:
     """How long a telling is remembered when its group is gone: twice the repeat interval, as Alertmanager does."""
     return at + 2 * repeat
-
-
-def _latest(times: Iterable[datetime]) -> datetime:
-    return max(times)
 
 
 def _key(group: str, target: Target) -> str:

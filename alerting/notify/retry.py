@@ -5,6 +5,7 @@ time, at most a minute, half of it random). A wait that the receiver asks for is
 """
 
 import asyncio
+import logging
 import random
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -21,6 +22,8 @@ FIRST_PAUSE: Final = timedelta(milliseconds=500)
 LONGEST_PAUSE: Final = timedelta(minutes=1)
 GROWTH: Final = 1.5
 JITTER: Final = 0.5
+
+log = logging.getLogger(__name__)
 
 
 class RetryStage:
@@ -53,13 +56,19 @@ class RetryStage:
             self._trouble.counts.requests[target.receiver] += 1
             try:
                 await teller.tell(notification)
-            except PermanentFailure as refused:
-                self._trouble.failed(target, refused, self._now())
-                raise
             except TemporaryFailure as failed:
                 last[:] = [failed]
             except StorageError as away:
                 last[:] = [TemporaryFailure(away.reason, remedy=away.remedy)]
+            except AlertingError as refused:
+                self._trouble.failed(target, refused, self._now())
+                raise
+            except Exception as fault:
+                # A fault in telling one must not end the telling of all others.
+                log.exception("Telling %s failed for a reason that nobody foresaw", target)
+                unforeseen = PermanentFailure(f"telling failed unexpectedly: {fault!r}", "see the log, and report it")
+                self._trouble.failed(target, unforeseen, self._now())
+                raise unforeseen from fault
             else:
                 return
             self._trouble.failed(target, last[0], self._now())

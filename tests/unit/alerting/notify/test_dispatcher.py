@@ -5,6 +5,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+import pytest
+
 from alerting.errors import PermanentFailure, TemporaryFailure
 from alerting.routing.config import InhibitRule, Receiver, WebhookReceiver
 from alerting.routing.intervals import TimeInterval
@@ -254,6 +256,19 @@ def test_a_refusal_is_not_repeated_before_the_next_flush() -> None:
 
     scene = play(story)
     assert [round((at - virtual_time.START).total_seconds()) for at in scene.team.tries] == [30, 330]
+
+
+def test_a_fault_in_telling_one_receiver_ends_nothing_else(caplog: pytest.LogCaptureFixture) -> None:
+    async def story(scene: Scene) -> None:
+        scene.team.failures.append(KeyError("channel"))
+        await scene.fire(instance="a")
+        await scene.fire("Slow", instance="b")
+        await after(minutes(1))
+        assert len(scene.team.heard) == 1
+        await after(minutes(6))
+
+    assert sorted(play(story).team.told()) == [("first", ["a"], []), ("first", ["b"], [])]
+    assert "nobody foresaw" in caplog.text
 
 
 def test_one_receiver_that_hangs_keeps_nobody_waiting() -> None:
