@@ -115,20 +115,20 @@ class Intake:
             if first:
                 await asyncio.sleep(0)
             batches.append(self._read(posted[first : first + AT_ONCE], first))
-        for batch in batches:
-            await self._take(batch)
-        problems = tuple(problem for batch in batches for problem in batch.problems)
-        return Taken(sum(batch.accepted for batch in batches), problems)
+        return await self._take_all(batches)
 
     async def webhook(self, body: bytes) -> Taken:
         """Take a webhook payload. Raises BadBody, and storage's errors."""
-        now, batch = self._now(), _Batch()
-        for index, one in enumerate(read_webhook(body)):
-            self._told(batch, _from_webhook(one, f"alerts.{index}", now), f"alerts.{index}")
-        for first in range(0, len(batch.changed), AT_ONCE):
-            await self._keeper.take(batch.changed[first : first + AT_ONCE])
-            await asyncio.sleep(0)
-        return Taken(batch.accepted, tuple(batch.problems))
+        told, now, batches = read_webhook(body), self._now(), []
+        for first in range(0, len(told), AT_ONCE):
+            if first:
+                await asyncio.sleep(0)
+            batch = _Batch()
+            for index, one in enumerate(told[first : first + AT_ONCE], first):
+                place = f"alerts.{index}"
+                self._told(batch, _from_webhook(one, place, now), place)
+            batches.append(batch)
+        return await self._take_all(batches)
 
     def _read(self, posted: Sequence[PostedAlert], first: int) -> _Batch:
         batch, now = _Batch(), self._now()
@@ -164,13 +164,15 @@ class Intake:
         batch.changed.append(alert)
         return True
 
-    async def _take(self, batch: _Batch) -> None:
-        if not batch.changed:
-            return
-        await self._keeper.take(batch.changed)
-        # Only now: had it failed, the same words would have to be taken the next time.
-        for written, said in batch.said:
-            self._memory.keep(written, said)
+    async def _take_all(self, batches: Sequence[_Batch]) -> Taken:
+        for batch in batches:
+            if batch.changed:
+                await self._keeper.take(batch.changed)
+            # Only now: had it failed, the same words would have to be taken the next time.
+            for written, said in batch.said:
+                self._memory.keep(written, said)
+        problems = tuple(problem for batch in batches for problem in batch.problems)
+        return Taken(sum(batch.accepted for batch in batches), problems)
 
 
 class _Memory:
