@@ -15,6 +15,7 @@ from alerting.metrics.port import Metrics
 from alerting.metrics.remote_write import SeriesWriter
 from alerting.rules.ask import Answer, Asker
 from alerting.rules.journal import AlertJournal
+from alerting.rules.machine import end_all, expand_anew
 from alerting.rules.order import stages
 from alerting.rules.outcome import Outcome, can_be_asked, outcome
 from alerting.rules.questions import Questions
@@ -28,9 +29,6 @@ from alerting.rules.state import (
     Installation,
     RuleState,
     Transition,
-    end_all,
-    expand_anew,
-    firing,
 )
 from alerting.rules.status import Health, RuleStatus
 from storage.errors import StorageError
@@ -155,7 +153,7 @@ class Evaluator:
             Transition(Change.FIRING, rule, alert, alert.fired_at or alert.active_at)
             for rule in self._rules()
             if isinstance(rule, AlertRule)
-            for alert in firing(self._state_of(rule))
+            for alert in self._state_of(rule).firing()
         ]
 
     def _forget(self, gone: Iterable[Rule], changed: Iterable[Rule]) -> None:

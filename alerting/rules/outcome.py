@@ -7,9 +7,10 @@ from typing import Final
 from alerting.errors import AlertingError, PermanentFailure
 from alerting.metrics.port import Sample
 from alerting.rules.expression import Kind
+from alerting.rules.machine import evaluate
 from alerting.rules.rule import RecordingRule, Rule, RuleGroup
 from alerting.rules.series import Made, record
-from alerting.rules.state import Installation, RuleState, Transition, evaluate
+from alerting.rules.state import Installation, RuleState, Transition
 from alerting.rules.template import Answers
 
 _NO_VECTOR: Final = PermanentFailure("rule result is not a vector or scalar", "change the expression")

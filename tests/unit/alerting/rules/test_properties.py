@@ -15,8 +15,9 @@ from alerting.rules.codec import from_json, to_json
 from alerting.rules.expression import parse_expression
 from alerting.rules.fingerprint import fingerprint
 from alerting.rules.load import parse_rules
+from alerting.rules.machine import RESOLVED_RETENTION, evaluate
 from alerting.rules.rule import AlertRule
-from alerting.rules.state import RESOLVED_RETENTION, Alert, Change, RuleState, State, evaluate
+from alerting.rules.state import Alert, Change, RuleState, State
 from alerting.rules.template import Data, compile_template
 from tests.fakes.prometheus import FakeMetrics
 

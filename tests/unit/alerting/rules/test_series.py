@@ -2,9 +2,10 @@ from datetime import UTC, datetime, timedelta
 
 from alerting.metrics.port import Sample
 from alerting.rules.load import parse_rules
+from alerting.rules.machine import evaluate
 from alerting.rules.rule import AlertRule, RecordingRule
 from alerting.rules.series import Pairs, alert_series, record
-from alerting.rules.state import RuleState, evaluate
+from alerting.rules.state import RuleState
 
 T0 = datetime(2026, 1, 5, 9, 0, 0, 700_000, tzinfo=UTC)
 

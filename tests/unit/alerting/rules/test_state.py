@@ -4,16 +4,9 @@ import pytest
 
 from alerting.metrics.port import Sample
 from alerting.rules.load import parse_rules
+from alerting.rules.machine import end_all, evaluate, expand_anew
 from alerting.rules.rule import AlertRule
-from alerting.rules.state import (
-    Change,
-    Evaluated,
-    RuleState,
-    State,
-    end_all,
-    evaluate,
-    expand_anew,
-)
+from alerting.rules.state import Change, Evaluated, RuleState, State
 
 T0 = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)

@@ -8,8 +8,9 @@ import pytest
 from alerting.metrics.port import Sample
 from alerting.rules.expansion import Expansion
 from alerting.rules.load import parse_rules
+from alerting.rules.machine import evaluate
 from alerting.rules.rule import AlertRule
-from alerting.rules.state import Change, RuleState, State, evaluate
+from alerting.rules.state import Change, RuleState, State
 
 T0 = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
