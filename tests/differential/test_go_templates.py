@@ -59,7 +59,7 @@ DIFFERENCES: Final[Sequence[tuple[str, str, str]]] = (
     ("promtool gives externalURL and pathPrefix no address", r"(externalURL|pathPrefix): runtime error", r".*"),
 )
 # Addresses in memory, which are never the same.
-_ADDRESS: Final = re.compile(r"0[xX][0-9a-fA-F]{9,}|[0-9]{12,}|[01]{36,}")
+_ADDRESS: Final = re.compile(r"0[xX][0-9a-fA-F]{9,}|\b[0-9a-fA-F]{10,}\b|[0-9]{12,}|[01]{36,}")
 # What templates of Prometheus 2.42 and Go 1.19 lack or word otherwise.
 OLDER: Final = re.compile(
     r"toDuration|now|urlQueryEscape|else with|call|range [^}]*(\d|len)|print\)|\. |\.\}|\.Value\.|\.é|\$ |js|Nope"

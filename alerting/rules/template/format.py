@@ -120,8 +120,10 @@ def _address(spec: Spec, value: Value) -> str:
         return bad(spec, value)
     if spec.sharp_v:
         return f"({go_type(value)})({_SOMEWHERE:#x})"
-    text = _integer(replace(spec, verb="x", sharp=not spec.sharp), _SOMEWHERE) if spec.verb in "vp" else None
-    return text or _integer(spec, _SOMEWHERE) or bad(spec, value)
+    if spec.verb in "vp":
+        spec = replace(spec, verb="x", sharp=not spec.sharp)
+    text = _integer(spec, _SOMEWHERE) if spec.verb in "bodxX" else None
+    return text or bad(spec, value)
 
 
 def _enclosed(spec: Spec, value: Value, parts: list[str], brackets: str) -> str:

@@ -34,7 +34,8 @@ SHORT_CIRCUIT: Final = frozenset({"and", "or"})  # stop at the first argument th
 
 def _query(run: Run, text: str) -> QueryResult:
     if text not in run.data.answers:
-        raise QueriesNeeded([text])
+        missing = (query for query in run.tree.queries if query not in run.data.answers)
+        raise QueriesNeeded(list(dict.fromkeys([text, *missing])))
     answer = run.data.answers[text]
     if isinstance(answer, QueryFailed):
         raise TemplateError(answer.reason)

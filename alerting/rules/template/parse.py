@@ -10,6 +10,7 @@ from typing import Final
 from alerting.rules.template.lex import Kind
 from alerting.rules.template.literals import quoted
 from alerting.rules.template.operands import PipelineReader
+from alerting.rules.template.queries import certain_queries
 from alerting.rules.template.reader import Scope
 from alerting.rules.template.tree import (
     Action,
@@ -39,7 +40,9 @@ def parse(name: str, before: Before, source: str, functions: Collection[str]) ->
     parser = _Parser(name, before.text + source, len(before.text), functions)
     parser.scope.variables += before.variables
     parser.main()
-    return Tree(before.text + source, name, parser.templates, parser.deepest, frozenset(parser.called))
+    called = frozenset(parser.called)
+    queries = certain_queries(parser.templates[name]) if "query" in called else ()
+    return Tree(before.text + source, name, parser.templates, parser.deepest, called, queries)
 
 
 @dataclass(frozen=True, slots=True)

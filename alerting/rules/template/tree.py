@@ -225,3 +225,4 @@ class Tree:
     templates: dict[str, Nodes]
     depth: int
     functions: frozenset[str]
+    queries: tuple[str, ...]  # that every rendering asks

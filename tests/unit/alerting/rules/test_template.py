@@ -202,7 +202,7 @@ def test_tells_in_the_text_what_failed(template: str, place: str, message: str) 
 
 
 def test_asks_for_the_answers_it_misses() -> None:
-    template = compile_template('{{ range query "up" }}{{ .Labels.job }}{{ end }}{{ query "b" | first | value }}')
+    template = compile_template('{{ range query "up" }}{{ .Labels.job }}{{ end }}{{ query (print "b") | first | value }}')
     with pytest.raises(QueriesNeeded) as needed:
         template.render(Data({}, 1))
     assert needed.value.queries == ("up",)
@@ -210,6 +210,16 @@ def test_asks_for_the_answers_it_misses() -> None:
         template.render(Data({}, 1, answers={"up": SERIES}))
     assert needed.value.queries == ("b",)
     assert template.render(Data({}, 1, answers={"up": SERIES, "b": SERIES})) == "ba2"
+
+
+def test_asks_at_once_for_all_it_is_sure_to_need() -> None:
+    template = compile_template(
+        '{{ with query "a" | first }}{{ query "in a branch" }}{{ end }}{{ if and (query "b") (query "perhaps") }}'
+        '{{ end }}{{ (query "c" | first).Value }}{{ query (print "up" 1) }}'
+    )
+    with pytest.raises(QueriesNeeded) as needed:
+        template.render(Data({}, 1, answers={"b": ()}))
+    assert needed.value.queries == ("a", "c")
 
 
 def test_a_query_in_a_branch_not_taken_is_not_asked() -> None:
