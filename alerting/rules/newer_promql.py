@@ -15,9 +15,17 @@ NUMBER: Final = r"(?<![\w.:])[0-9]\w*(?:\.\w*)?"
 
 # What follows an operand is a modifier; anywhere else these words are names of metrics.
 _MODIFIER: Final = r"(?<=[\w)\]}\"'`])\s+(?:anchored|smoothed)\b(?!\s*[({])"
-_DURATION: Final = r"(?:[0-9.][\w.]*|step|range|min_of|max_of|[\s()+\-*/%^,])"
-_RANGE: Final = rf"\[(?!\s*-\s*\w+\s*[\]:]){_DURATION}+(?P<step>:{_DURATION}*)?\]"
-_OFFSET: Final = r"\boffset\s*[-+]?\s*(?:\((?:[^()]|\([^()]*\))*\)|(?:step|range)\(\s*\))"
+# Words are taken whole (`*+`), or a long row of digits could be split in endless ways.
+_WORD: Final = r"[0-9.][\w.]*+|step|range|min_of|max_of|inf|nan"
+_RANGE: Final = rf"\[(?!\s*-\s*\w+\s*[\]:])(?:{_WORD}|[\s()+\-*/%^,])++(?P<step>:(?:{_WORD}|[\s()+\-*/%^,])*+)?\]"
+_FLAT: Final = rf"(?:{_WORD}|\(\s*\)|[\s+\-*/%^,])"
+_BRACKETS: Final = rf"\((?:{_FLAT}|\({_FLAT}*+\))*+\)"
+_OPERATOR: Final = r"\s*+[-+*/%^]"
+# An offset in brackets goes on as far as operators do: what they would join is no operand of its own.
+_OFFSET: Final = (
+    rf"\boffset\s*+(?:[-+]\s*+{_BRACKETS}|[-+]?\s*+(?:step|range)\(\s*\)"
+    rf"|{_BRACKETS}(?:{_OPERATOR}\s*+(?:{_BRACKETS}|{_WORD}))*+(?!{_OPERATOR}))"
+)
 _NEWER: Final = re.compile(
     rf"(?P<quoted>{QUOTED})|(?P<offset>{_OFFSET})|(?P<range>{_RANGE})|(?P<modifier>{_MODIFIER})|(?P<number>{NUMBER})",
     re.DOTALL | re.IGNORECASE,

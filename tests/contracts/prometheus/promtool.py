@@ -1,8 +1,9 @@
 """The promtool on PATH as a judge of rule files, many in one call, and our own verdict in the same words."""
 
+import json
 import re
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -73,3 +74,13 @@ def _ours(file: str) -> Verdict:
     loaded = load_rule_files([file], recording=True)
     messages = frozenset(problem.message.removeprefix("yaml: ") for problem in loaded.problems)
     return Verdict(not loaded.problems, messages)
+
+
+def refused_expressions(folder: Path, expressions: Sequence[str]) -> dict[str, str]:
+    """Those that promtool refuses in a rule, and why."""
+    rules = "".join(f"  - {{alert: A, expr: {json.dumps(text)}}}\n" for text in expressions)
+    file = folder / "expressions.yml"
+    file.write_text(f"groups:\n- name: g\n  rules:\n{rules}")
+    checked = subprocess.run(["promtool", "check", "rules", "--lint=none", file], capture_output=True, check=False)
+    told = re.findall(r'group "g", rule (\d+), "A": (.*)', checked.stderr.decode(errors="replace"))
+    return {expressions[int(number) - 1]: why for number, why in told}

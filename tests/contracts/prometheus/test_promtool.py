@@ -124,7 +124,7 @@ REFUSED_HERE = {
 }
 ACCEPTED_HERE = {
     "a tag that its value does not have": rule("{alert: !!int A, expr: up}"),
-    "labels to match after a duration expression": rule("{alert: A, expr: 'up offset (5m) + on(a) up'}"),
+    "a computed duration that is none": rule("{alert: A, expr: 'up offset (5m * 1__0)'}"),
 }
 EXPERIMENTAL = {
     "functions": rule("{alert: A, expr: 'mad_over_time(up[5m])'}"),

@@ -1,3 +1,5 @@
+import time
+
 import pytest
 
 from alerting.rules.expression import Kind, parse_expression
@@ -28,7 +30,9 @@ def test_tells_the_metrics_an_expression_reads(text: str, reads: set[str] | None
     [
         ("rate(a[5m * 2])", "rate(a[1m])"),
         ("max_over_time(a[1h - 5m:step() * 2])", "max_over_time(a[1m:1m])"),
-        ("a offset (1h - 5m) + b", "a offset 1m + b"),
+        ("(a offset (1h - 5m)) + b", "(a offset 1m) + b"),
+        ("a offset (1h) * 2 > b", "a offset 1m > b"),
+        ("a offset (1h) * b", "a offset (1h) * b"),
         ("a offset -(5m)", "a offset 1m"),
         ("rate(a[5m] anchored)", "rate(a[5m] )"),
         ("a smoothed > 1_000", "a  > 1000"),
@@ -69,3 +73,14 @@ def test_refuses_what_prometheus_refuses_and_its_parser_lets_pass(text: str, tol
 @pytest.mark.parametrize("text", ["limitk(2, a)", "mad_over_time(a[5m])", "end()"])
 def test_experimental_functions_can_be_allowed(text: str) -> None:
     assert parse_expression(text, experimental=True).text == text
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["[" + "1" * 60_000, "a offset (" + "1" * 60_000, "a offset (" * 6000, "offset" + " " * 60_000, "[" + "(" * 60_000,
+     "a offset (1)" + "+1" * 30_000 + "+", "a" + " " * 60_000 + "smoothed", "[" + "1 " * 15_000 + ":" + "1 " * 15_000],
+)  # fmt: skip
+def test_no_text_makes_the_search_for_newer_words_endless(text: str) -> None:
+    started = time.perf_counter()
+    in_older_words(text)
+    assert time.perf_counter() - started < 5
