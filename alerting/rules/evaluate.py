@@ -132,9 +132,10 @@ class Evaluator:
                 group.key: old if (old := self._groups.get(group.key)) == group else group for group in groups
             }
             self._stages = _all_stages(groups)
-        heirs = [rule for rule in after.values() if isinstance(rule, AlertRule)]
+            self._turns = {key: turns for key, turns in self._turns.items() if key in self._groups}
+        heirs = _by_name(after.values())
         ended = [rule for rule in gone if isinstance(rule, AlertRule) and rule.id in states]
-        return [told for rule in ended for told in end_all(rule, states[rule.id], at, _named(heirs, rule.name))]
+        return [told for rule in ended for told in end_all(rule, states[rule.id], at, heirs.get(rule.name, ()))]
 
     def snapshot(self) -> list[RuleStatus]:
         """Every rule in the order of its file, with its health and its alerts."""
@@ -191,7 +192,7 @@ class Evaluator:
         started, outcomes = self._now(), dict[RuleId, Outcome]()
         questions, restored = Questions(self._metrics, at, self._timeout), self._restored
         # Each step of every group together, so that groups share queries.
-        for step in zip_longest(*(self._stages[group.key] for group in groups), fillvalue=()):
+        for step in zip_longest(*(self._stages.get(group.key, ()) for group in groups), fillvalue=()):
             expressions = [rule.expression for rules in step for rule in rules if can_be_asked(rule)]
             answers = await self._asker.ask(expressions, asked)
             found = [
@@ -291,8 +292,12 @@ _NEW = RuleState()
 _UNKNOWN = Health()
 
 
-def _named(rules: Sequence[AlertRule], name: str) -> list[AlertRule]:
-    return [rule for rule in rules if rule.name == name]
+def _by_name(rules: Iterable[Rule]) -> Mapping[str, Sequence[AlertRule]]:
+    found: defaultdict[str, list[AlertRule]] = defaultdict(list)
+    for rule in rules:
+        if isinstance(rule, AlertRule):
+            found[rule.name].append(rule)
+    return found
 
 
 def _all_stages(groups: Sequence[RuleGroup]) -> dict[GroupKey, list[list[Rule]]]:

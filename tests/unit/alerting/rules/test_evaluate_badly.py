@@ -224,3 +224,15 @@ async def test_an_evaluation_from_before_a_restoration_counts_for_nothing() -> N
     going_on.set()
     assert await task == []
     assert bench.firing() == ["A", "B", "Kept"]
+
+
+async def test_rules_may_be_replaced_at_any_moment_of_an_evaluation() -> None:
+    for moment in range(6):
+        bench = Bench()
+        task = asyncio.create_task(bench.tick(), name="a tick")
+        for _ in range(moment):
+            await asyncio.sleep(0)
+        await bench.evaluator.replace(groups("groups: [{name: c, interval: 1s, rules: [{alert: C, expr: a}]}]"))
+        told = [*await task, *await bench.tick()]
+        assert told.count(("C", Change.FIRING)) == 1
+        assert bench.firing() == ["C"]
