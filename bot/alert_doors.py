@@ -49,7 +49,7 @@ def add_alert_doors(app: web.Application, house: Pilothouse) -> None:
     )
     interval = ground.settings.file.evaluation.interval
     add_alertmanager_routes(app, parts)
-    add_prometheus_routes(app, PrometheusParts(access, alerting.evaluator.snapshot, interval, version("pilothouse")))
+    add_prometheus_routes(app, PrometheusParts(access, alerting.rules.statuses, interval, version("pilothouse")))
     add_alertmanager_webhook(app, WebhookParts(access, ground.directory, intake))
 
 
@@ -66,7 +66,7 @@ def alert_sources(house: Pilothouse) -> AlertSources:
         groups=alerting.dispatcher.groups,
         status_of=alerting.dispatcher.status_of,
         silences=alerting.silences.all,
-        rules=alerting.evaluator.snapshot,
+        rules=alerting.rules.statuses,
         files=files,
         history=alerting.history,
         ranges=RangeQueries(ground.settings.prometheus_url),

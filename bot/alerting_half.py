@@ -27,7 +27,7 @@ from bot.bridges import DeploymentChanges
 from bot.chat.assembly import Speaking
 from bot.chat.tellers import INCIDENTS
 from bot.ground import Ground
-from bot.rule_health import RuleHealths, healths_of
+from bot.rule_health import RuleHealths, RuleViews, healths_of
 from bot.settings.domain import to_policies, to_rotations
 from bot.watch import Watch
 from engine.deployments.journal import DeploymentJournal
@@ -60,6 +60,7 @@ class Alerting:
     dispatcher: Dispatcher
     watch: Watch
     healths: RuleHealths
+    rules: RuleViews
     history: RuleHistory
     routing: RoutingConfig
     interval: float
@@ -70,6 +71,7 @@ class Alerting:
         await self.silences.load()
         await self.dispatcher.load()
         await self.watch.start()
+        self.rules.look_here()
 
     async def take_rules(self, groups: Sequence[RuleGroup]) -> None:
         """Follow other rules. Raises storage's errors."""
@@ -92,9 +94,11 @@ class Alerting:
         """Keep how the rules stand, for pictures of their days. Raises storage's errors."""
         await self.history.note(self.evaluator.snapshot(), at=now)
 
-    async def publish_health(self, now: datetime) -> None:
-        """Write down how the rules do, for replicas that do not evaluate them. Raises storage's errors."""
-        if self.others:
+    async def share_health(self, now: datetime, *, acting: bool) -> None:
+        """Write down how the rules do, or read it where they are not evaluated. Raises storage's errors."""
+        if not acting:
+            await self.rules.look_elsewhere()
+        elif self.others:
             await self.healths.publish(healths_of(self.evaluator.snapshot(), self.interval), now)
 
     async def look_after_silences(self, now: datetime) -> None:
@@ -143,6 +147,7 @@ def build_alerting(
         dispatcher,
         watch,
         healths,
+        RuleViews(evaluator, database.records, healths),
         RuleHistory(database.records),
         loaded.routing,
         file.evaluation.interval.total_seconds(),

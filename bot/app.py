@@ -281,7 +281,13 @@ def _notices(house: Pilothouse) -> SilenceNotices:
     speaking, alerting = house.speaking, house.alerting
     channel = house.ground.settings.file.channels.incidents
     return SilenceNotices(
-        alerting.silences, alerting.journal, speaking.outbox, speaking.ledger, speaking.mention, channel=channel
+        alerting.silences,
+        alerting.journal,
+        speaking.outbox,
+        speaking.ledger,
+        speaking.mention,
+        channel=channel,
+        wake=alerting.desk.wake,
     )
 
 

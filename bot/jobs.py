@@ -60,6 +60,9 @@ def alert_jobs(alerting: Alerting, notices: SilenceNotices, acting: Callable[[],
     async def listen(at: datetime) -> None:
         await alerting.listen(at, acting=acting())
 
+    async def health(at: datetime) -> None:
+        await alerting.share_health(at, acting=acting())
+
     async def reconcile(_: datetime) -> None:
         await alerting.watch.reconcile()
 
@@ -69,7 +72,7 @@ def alert_jobs(alerting: Alerting, notices: SilenceNotices, acting: Callable[[],
         Job("silences", SILENCES, alerting.look_after_silences),
         Job("rule history", HISTORY, alerting.note_history),
         Job("silence notices", SECOND, notices.tick),
-        Job("rule health", HEALTHS, alerting.publish_health),
+        Job("rule health", HEALTHS, health, shared=False),
         Job("incidents", RECONCILE, reconcile),
     ]
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
+from alerting.rules.evaluate import Evaluator
+from alerting.rules.journal import AlertJournal
 from alerting.rules.rule import AlertRule
-from alerting.rules.status import RuleStatus
+from alerting.rules.state import RuleState
+from alerting.rules.status import Health, RuleStatus
 from storage.records import Records
 
 COLLECTION: Final = "rule-health"
@@ -57,3 +60,34 @@ def healths_of(statuses: Iterable[RuleStatus], default_interval: float) -> list[
         for one in statuses
         if isinstance(one.rule, AlertRule)
     ]
+
+
+class RuleViews:
+    """The rules as they stand, on every replica: our own knowledge where we evaluate, the database's elsewhere."""
+
+    def __init__(self, evaluator: Evaluator, records: Records, healths: RuleHealths) -> None:
+        self._evaluator = evaluator
+        self._journal = AlertJournal(records)
+        self._healths = healths
+        self._elsewhere: list[RuleStatus] | None = None
+
+    async def look_elsewhere(self) -> None:
+        """Read what the replica that evaluates has written. Raises storage's errors."""
+        states, known = await self._journal.load(), {one.name: one for one in await self._healths.read()}
+        self._elsewhere = [
+            _as_kept(one, states.get(one.rule.id, RuleState()), known.get(one.rule.name))
+            for one in self._evaluator.snapshot()
+        ]
+
+    def look_here(self) -> None:
+        """We evaluate from now on."""
+        self._elsewhere = None
+
+    def statuses(self) -> list[RuleStatus]:
+        """Every rule with its health and its alerts; of another replica's as it was a few seconds ago."""
+        return self._evaluator.snapshot() if self._elsewhere is None else self._elsewhere
+
+
+def _as_kept(status: RuleStatus, state: RuleState, known: RuleHealth | None) -> RuleStatus:
+    health = Health(last_error=known.error or None, last_evaluation=known.at) if known else Health()
+    return replace(status, health=health, alerts=tuple(state.alerts.values()))

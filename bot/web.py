@@ -113,7 +113,7 @@ def _metrics(house: Pilothouse) -> Handler:
 
 async def _values(house: Pilothouse) -> dict[str, float]:
     outbox, alerting, readings = house.speaking.outbox, house.alerting, house.reloader.readings.values()
-    rules, now = alerting.evaluator.snapshot(), house.ground.now()
+    rules, now = alerting.rules.statuses(), house.ground.now()
     return {
         "pilothouse_chat_backlog": outbox.backlog(),
         "pilothouse_chat_sent": outbox.sent,

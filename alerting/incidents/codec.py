@@ -33,7 +33,7 @@ from alerting.incidents.incident import Incident
 from storage.codec import JSON
 from storage.events import NewEvent, Priority
 
-_FORMAT: Final = 1  # of snapshots; raise it when the fold changes its meaning
+_FORMAT: Final = 2  # of snapshots; raise it when the fold changes its meaning
 _TYPES: Final[Mapping[str, type[IncidentEvent]]] = {
     one.__name__: one
     for one in (

@@ -82,6 +82,11 @@ class IncidentDesk:
         for incident in await self._journal.open_incidents():
             await self._start(incident.id, incident.steps)
 
+    async def wake(self, incident: Incident) -> None:
+        """Let its escalation look again, where it has one."""
+        if incident.steps:
+            await self._durable.wake(stream_of(incident.id))
+
     async def take(self, changes: Sequence[AlertChange], place: Place) -> None:
         """Let the alerts of one group open, join, update and resolve its incident. Safe to repeat, whatever the order.
 
@@ -140,7 +145,7 @@ class IncidentDesk:
 
     async def _decide(self, incident: IncidentId, person: PersonId, rule: Rule) -> Answer:
         revision = await self._journal.change(incident, lambda one: rule(one).events, at=self._now(), actor=person)
-        await self._wake(revision.after)
+        await self.wake(revision.after)
         return Answer(revision.after, rule(revision.before).text)
 
     def _ended_before(self, change: AlertChange) -> bool:
@@ -163,7 +168,7 @@ class IncidentDesk:
         revision = None if known else await self._journal.change(home, decide, at=self._now())
         await self._start(home, incident.steps)
         if revision and revision.after.ended:
-            await self._wake(revision.after)
+            await self.wake(revision.after)
             self._started.discard(home)
         return revision is None or not revision.before.ended
 
@@ -222,7 +227,3 @@ class IncidentDesk:
         if steps and incident not in self._started:
             await self._durable.start(stream_of(incident))
             self._started.add(incident)
-
-    async def _wake(self, incident: Incident) -> None:
-        if incident.steps:
-            await self._durable.wake(stream_of(incident.id))

@@ -93,7 +93,7 @@ def _changed(incident: Incident, event: IncidentEvent, at: datetime) -> Incident
         case PageFailed():
             return _page_failed(incident, event, at)
         case StepSkipped(round_, level, _, due):
-            return replace(incident, round=round_, level=level, next_page_at=due)
+            return _hushed(replace(incident, round=round_, level=level, next_page_at=due))
         case IncidentEscalated():
             return _escalated(incident, event, at)
         case PolicyExhausted():
@@ -102,9 +102,10 @@ def _changed(incident: Incident, event: IncidentEvent, at: datetime) -> Incident
             ended = incident.moved(State.RESOLVED, resolved_at=at, resolved_by=person, next_page_at=None)
             return _without_pending(ended)
         case IncidentSilenced(by):
-            return replace(incident, silenced=(*_other_silences(incident, by.silence), by))
+            return _hushed(replace(incident, silenced=(*_other_silences(incident, by.silence), by)))
         case SilenceLifted(silence):
-            return replace(incident, silenced=_other_silences(incident, silence))
+            sooner = incident.next_page_at and min(incident.next_page_at, at)
+            return _hushed(replace(incident, silenced=_other_silences(incident, silence), next_page_at=sooner))
         case IncidentOpened():
             raise ValueError(f"Incident {incident.id} is opened twice")
 
@@ -139,12 +140,14 @@ def _given_back(incident: Incident, event: AcknowledgmentWithdrawn) -> Incident:
 
 def _paged(incident: Incident, event: PersonPaged, at: datetime) -> Incident:
     page = Page(event.person, event.level, at, event.round)
-    return replace(
-        incident,
-        pages=(*incident.pages, page),
-        round=event.round,
-        level=event.level,
-        next_page_at=event.next_page_at,
+    return _hushed(
+        replace(
+            incident,
+            pages=(*incident.pages, page),
+            round=event.round,
+            level=event.level,
+            next_page_at=event.next_page_at,
+        )
     )
 
 
@@ -163,6 +166,14 @@ def _escalated(incident: Incident, event: IncidentEscalated, at: datetime) -> In
         return replace(incident, next_page_at=at)
     last = max(event.round, incident.last_round)
     return replace(incident, round=event.round, last_round=last, level=-1, exhausted=False, next_page_at=at)
+
+
+def _hushed(incident: Incident) -> Incident:
+    """Whoever silenced it wants nobody paged until then, unless somebody escalates it by hand."""
+    until = max((one.until for one in incident.silenced), default=None)
+    if until is None or incident.next_page_at is None:
+        return incident
+    return replace(incident, next_page_at=max(incident.next_page_at, until))
 
 
 def _with_page(incident: Incident, person: str, round_: int, level: int, **changes: object) -> Incident:

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Final, Protocol
 
 from alerting.incidents.errors import UnknownIncident
-from alerting.incidents.incident import IncidentId
+from alerting.incidents.incident import Incident, IncidentId
 from alerting.incidents.journal import IncidentJournal
 from alerting.incidents.silenced import silence_news
 from alerting.silences.notices import Kind, Notice, due_notices
@@ -50,6 +50,7 @@ class SilenceNotices:
         mention: Mention,
         *,
         channel: str,
+        wake: Callable[[Incident], Awaitable[None]],
     ) -> None:
         self._silences = silences
         self._incidents = incidents
@@ -57,6 +58,7 @@ class SilenceNotices:
         self._ledger = ledger
         self._mention = mention
         self._channel = channel
+        self._wake = wake
         self._told: dict[SilenceId, set[str]] = {}
         self._seen: dict[SilenceId, tuple[datetime, State]] = {}
         self._together: dict[str, list[str]] = {}
@@ -128,7 +130,7 @@ class SilenceNotices:
 
     async def _tell_incident(self, silence: Silence, now: datetime) -> None:
         try:
-            await self._incidents.change(
+            told = await self._incidents.change(
                 IncidentId(silence.incident),
                 lambda incident: silence_news(incident, silence, now),
                 at=now,
@@ -136,6 +138,8 @@ class SilenceNotices:
             )
         except UnknownIncident:
             return  # a silence outlives the database its incident was in, when it was copied over
+        if told.after != told.before:
+            await self._wake(told.after)
 
     async def _redraw(self, silence: Silence, *, live: bool) -> None:
         """Its first message names its end and, while it lasts, offers to end it."""

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from bot.inputs.silence_commands import Server
 
-URL: Final = "http://127.0.0.1:8080"
 ROUTING: Final = Path("alertmanager.yml")
 
 
@@ -53,7 +51,7 @@ def _add_routes(family: Any) -> None:
     test = _command(family, "test", _routes_test, "print the receivers that hear of an alert with these labels")
     test.add_argument("labels", nargs="*", metavar="LABEL=VALUE", help="the labels of an alert")
     test.add_argument("--tree", action="store_true", help="show the way through the tree")
-    test.add_argument("--verify-receivers", default="", metavar="NAMES", help="fail when others are found")
+    test.add_argument("--verify-receivers", "--verify.receivers", default="", metavar="NAMES", help="fail unless these")
     shown = _command(family, "show", _routes_show, "print the whole tree")
     for parser in (test, shown):
         parser.add_argument("--config", type=Path, default=ROUTING, help="the routing file (default: %(default)s)")
@@ -70,7 +68,7 @@ def _add_silences(family: Any) -> None:
     add.add_argument("--start", default="", help="when it begins, such as 2026-01-05T10:00:00Z; now when left out")
     add.add_argument("--end", default="", help="when it ends, in place of --duration")
     add.add_argument("--comment", required=True, help="why")
-    add.add_argument("--author", default=os.environ.get("USER", ""), help="who (default: you)")
+    add.add_argument("--author", default="", help="who (default: you)")
     shown = _command(family, "list", _silence_list, "show the silences")
     shown.add_argument("matchers", nargs="*", metavar="MATCHER", help="only those that have these among their own")
     shown.add_argument("--expired", action="store_true", help="those that are over, too")
@@ -81,14 +79,18 @@ def _add_silences(family: Any) -> None:
 
 
 def _at_server(parser: argparse.ArgumentParser) -> None:
-    url = os.environ.get("PILOTHOUSE_URL", URL)
-    parser.add_argument("--url", default=url, help="the running server (PILOTHOUSE_URL; default: %(default)s)")
+    parser.add_argument("--url", default="", help="the running server (PILOTHOUSE_URL; else this machine's port 8080)")
 
 
 def _server(options: argparse.Namespace) -> Server:
     from bot.inputs.silence_commands import Server  # noqa: PLC0415
+    from bot.settings import SettingsWrong, load_terminal  # noqa: PLC0415
 
-    return Server(options.url, os.environ.get("PILOTHOUSE_TOKEN", ""))
+    try:
+        terminal = load_terminal()
+    except SettingsWrong as wrong:
+        raise SystemExit(str(wrong)) from wrong
+    return Server((options.url or terminal.pilothouse_url).rstrip("/"), terminal.pilothouse_token)
 
 
 # Rooms are imported by the command that needs them, so that no command waits for what it does not use.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import Field as Setting
 from pydantic import ValidationError
@@ -17,6 +17,8 @@ from bot.settings.messages import message_of
 from bot.settings.model import ADDRESS, LEVEL, File, Host
 from bot.settings.positions import Field, line_of, read_positions
 from bot.settings.problems import SettingsProblem, SettingsWrong
+
+SettingsT = TypeVar("SettingsT", bound=BaseSettings)
 
 
 class Environment(BaseSettings):
@@ -35,6 +37,15 @@ class Environment(BaseSettings):
     pilothouse_port: int | None = Setting(default=None, ge=0, le=65535)
     pilothouse_data: str = ""
     pilothouse_log: str = Setting(default="info", pattern=LEVEL)
+
+
+class Terminal(BaseSettings):
+    """The variables that commands read which talk to a running server."""
+
+    model_config = SettingsConfigDict(extra="ignore", frozen=True, env_ignore_empty=True, hide_input_in_errors=True)
+
+    pilothouse_url: str = Setting(default="http://127.0.0.1:8080", pattern=ADDRESS)
+    pilothouse_token: str = Setting(default="", repr=False)
 
 
 class _Mapping(PydanticBaseSettingsSource):
@@ -178,9 +189,18 @@ def problem_at(path: Path, lines: dict[Field, int], field: Field, message: str) 
     return SettingsProblem(str(path), line_of(field, lines), ".".join(map(str, field)), message)
 
 
+def load_terminal() -> Terminal:
+    """What the environment says to commands that talk to a running server. Raises SettingsWrong."""
+    return _from_environment(Terminal)
+
+
 def _environment() -> Environment:
+    return _from_environment(Environment)
+
+
+def _from_environment(kind: type[SettingsT]) -> SettingsT:
     try:
-        return Environment()
+        return kind()
     except ValidationError as error:
         raise SettingsWrong(
             [

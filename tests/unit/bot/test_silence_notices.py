@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from alerting.incidents.events import IncidentOpened, IncidentResolved
-from alerting.incidents.incident import IncidentId
+from alerting.incidents.incident import Incident, IncidentId
 from alerting.incidents.journal import IncidentJournal
 from alerting.routing.matcher import Matcher, Op
 from alerting.silences.desk import SilenceDesk
@@ -45,9 +45,13 @@ class House:
     def begin(self) -> None:
         ledger = Ledger(self.database.records, self.platform, now=self.now)
         self.outbox = Outbox(self.platform, ledger, now=self.now)
+        self.woken: list[str] = []
         self.notices = SilenceNotices(
-            self.desk, self.incidents, self.outbox, ledger, lambda _: KNOWN_USER, channel="ops"
+            self.desk, self.incidents, self.outbox, ledger, lambda _: KNOWN_USER, channel="ops", wake=self.wake
         )
+
+    async def wake(self, incident: Incident) -> None:
+        self.woken.append(str(incident.id))
 
     async def set(self, **more: Any) -> SilenceId:
         now = self.now()

@@ -7,10 +7,11 @@ import pytest
 
 from alerting.errors import AlertingError, PermanentFailure, TemporaryFailure
 from alerting.incidents.errors import UnknownIncident
-from alerting.incidents.incident import Incident, PersonId, State, stream_of
+from alerting.incidents.events import IncidentSilenced, SilenceLifted
+from alerting.incidents.incident import Incident, PersonId, Silenced, State, stream_of
 from storage.events import CardChange, Event, NewEvent
 from tests.fakes.memory_storage import MemoryLog
-from tests.unit.alerting.incidents.world import ADA, BOB, CY, World, firing, resolved
+from tests.unit.alerting.incidents.world import ADA, BOB, CY, START, World, firing, resolved, seconds
 
 
 def fails_for(person: PersonId, failure: AlertingError) -> Callable[[PersonId], AlertingError | None]:
@@ -298,3 +299,21 @@ async def test_a_page_that_fails_after_an_acknowledgment_pages_nobody_else() -> 
     await world.opened()
     await world.run(until=600)
     assert [page.person for page in (await world.only()).pages] == [ADA]
+
+
+async def test_a_silenced_incident_pages_nobody_until_then_unless_by_hand() -> None:
+    world = World()
+    incident = await world.opened()
+    await world.run(until=1)
+    silenced = IncidentSilenced(Silenced("s-1", ADA, START + seconds(600)))
+    await world.journal.change(incident, lambda _: (silenced,), at=world.clock())
+    await world.run(until=300)
+    assert world.pager.told == [(ADA, 0)]
+    await world.desk.escalate(incident, CY)
+    await world.run(until=301)
+    assert world.pager.told == [(ADA, 0), (BOB, 300)]
+    await world.run(until=599)
+    lifted = await world.journal.change(incident, lambda _: (SilenceLifted("s-1", None),), at=world.clock())
+    await world.desk.wake(lifted.after)
+    await world.run(until=610)
+    assert world.pager.told == [(ADA, 0), (BOB, 300), (CY, 599)]
