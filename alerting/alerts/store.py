@@ -146,6 +146,13 @@ class AlertStore:
             self._unsaved.add(held.first.fingerprint)
         return [held.alert for held in ended]
 
+    def postpone(self, by: timedelta) -> None:
+        """Let every alert that fires end later, as when nobody could listen so long."""
+        for held in self._held.values():
+            if held.ends_at is not None and not held.over:
+                held.renew(held.ends_at + by, held.updated_at + by)
+                self._unsaved.add(held.first.fingerprint)
+
     def next_end(self) -> datetime | None:
         """No alert ends before this; None when none does."""
         return self._ends.next()

@@ -19,6 +19,7 @@ from alerting.alerts.store import AlertStore
 from alerting.notify.delivery import Delivery
 from alerting.notify.group import Group
 from alerting.notify.groups import Groups
+from alerting.notify.jumps import NONE, Jumps
 from alerting.notify.ledger import Ledger
 from alerting.notify.order import before_key, in_order
 from alerting.notify.plan import Plan, Tellers, made_ready
@@ -77,6 +78,7 @@ class Dispatcher:
         self._gone: set[str] = set()
         self._tidy_at = now()
         self._away = False
+        self._jumps = Jumps()
         store.listen(self._hear)
 
     @property
@@ -105,7 +107,9 @@ class Dispatcher:
             tasks.create_task(self._keep(), name="keep alerts and groups")
             while True:
                 self._bell.clear()
-                await self._begin(self._now(), tasks)
+                now = self._now()
+                self._allow_for(self._jumps.since_last(now, asyncio.get_running_loop().time()))
+                await self._begin(now, tasks)
                 await self._rest()
 
     async def tick(self, now: datetime) -> None:
@@ -179,6 +183,15 @@ class Dispatcher:
         self._inbox.extend(alerts)
         self._bell.set()
 
+    def _allow_for(self, jump: timedelta) -> None:
+        """The clock was set: nothing ends because of it, and nobody waits longer."""
+        if jump:
+            log.warning("The clock jumped by %s; alerts and groups are held to the time that really passed", jump)
+        if jump > NONE:
+            self._store.postpone(jump)
+        if jump < NONE:
+            self._groups.hasten(-jump)
+
     async def _begin(self, now: datetime, tasks: asyncio.TaskGroup) -> None:
         """Take in what was heard, and tell the groups that are due."""
         await self._sort_in(now)
@@ -189,6 +202,9 @@ class Dispatcher:
         for number, group in enumerate(self._groups.take_due(now), 1):
             if number % GROUPS_AT_ONCE == 0:
                 await asyncio.sleep(0)
+            if self._groups.get(group.id) is not group:
+                # Another configuration came in between.
+                continue
             flush = self._flush_of(group, now)
             if flush.alerts:
                 tasks.create_task(self._flush(self._plan, group, flush), name=f"tell group {group.key}")

@@ -384,3 +384,41 @@ def test_another_configuration_keeps_what_was_told() -> None:
     assert sorted(scene.team.told()[:2]) == [("first", ["a"], []), ("first", ["b"], [])]
     assert scene.team.told()[2:] == [("new alerts fire", ["a", "c"], [])]
     assert elapsed(scene)[2] == 330
+
+
+def shifting(by: timedelta, *, at: timedelta) -> Callable[[Now], Now]:
+    """A clock that is set by so much at that time."""
+    when = virtual_time.START + at
+    return lambda now: lambda: now() + by if now() >= when else now()
+
+
+def play_with_clock(story: Callable[[Scene], Awaitable[None]], clock: Callable[[Now], Now]) -> Scene:
+    async def main(now: Now) -> Scene:
+        scene = await Scene(clock(now), PLAIN).start()
+        await story(scene)
+        await scene.kill()
+        return scene
+
+    return virtual_time.run(main)
+
+
+def test_a_clock_that_is_set_forward_ends_no_alert() -> None:
+    async def story(scene: Scene) -> None:
+        await scene.fire(instance="a", lasts=minutes(20))
+        await after(minutes(15))
+        assert len(scene.team.heard) == 1
+        await after(minutes(10))
+
+    scene = play_with_clock(story, shifting(timedelta(hours=2), at=minutes(5)))
+    assert scene.team.told() == [("first", ["a"], []), ("all resolved", [], ["a"])]
+
+
+def test_a_clock_that_is_set_back_keeps_nobody_waiting() -> None:
+    async def story(scene: Scene) -> None:
+        await scene.fire(instance="a")
+        await after(seconds(70))
+        await scene.fire(instance="b")
+        await after(minutes(5))
+
+    scene = play_with_clock(story, shifting(-timedelta(hours=2), at=minutes(1)))
+    assert scene.team.told() == [("first", ["a"], []), ("new alerts fire", ["a", "b"], [])]
