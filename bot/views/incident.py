@@ -181,21 +181,14 @@ def _buttons(incident: Incident) -> list[Block]:
         value,
         confirm=confirm("Resolve by hand?", "It stays closed until the alert fires anew.", "Resolve"),
     )
-    match incident.state:
-        case State.OPEN:
-            made = [
-                button("Acknowledge", ACKNOWLEDGE, take_value(incident), style="primary"),
-                button("Escalate now", ESCALATE, f"{value}|{incident.level}"),
-                resolve,
-            ]
-        case State.ACKNOWLEDGED:
-            made = [
-                button("Take over", ACKNOWLEDGE, take_value(incident)),
-                button("Escalate now", ESCALATE, f"{value}|{incident.level}"),
-                resolve,
-            ]
-        case _:
-            return []
+    if incident.ended:
+        return []
+    take = "Acknowledge" if incident.state is State.OPEN else "Take over"
+    style = "primary" if incident.state is State.OPEN else ""
+    made = [button(take, ACKNOWLEDGE, take_value(incident), style=style)]
+    if incident.steps:
+        made.append(button("Escalate now", ESCALATE, f"{value}|{incident.level}"))
+    made.append(resolve)
     return [actions(f"incident:{incident.id}", *made)]
 
 
