@@ -264,3 +264,27 @@ async def test_prometheus_pushes_an_alert_that_fires_and_ends() -> None:
                 await told.wait()
             (alert,) = door.store.all()
             assert (alert.source, alert.expires, alert.generator_url[:7]) == ("api", False, "http://")
+
+
+HOOK = """
+route: {{receiver: us, group_wait: 0s, group_interval: 1s}}
+receivers: [{{name: us, webhook_configs: [{{url: "{url}/webhooks/alertmanager"}}]}}]
+"""
+
+
+async def test_an_alertmanager_elsewhere_tells_us_by_webhook() -> None:
+    door = Door(parse_routing("alertmanager.yml", CONFIG))
+    told = asyncio.Event()
+    door.store.listen(lambda _: told.set())
+    async with door.serving() as url, Alertmanager(HOOK.format(url=url)) as elsewhere, asyncio.timeout(30):
+        words = ("alert", "add", "Down", "team=a", "--annotation=summary=It is down.")
+        await amtool(elsewhere.url, *words, f"--end={ENDS}")
+        await told.wait()
+        (alert,) = door.store.all()
+        assert dict(alert.labels) == {"alertname": "Down", "team": "a"}
+        assert (alert.source, alert.ends_at, alert.annotations["summary"]) == ("webhook", None, "It is down.")
+        told.clear()
+        await amtool(elsewhere.url, *words, f"--end={door.now().isoformat()}")
+        await told.wait()
+        (alert,) = door.store.all()
+        assert alert.resolved(door.now())
