@@ -9,9 +9,10 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+from bot.chat.budget import Budget
 from bot.chat.ledger import Ledger
 from bot.chat.port import ChatAway, ChatBusy, ChatFailure, ChatRefused, MessageRef, Platform
-from bot.chat.queue import ChannelQueue, Item, Post, Update, name_of
+from bot.chat.queue import UPDATES, ChannelQueue, Item, Post, Update, name_of
 from storage.errors import StorageUnavailable
 
 log = logging.getLogger(__name__)
@@ -27,7 +28,7 @@ Waiting = list[asyncio.Future[MessageRef]]
 class _Lane:
     """One channel: its queue, its worker, and who waits for which post."""
 
-    queue: ChannelQueue = field(default_factory=ChannelQueue)
+    queue: ChannelQueue
     changed: asyncio.Event = field(default_factory=asyncio.Event)
     task: asyncio.Task[None] | None = None
     waiting: dict[tuple[str, str], Waiting] = field(default_factory=dict)
@@ -42,6 +43,7 @@ class Outbox:
         self._ledger = ledger
         self._now = now
         self._lanes: dict[str, _Lane] = {}
+        self._updates = Budget(*UPDATES)
         self._idle = asyncio.Condition()
         self.sent = 0
         self.refused = 0
@@ -84,7 +86,7 @@ class Outbox:
         return sum(len(lane.queue.waiting) for lane in self._lanes.values())
 
     def _lane(self, channel: str) -> _Lane:
-        lane = self._lanes.setdefault(channel, _Lane())
+        lane = self._lanes.setdefault(channel, _Lane(ChannelQueue(updates=self._updates)))
         if lane.task is None or lane.task.done():
             lane.task = asyncio.create_task(self._work(channel, lane), name=f"outbox {channel}")
         return lane
