@@ -20,8 +20,8 @@ _MILLISECONDS: Final = {
     "s": 1000,
     "ms": 1,
 }
-# A year, a week and a day are shown only when nothing would be left over, as Prometheus shows them.
-_WHOLE_ONLY: Final = frozenset({"y", "w", "d"})
+# A year and a week are shown only when nothing would be left over, as Prometheus shows them.
+_WHOLE_ONLY: Final = frozenset({"y", "w"})
 _LONGEST: Final = 2**63 // 1_000_000  # the range of Go's Duration, in milliseconds
 
 

@@ -37,8 +37,15 @@ def _command(commands: Any, name: str, run: Any, text: str) -> argparse.Argument
 def _add_rules(family: Any) -> None:
     check = _command(family, "check", _rules_check, "check rule files")
     tests = _command(family, "test", _rules_test, "run unit tests of rules, in promtool's format")
-    tests.add_argument("--prometheus", default="prometheus", help="the Prometheus they run on (default: %(default)s)")
-    tests.add_argument("--run", action="append", default=[], metavar="PATTERN", help="only tests of such a name")
+    tests.add_argument(
+        "--prometheus-binary",
+        default="prometheus",
+        metavar="BINARY",
+        help="the Prometheus they run on (default: %(default)s)",
+    )
+    tests.add_argument(
+        "--run", dest="only", action="append", default=[], metavar="PATTERN", help="only tests of such a name"
+    )
     shown = _command(family, "list", _rules_list, "show every group and rule")
     for parser in (check, tests, shown):
         parser.add_argument("files", nargs="+", help="files or patterns")
@@ -106,7 +113,11 @@ def _rules_test(options: argparse.Namespace) -> int:
     from bot.inputs.rule_commands import run_tests  # noqa: PLC0415
 
     return run_tests(
-        options.files, options.json, binary=options.prometheus, only=options.run, experimental=options.experimental
+        options.files,
+        options.json,
+        binary=options.prometheus_binary,
+        only=options.only,
+        experimental=options.experimental,
     )
 
 
