@@ -11,7 +11,7 @@ from tests.bench.figure import Figure, percentile
 from tests.fakes.watchtower import Watchtower
 
 RULES: Final = 1000
-INTERVAL: Final = 5  # seconds
+INTERVAL: Final = 1  # second
 A_SECOND: Final = 100  # alerts
 CHANNELS: Final = 10
 WITHIN: Final = 60.0
