@@ -7,8 +7,8 @@ from typing import Final
 
 from aiohttp import web
 
+from alerting.routing.render import render_config
 from bot.inputs.alertmanager.answers import Handler, answer
-from bot.inputs.alertmanager.original import render_original
 from bot.inputs.alertmanager.parts import Cluster, Parts
 from bot.inputs.alertmanager.shapes import (
     ClusterStatus,
@@ -31,7 +31,7 @@ def get_status(parts: Parts) -> Handler:
         await parts.access.reader(parts.access.knock(request))
         status = Status(
             cluster=_cluster(await parts.cluster()),
-            config=Original(render_original(parts.routing().text)),
+            config=Original(render_config(parts.routing())),
             uptime=render_time(parts.started_at),
             version_info=VersionInfo(
                 branch="",

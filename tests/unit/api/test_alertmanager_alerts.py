@@ -80,7 +80,7 @@ async def _said(answer: aiohttp.ClientResponse) -> Any:
 @asynccontextmanager
 async def a_client(**given: Any) -> AsyncIterator[Client]:
     clock = VirtualClock()
-    door = Door(routing=ROUTING, now=clock, **given)
+    door = Door(**{"routing": ROUTING, "now": clock, **given})
     async with door.serving(), aiohttp.ClientSession() as http:
         yield Client(door, clock, http)
 
