@@ -195,11 +195,13 @@ class Evaluator:
         for step in zip_longest(*(self._stages.get(group.key, ()) for group in groups), fillvalue=()):
             expressions = [rule.expression for rules in step for rule in rules if can_be_asked(rule)]
             answers = await self._asker.ask(expressions, asked)
-            found = [
-                (rule, await self._outcome(group, rule, answers.get(rule.expr, ()), questions, at))
-                for group, rules in zip(groups, step, strict=True)
-                for rule in rules
-            ]
+            found: list[tuple[Rule, Outcome]] = []
+            for group, rules in zip(groups, step, strict=True):
+                found += [
+                    (one, await self._outcome(group, one, answers.get(one.expr, ()), questions, at)) for one in rules
+                ]
+                # Thousands of rules may be due at once: others have their turn between groups.
+                await asyncio.sleep(0)
             outcomes |= await self._written(found, asked)
         if self._results is not None:
             await self._results.end(asked)
