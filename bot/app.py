@@ -37,6 +37,7 @@ from bot.settings.rules import load_rules
 from bot.silence_routes import SilenceRooms, silence_routes
 from bot.single import only_process
 from bot.tour import Tour
+from bot.troubles import Troubles
 from engine.commands import Request, Response
 from engine.components.probe import HttpProbe
 from engine.deployments.journal import DeploymentJournal
@@ -76,6 +77,7 @@ class Pilothouse:
     clockwork: Clockwork
     duties: Duties
     reloader: Reloader
+    troubles: Troubles
     stop: asyncio.Event = field(default_factory=asyncio.Event)
     failure: str = ""
 
@@ -171,6 +173,9 @@ def build(ground: Ground, loaded: Loaded) -> Pilothouse:
         _clockwork(ground, executor, alerting, duties),
         duties,
         Reloader(reload_sources(settings, alerting), operators.tell, now=now),
+        Troubles(
+            alerting.evaluator.snapshot, alerting.dispatcher.failing, operators.tell, metrics=settings.prometheus_url
+        ),
     )
     return house
 
@@ -310,7 +315,7 @@ async def _start(house: Pilothouse, stack: AsyncExitStack) -> None:
     await house.clockwork.start(
         [
             *loop_jobs(engine, house.durable, house.membership),
-            *alert_jobs(house.alerting, _notices(house), lambda: house.clockwork.acting),
+            *alert_jobs(house.alerting, _notices(house), house.troubles, lambda: house.clockwork.acting),
             *house_jobs(engine, ground.catalog(), house.listening, house.reloader),
         ]
     )

@@ -13,6 +13,7 @@ from bot.clockwork import Job
 from bot.engine_half import Engine
 from bot.membership import TTL, Membership
 from bot.reload import Reloader
+from bot.troubles import Troubles
 from engine.catalog import Catalog, Placement
 from engine.durable_dbos import DbosDurable
 
@@ -21,6 +22,7 @@ RELOAD: Final = timedelta(seconds=2)
 REFRESH: Final = timedelta(seconds=3)
 SILENCES: Final = timedelta(seconds=5)
 HISTORY: Final = timedelta(seconds=2)
+TROUBLES: Final = timedelta(seconds=5)
 HEALTHS: Final = timedelta(seconds=5)
 RECONCILE: Final = timedelta(seconds=15)
 COME_BACK: Final = timedelta(seconds=30)
@@ -51,7 +53,9 @@ def loop_jobs(engine: Engine, durable: DbosDurable, membership: Membership) -> l
     ]
 
 
-def alert_jobs(alerting: Alerting, notices: SilenceNotices, acting: Callable[[], bool]) -> list[Job]:
+def alert_jobs(
+    alerting: Alerting, notices: SilenceNotices, troubles: Troubles, acting: Callable[[], bool]
+) -> list[Job]:
     """Rules, what others told, silences, and what a crash left untold; `acting`: whether this replica dispatches."""
 
     async def rules(at: datetime) -> None:
@@ -72,6 +76,7 @@ def alert_jobs(alerting: Alerting, notices: SilenceNotices, acting: Callable[[],
         Job("silences", SILENCES, alerting.look_after_silences),
         Job("rule history", HISTORY, alerting.note_history),
         Job("silence notices", SECOND, notices.tick),
+        Job("troubles", TROUBLES, troubles.tick),
         Job("rule health", HEALTHS, health, shared=False),
         Job("incidents", RECONCILE, reconcile),
     ]

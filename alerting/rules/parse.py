@@ -227,7 +227,7 @@ def _compile(page: Page, what: str, rule: str, texts: Texts) -> Mapping[str, Tem
     compiled: dict[str, Template] = {}
     for name, (text, node) in texts.items():
         try:
-            compiled[name] = _template(text)
+            compiled[name] = _template(text, rule)
         except TemplateError as wrong:
             line, _, message = wrong.reason.partition(": ")
             told = f'{what} "{name}": template: __alert_{rule}:{line}: {message}'
