@@ -1,6 +1,6 @@
 """Records on SQL."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Final
 
@@ -8,14 +8,26 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 from storage import tables
-from storage.codec import JSON
+from storage.codec import JSON, encode
 from storage.database import Kind
-from storage.sql.backend import Backend, upsert
+from storage.sql.backend import Backend
 
 RECORDS: Final = tables.records.c
 DELETE: Final = sa.delete(tables.records).where(
     RECORDS.collection == sa.bindparam("of"), RECORDS.key == sa.bindparam("gone")
 )
+
+AT: Final = sa.bindparam("at", type_=tables.Moment())
+# One statement for any number of rows: a parameter set for each would cost several times what the database does.
+_MANY: Final = """
+INSERT INTO records (collection, key, value, at, revision)
+SELECT :of, key, value, :at, :revision FROM {rows}
+ON CONFLICT (collection, key) DO UPDATE SET value = excluded.value, at = excluded.at, revision = excluded.revision
+"""
+WRITE_MANY: Final[Mapping[Kind, sa.TextClause]] = {
+    "sqlite": sa.text(_MANY.format(rows="json_each(:rows) WHERE true")).bindparams(AT),
+    "postgresql": sa.text(_MANY.format(rows="json_each_text(CAST(:rows AS json))")).bindparams(AT),
+}
 
 REVISION: Final = sa.select(tables.collections.c.revision).where(tables.collections.c.collection == sa.bindparam("of"))
 
@@ -28,6 +40,12 @@ def count_write(kind: Kind) -> sa.Executable:
     )
     returned: sa.Executable = counted.returning(tables.collections.c.revision)
     return returned
+
+
+COUNT: Final[Mapping[Kind, sa.Executable]] = {
+    "sqlite": count_write("sqlite"),
+    "postgresql": count_write("postgresql"),
+}
 
 
 class SqlRecords:
@@ -48,21 +66,22 @@ class SqlRecords:
     async def put_many(
         self, collection: str, values: Mapping[str, JSON], *, at: datetime, delete: Collection[str] = ()
     ) -> None:
-        rows = [{"collection": collection, "key": key, "value": value, "at": at} for key, value in values.items()]
-        await self._write(collection, delete, rows)
+        await self._write(collection, delete, {key: encode(value) for key, value in values.items()}, at)
 
     async def delete(self, collection: str, key: str) -> None:
-        await self._write(collection, [key], [])
+        await self._write(collection, [key])
 
-    async def _write(self, collection: str, gone: Collection[str], rows: Sequence[Mapping[str, object]]) -> None:
+    async def _write(
+        self, collection: str, gone: Collection[str], rows: Mapping[str, str] | None = None, at: datetime | None = None
+    ) -> None:
         async with self._backend.writing() as connection:
             # Counting first also lets no two writers of the same keys in another order wait for one another for ever.
-            revision = await connection.scalar(count_write(self._backend.kind), {"collection": collection})
+            revision = await connection.scalar(COUNT[self._backend.kind], {"collection": collection})
             if gone:
                 await connection.execute(DELETE, [{"of": collection, "gone": key} for key in gone])
             if rows:
-                numbered = [{**row, "revision": revision} for row in rows]
-                await connection.execute(upsert(self._backend.kind, tables.records), numbered)
+                given = {"of": collection, "at": at, "revision": revision, "rows": encode(dict(rows))}
+                await connection.execute(WRITE_MANY[self._backend.kind], given)
 
     async def changes(self, collection: str, *, after: int) -> tuple[int, dict[str, JSON]]:
         changed = sa.select(RECORDS.key, RECORDS.value).where(
