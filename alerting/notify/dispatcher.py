@@ -36,8 +36,6 @@ from storage.records import Records
 
 AT_ONCE: Final = 250
 """Alerts that are sorted into groups before others get their turn."""
-GROUPS_AT_ONCE: Final = 25
-"""Groups that begin to be told before others get their turn."""
 SECOND: Final = timedelta(seconds=1)
 TIDY: Final = timedelta(seconds=30)
 """How often groups without alerts are forgotten, as in Alertmanager."""
@@ -199,9 +197,9 @@ class Dispatcher:
             await self._unless_away(self._store.save)
         for alert in ended:
             self._plan.heard(alert, now)
-        for number, group in enumerate(self._groups.take_due(now), 1):
-            if number % GROUPS_AT_ONCE == 0:
-                await asyncio.sleep(0)
+        for group in self._groups.take_due(now):
+            # Telling a group may take a while of work; many begin at the same moment, and others want their turn.
+            await asyncio.sleep(0)
             if self._groups.get(group.id) is not group:
                 # Another configuration came in between.
                 continue
