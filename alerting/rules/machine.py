@@ -10,9 +10,9 @@ from typing import Final
 
 from msgspec.structs import replace
 
+from alerting.alerts.fingerprint import fingerprint
 from alerting.metrics.port import Labels, Sample
 from alerting.rules.expansion import Expansion, Installation, Moment, depends_on_time, depends_on_value, expanded
-from alerting.rules.fingerprint import fingerprint
 from alerting.rules.rule import AlertRule
 from alerting.rules.state import Alert, Change, Evaluated, RuleState, State, Transition
 from alerting.rules.template import Answers, Data, QueriesNeeded

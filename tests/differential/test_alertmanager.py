@@ -20,6 +20,7 @@ import yaml
 from aiohttp import web
 
 from alerting.alerts.alert import ReceivedAlert
+from alerting.alerts.fingerprint import fingerprint
 from alerting.alerts.store import AlertStore
 from alerting.notify.dispatcher import Dispatcher
 from alerting.notify.ledger import Ledger
@@ -29,7 +30,6 @@ from alerting.notify.webhook import WebhookTeller
 from alerting.routing.config import Receiver, WebhookReceiver
 from alerting.routing.load import parse_routing
 from alerting.routing.matcher import Matcher, Op
-from alerting.rules.fingerprint import fingerprint
 from alerting.silences import silence as ours
 from alerting.silences.desk import SilenceDesk
 from tests.differential.worlds import KEPT, LENGTH, Fire, Maker, Resolve, Silence, World, kept_world, whole

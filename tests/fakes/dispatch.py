@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from alerting.alerts.alert import ReceivedAlert
+from alerting.alerts.fingerprint import fingerprint
 from alerting.alerts.store import AlertStore
 from alerting.notify.dispatcher import Dispatcher
 from alerting.notify.notification import Notification
 from alerting.routing.config import Receiver, RoutingConfig, WebhookReceiver
 from alerting.routing.matcher import Matcher, Op, all_match
 from alerting.routing.tree import Route
-from alerting.rules.fingerprint import fingerprint
 from alerting.silences.silence import SilenceId
 from tests.fakes.memory_storage import MemoryDatabase
 

@@ -7,11 +7,11 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from alerting.alerts.alert import RULES, ReceivedAlert
+from alerting.alerts.fingerprint import fingerprint
 from alerting.errors import AlertingError
 from alerting.metrics.ranges import Series
 from alerting.notify.status import AlertGroup, AlertState, AlertStatus
 from alerting.routing.parse_matcher import parse_matchers
-from alerting.rules.fingerprint import fingerprint
 from alerting.rules.history import RuleHistory
 from alerting.rules.load import parse_rules
 from alerting.rules.rule import AlertRule, RuleGroup

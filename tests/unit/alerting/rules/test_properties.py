@@ -8,12 +8,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from alerting.alerts.fingerprint import fingerprint
 from alerting.errors import TemplateError
 from alerting.metrics.port import Sample, Vector
 from alerting.rules.ask import Asker
 from alerting.rules.codec import from_json, to_json
 from alerting.rules.expression import parse_expression
-from alerting.rules.fingerprint import fingerprint
 from alerting.rules.load import parse_rules
 from alerting.rules.machine import RESOLVED_RETENTION, evaluate
 from alerting.rules.rule import AlertRule
