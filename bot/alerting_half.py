@@ -112,11 +112,12 @@ def build_alerting(
     durable: DbosDurable,
     deployments: DeploymentJournal,
     speaking: Speaking,
+    acting: Callable[[], bool],
 ) -> Alerting:
-    """All of it, not yet started; `deployments` is asked for suspects."""
+    """All of it, not yet started; `deployments` is asked for suspects, `acting` whether rules are evaluated here."""
     file, now, database = ground.settings.file, ground.now, ground.database
     source = PrometheusSource(ground.session, ground.settings.prometheus_url)
-    evaluator = _evaluator(ground, loaded.groups, source)
+    evaluator = _evaluator(ground, loaded.groups, source, acting)
     journal, rotations = IncidentJournal(database.log), to_rotations(file)
     changes = DeploymentChanges(deployments)
     desk = IncidentDesk(journal, to_policies(file), rotations, changes, durable, now=now)
@@ -155,7 +156,9 @@ def build_alerting(
     )
 
 
-def _evaluator(ground: Ground, groups: Sequence[RuleGroup], source: PrometheusSource) -> Evaluator:
+def _evaluator(
+    ground: Ground, groups: Sequence[RuleGroup], source: PrometheusSource, acting: Callable[[], bool]
+) -> Evaluator:
     evaluation = ground.settings.file.evaluation
     return Evaluator(
         groups,
@@ -166,6 +169,7 @@ def _evaluator(ground: Ground, groups: Sequence[RuleGroup], source: PrometheusSo
         query_offset=evaluation.query_offset,
         timeout=evaluation.timeout,
         installation=Installation(dict(evaluation.external_labels), ground.settings.board_url),
+        in_charge=acting,
         writer=RemoteWriter(ground.session, evaluation.remote_write) if evaluation.remote_write else None,
     )
 

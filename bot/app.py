@@ -126,8 +126,12 @@ def build(ground: Ground, loaded: Loaded) -> Pilothouse:
     journal = DeploymentJournal(ground.database.log)
     speaking = build_speaking(settings, ground.database, ground.session, ground.directory, now=now)
     engine = build_engine(ground, durable, journal)
-    alerting = build_alerting(ground, loaded, durable, journal, speaking)
-    join(ground, engine, alerting, lambda: house.clockwork.acting)
+
+    def acting() -> bool:
+        return house.clockwork.acting
+
+    alerting = build_alerting(ground, loaded, durable, journal, speaking, acting)
+    join(ground, engine, alerting, acting)
     readings = _readings(ground, engine, alerting)
     tour = _tour(ground, engine) if settings.file.tour else None
     meters = Meters()

@@ -69,6 +69,15 @@ def environment_of(matchers: Sequence[Matcher]) -> str | None:
     return named[0] if named and named[0] else None
 
 
+def check_may_silence(person: Person, matchers: Sequence[Matcher]) -> None:
+    """For doors of programs: the same that the door of commands asks. Raises Denied."""
+    environment = environment_of(matchers)
+    if not allowed(person, Permission.SILENCE, environment):
+        where = f"in {environment}" if environment else "in every environment"
+        raise Denied(f"{person.name} may not silence alerts {where}.", "Name an environment where you may.")
+    check_places(person, matchers)
+
+
 def check_places(person: Person, matchers: Sequence[Matcher]) -> None:
     """Raises Denied for somebody who may silence in general, but not in a place that these matchers reach too.
 

@@ -55,6 +55,7 @@ class Door:
 
     def __post_init__(self) -> None:
         people = [Person(PersonId(name), name.title(), roles={"*": role}) for name, role in PEOPLE.items()]
+        people.append(Person(PersonId("stan"), "Stan", roles={"*": Role.VIEWER, "staging": Role.DEPLOYER}))
         self.directory = Directory(people)
         self.tokens = Tokens(self.database.records)
         self.store = AlertStore(self.database.records, now=self.now)

@@ -1,4 +1,4 @@
-"""Replicas of the real product that only watch: rules against a Prometheus whose truth a test sets, a webhook that hears.
+"""Replicas of the real product that watch rules, with a Prometheus whose truth a test sets and a webhook that hears.
 
 ``async with Watchtower(room, database_url=…) as tower`` opens what is around; `start(name)` runs a replica.
 """

@@ -20,6 +20,7 @@ from bot.inputs.alertmanager.parts import Parts
 from bot.inputs.alertmanager.query import BadQuery, read_matchers
 from bot.inputs.alertmanager.shapes import MatcherShape, render_silence, to_matcher
 from bot.inputs.pushing import is_json, pusher, read_body
+from bot.silence_routes import check_may_silence
 
 THIS_MACHINE: Final = "a program on this machine"
 LONGEST_TEXT: Final = 64 * 1024
@@ -89,6 +90,8 @@ def post_silence(parts: Parts) -> Handler:
         if not is_json(request):
             return wrong_type(request)
         silence = to_silence(await read_body(request))
+        if caller.person is not None:
+            check_may_silence(caller.person, silence.matchers)
         by = _name(caller, silence.created_by)
         what = f"{format_matchers(silence.matchers)} until {silence.ends_at:%Y-%m-%d %H:%M:%S}"
         await _note(parts, caller, by, "SetSilence", f"{silence.id} {what}".strip())
@@ -105,6 +108,9 @@ def delete_silence(parts: Parts) -> Handler:
         id_ = _id(request)
         if isinstance(id_, web.Response):
             return id_
+        known = parts.silences.get(id_)
+        if caller.person is not None and known is not None:
+            check_may_silence(caller.person, known.matchers)
         by = _name(caller, THIS_MACHINE)
         await _note(parts, caller, by, "ExpireSilence", id_)
         try:
@@ -187,7 +193,7 @@ def _not_found() -> web.Response:
 
 
 def _name(caller: Caller, otherwise: str) -> str:
-    return caller.person.name if caller.person is not None else otherwise
+    return str(caller.person.id) if caller.person is not None else otherwise
 
 
 async def _note(parts: Parts, caller: Caller, name: str, action: str, subject: str) -> None:

@@ -155,8 +155,21 @@ async def test_every_change_is_in_the_audit_trail(client: Client) -> None:
     entries = [(one.action, one.person, one.name, one.verdict) for one in await client.door.audit.recent()]
     assert entries == [
         ("ExpireSilence", "", "a program on this machine", "allowed"),
-        ("SetSilence", "ada", "Ada", "allowed"),
+        ("SetSilence", "ada", "ada", "allowed"),
         ("SetSilence", "", "ada", "allowed"),
     ]
     (entry, *_) = await client.door.audit.recent()
     assert (entry.subject, entry.source) == (id_, "alertmanager")
+
+
+async def test_a_token_silences_only_where_its_person_may(client: Client) -> None:
+    stan = await client.door.token("stan")
+    of_staging = a_silence(matchers=[{"name": "environment", "value": "staging", "isRegex": False, "isEqual": True}])
+    assert (await client.post(a_silence(), "/silences", **stan))[0] == 403
+    status, made_ = await client.post(of_staging, "/silences", **stan)
+    assert status == 200
+    others = await made(client)
+    for silence, wanted in ((others, 403), (made_["silenceID"], 200)):
+        url = f"{client.door.url}/alertmanager/api/v2/silence/{silence}"
+        async with client.http.delete(url, headers=stan) as answer:
+            assert answer.status == wanted
