@@ -111,7 +111,9 @@ async def _lay_ground(settings: Settings, stack: AsyncExitStack, now: Callable[[
     pool = settings.file.pool
     database = await open_database(settings.database_url, pool=PoolSettings(**dict(pool)))
     stack.push_async_callback(database.close)
-    session = await stack.enter_async_context(aiohttp.ClientSession())
+    # Each user of it bounds itself: Prometheus must not wait for webhooks that hang.
+    connector = aiohttp.TCPConnector(limit=0)
+    session = await stack.enter_async_context(aiohttp.ClientSession(connector=connector))
     probe = await stack.enter_async_context(HttpProbe())
     catalog, directory = to_catalog(settings), Directory(to_people(settings.file))
     return Ground(settings, database, session, probe, lambda: catalog, lambda: directory, now)

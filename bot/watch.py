@@ -53,6 +53,7 @@ class Watch:
         self._now = now
         self._updated: dict[str, datetime] = {}
         self._news: dict[str, ReceivedAlert] = {}
+        self._expiring: dict[str, datetime] = {}
 
     async def start(self) -> None:
         """Take up the alerts and incidents of the run before."""
@@ -94,7 +95,9 @@ class Watch:
             if alert.state is State.FIRING
         ]
         await self._take(firing)
-        await self._keep(await self._store.sync(RULES, {alert.fingerprint for alert in firing}, at=now))
+        self._expiring = {mark: end for mark, end in self._expiring.items() if end > now}
+        kept = self._expiring.keys() | {alert.fingerprint for alert in firing}
+        await self._keep(await self._store.sync(RULES, kept, at=now))
         await self._desk.keep(await self._over(now))
 
     def rows(self) -> Sequence[AlertRow]:
@@ -126,6 +129,7 @@ class Watch:
         ended = one.at if one.change is Change.RESOLVED else None
         told = self._received(one.rule, one.alert, one.at, ended=ended)
         if one.change in EXPIRING:
+            self._expiring[told.fingerprint] = one.at + EXPIRY
             return replace(told, ends_at=one.at + EXPIRY, expires=True)
         return told
 

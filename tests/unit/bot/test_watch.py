@@ -16,7 +16,7 @@ from alerting.routing.load import parse_routing
 from alerting.rules.evaluate import Evaluator
 from alerting.rules.load import load_rule_files
 from alerting.silences.silence import SilenceId
-from bot.watch import Watch
+from bot.watch import EXPIRY, Watch
 from storage.errors import StorageUnavailable
 from tests.fakes.prometheus import FakeMetrics, vector
 from tests.unit.alerting.incidents.world import World
@@ -32,6 +32,7 @@ RULES = """
 groups:
   - name: shop
     interval: 1s
+    limit: 1
     rules:
       - {alert: Slow, expr: slow, labels: {service: shop, environment: production, severity: critical}}
 """
@@ -161,4 +162,17 @@ async def test_what_fired_under_a_rule_that_is_gone_ends_at_the_next_start(trial
     trial.groups = ()
     trial.begin()
     await trial.take_up()
+    assert await trial.states() == [State.RESOLVED]
+
+
+async def test_what_fired_under_a_rule_that_broke_its_limit_ends_only_after_a_while(trial: Trial) -> None:
+    await trial.tick()
+    trial.metrics.answers = {"slow": vector(({"n": "1"}, 1.0), ({"n": "2"}, 1.0))}
+    await trial.tick()
+    await trial.watch.reconcile()
+    assert await trial.states() == [State.OPEN]
+    trial.world.clock.at += EXPIRY
+    trial.metrics.failure = TemporaryFailure("away")
+    await trial.tick()
+    await trial.watch.reconcile()
     assert await trial.states() == [State.RESOLVED]
