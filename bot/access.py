@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 from aiohttp import web
 
-from bot.app import Pilothouse
+from bot.house import Pilothouse
 from engine.commands import Actor
 from engine.errors import Denied, Refused, Unauthenticated
 from engine.security.identity import Directory, Person

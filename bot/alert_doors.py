@@ -9,7 +9,7 @@ from aiohttp import web
 from alerting.alerts.intake import Intake
 from alerting.metrics.ranges import RangeQueries
 from bot.access import access_of
-from bot.app import Pilothouse
+from bot.house import Pilothouse
 from bot.inputs.alertmanager.parts import Cluster
 from bot.inputs.alertmanager.parts import Parts as AlertmanagerParts
 from bot.inputs.alertmanager.routes import add_alertmanager_routes

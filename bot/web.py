@@ -14,9 +14,9 @@ from prometheus_client import CONTENT_TYPE_LATEST
 from alerting.silences.silence import State
 from bot.access import access_of, for_scrapers
 from bot.alert_doors import add_alert_doors, alert_sources
-from bot.app import Pilothouse
 from bot.board.routes import add_board_routes
 from bot.discovery import discover
+from bot.house import Pilothouse
 from bot.inputs.api.routes import add_api_routes
 from bot.inputs.slack.http import add_slack_routes
 from storage.errors import StorageError

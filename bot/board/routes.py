@@ -9,8 +9,8 @@ from typing import Final
 from aiohttp import web
 
 from bot.access import Access, access_of, set_cookie
-from bot.app import Pilothouse
 from bot.board import pages
+from bot.house import Pilothouse
 from engine.errors import Denied, Refused
 
 PAGE: Final = Path(__file__).parent / "page"

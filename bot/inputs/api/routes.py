@@ -7,7 +7,7 @@ from typing import Final
 from aiohttp import web
 
 from bot.access import access_of
-from bot.app import Pilothouse
+from bot.house import Pilothouse
 from bot.inputs.api import deeds, deeds_alerts, reads, reads_alerts, schemas, schemas_alerts
 from bot.inputs.api.alert_sources import AlertSources
 from bot.inputs.api.endpoint import Api, Endpoint, Parameter, serve
