@@ -202,7 +202,9 @@ def test_tells_in_the_text_what_failed(template: str, place: str, message: str) 
 
 
 def test_asks_for_the_answers_it_misses() -> None:
-    template = compile_template('{{ range query "up" }}{{ .Labels.job }}{{ end }}{{ query (print "b") | first | value }}')
+    template = compile_template(
+        '{{ range query "up" }}{{ .Labels.job }}{{ end }}{{ query (print "b") | first | value }}'
+    )
     with pytest.raises(QueriesNeeded) as needed:
         template.render(Data({}, 1))
     assert needed.value.queries == ("up",)
