@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from tests.bench import accept, ack, click, idle, proxy, ready, resume, rules, shifts, storm, told
+from tests.bench import accept, ack, click, idle, proxy, ready, resume, rules, shifts, silences, storm, told
 from tests.bench.figure import Figure, Measure, NotHere
 from tests.bench.machine import load_average, machine
 from tests.bench.report import line, page
@@ -27,6 +27,7 @@ FIGURES: Final[Mapping[str, Measure]] = {
     "many rules": rules.measure_many,
     "accept": accept.measure,
     "storm": storm.measure,
+    "silences": silences.measure,
 }
 PAGE: Final = ROOT / "docs" / "benchmarks.md"
 COMMAND: Final = "make bench"
