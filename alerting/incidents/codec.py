@@ -20,6 +20,7 @@ from alerting.incidents.events import (
     IncidentEscalated,
     IncidentEvent,
     IncidentOpened,
+    IncidentRepeated,
     IncidentResolved,
     IncidentSilenced,
     PageDelivered,
@@ -50,6 +51,7 @@ _TYPES: Final[Mapping[str, type[IncidentEvent]]] = {
         IncidentEscalated,
         PolicyExhausted,
         IncidentResolved,
+        IncidentRepeated,
         IncidentSilenced,
         SilenceLifted,
     )

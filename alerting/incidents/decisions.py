@@ -15,6 +15,7 @@ from alerting.incidents.events import (
     IncidentAcknowledged,
     IncidentEscalated,
     IncidentEvent,
+    IncidentRepeated,
     IncidentResolved,
 )
 from alerting.incidents.incident import Incident, PersonId, State
@@ -76,6 +77,11 @@ def escalate(incident: Incident, person: PersonId, *, level: int | None, now: da
         return Ruling((), "It has been escalated already.")
     round_, next_level = following(incident) or (incident.round + 1, 0)
     return Ruling((IncidentEscalated(person, round_),), f"Step {next_level + 1} is being paged.")
+
+
+def repeat(incident: Incident, key: str) -> tuple[IncidentEvent, ...]:
+    """Say again that it is open; nothing when it is not, or when that was said under this key."""
+    return () if incident.ended or incident.repeated == key else (IncidentRepeated(key),)
 
 
 def _check_open(incident: Incident) -> None:

@@ -102,6 +102,12 @@ class IncidentDesk:
         if left:
             raise TemporaryFailure(f"{len(left)} alerts could not be taken: other replicas change the same incidents")
 
+    async def repeat(self, place: Place, key: str) -> None:
+        """Say again that the group's incident is open, once for each `key`. Raises storage's errors, Conflict."""
+        home = (await self._journal.index()).keys.get(place.key)
+        if home is not None:
+            await self._journal.change(home, lambda one: decisions.repeat(one, key), at=self._now())
+
     async def keep(self, changes: Sequence[AlertChange]) -> None:
         """Bring news of alerts to the incidents in which they fire; what fires in none is left alone.
 

@@ -147,6 +147,13 @@ class SilenceLifted:
     person: PersonId | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class IncidentRepeated:
+    """It still fires after the repeat interval. `key` names the telling, so that it counts once."""
+
+    key: str
+
+
 IncidentEvent: TypeAlias = (
     IncidentOpened
     | AlertJoined
@@ -162,5 +169,6 @@ IncidentEvent: TypeAlias = (
     | PolicyExhausted
     | IncidentResolved
     | IncidentSilenced
+    | IncidentRepeated
     | SilenceLifted
 )

@@ -15,6 +15,7 @@ from alerting.incidents.events import (
     IncidentEscalated,
     IncidentEvent,
     IncidentOpened,
+    IncidentRepeated,
     IncidentResolved,
     IncidentSilenced,
     PageDelivered,
@@ -101,6 +102,8 @@ def _changed(incident: Incident, event: IncidentEvent, at: datetime) -> Incident
         case IncidentResolved(person):
             ended = incident.moved(State.RESOLVED, resolved_at=at, resolved_by=person, next_page_at=None)
             return _without_pending(ended)
+        case IncidentRepeated(key):
+            return replace(incident, repeated=key)
         case IncidentSilenced(by):
             return _hushed(replace(incident, silenced=(*_other_silences(incident, by.silence), by)))
         case SilenceLifted(silence):
@@ -228,6 +231,8 @@ def describe(incident: Incident, event: IncidentEvent) -> str:  # noqa: C901, PL
             return "Resolved: every alert has ended."
         case IncidentResolved(person):
             return f"{person} resolved it."
+        case IncidentRepeated():
+            return _still(incident)
         case IncidentSilenced(by) if by.until_resolved:
             return f"{by.person} silenced it until its alerts are resolved."
         case IncidentSilenced(by):
@@ -243,3 +248,10 @@ def describe(incident: Incident, event: IncidentEvent) -> str:  # noqa: C901, PL
 def _where(alert: IncidentAlert) -> str:
     place = alert.labels.get("instance", "")
     return f" on {place}" if place else ""
+
+
+def _still(incident: Incident) -> str:
+    firing = len(incident.firing)
+    alerts = "its alert fires" if firing == 1 else f"{firing} of its alerts fire"
+    taken = f"it is taken by {incident.acknowledged_by}" if incident.acknowledged_by else "nobody has it"
+    return f"Still open: {alerts}, and {taken}."

@@ -169,6 +169,7 @@ class Incident:
     updated_at: datetime | None = None
     group: Mapping[str, str] = field(default_factory=dict)  # labels that its alerts share
     silenced: tuple[Silenced, ...] = ()
+    repeated: str = ""  # the key of the last time it was told again
 
     @property
     def ended(self) -> bool:

@@ -6,7 +6,7 @@ from alerting.alerts.alert import ReceivedAlert
 from alerting.incidents.desk import IncidentDesk
 from alerting.incidents.incident import IncidentAlert
 from alerting.incidents.intake import AlertChange, Place
-from alerting.notify.notification import Notification
+from alerting.notify.notification import Notification, Reason
 from alerting.routing.config import ChatReceiver
 
 
@@ -31,6 +31,8 @@ class IncidentTeller:
             group=notification.group_labels,
         )
         await self._desk.take([change_of(alert, notification.at) for alert in notification.alerts], place)
+        if notification.reason is Reason.REPEAT:
+            await self._desk.repeat(place, notification.key)
 
 
 def change_of(alert: ReceivedAlert, now: datetime) -> AlertChange:

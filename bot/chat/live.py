@@ -48,7 +48,7 @@ class Copy:
 class Telling:
     """A subject as it should stand in chat. `version` is the stream version it was drawn from.
 
-    The newest line is also shown in the channel when the subject has `ended` or has just begun `failing`.
+    The newest line is also shown in the channel when the subject has `ended`, and when `loud` is anew something.
     """
 
     channel: str
@@ -58,7 +58,7 @@ class Telling:
     version: int
     ended: bool
     urgent: bool = False
-    failing: bool = False
+    loud: str = ""
     copies: Sequence[Copy] = field(default_factory=tuple)
 
 
@@ -160,12 +160,12 @@ class Live:
         if told["version"] >= telling.version:
             return
         await self._outbox.deliver(telling.channel, await self._item(stream, telling))
-        loud = telling.ended or (telling.failing and told["state"] != telling.state)
+        loud = telling.ended or (telling.loud not in {"", told.get("loud", "")})
         lines = await self._thread(stream, telling, int(told["lines"]), loud=loud)
         if told["state"] != telling.state:
             for copy in telling.copies:
                 await self._rewrite(copy)
-        fresh = {"version": telling.version, "lines": lines, "state": telling.state}
+        fresh = {"version": telling.version, "lines": lines, "state": telling.state, "loud": telling.loud}
         await self._records.put(TOLD, stream, fresh, at=self._now())
 
     async def _item(self, stream: str, telling: Telling) -> Item:

@@ -62,7 +62,7 @@ def deployment_teller(
             version=deployment.stream_version,
             ended=deployment.ended,
             urgent=deployment.state in URGENT,
-            failing=deployment.state is DeploymentState.ROLLING_BACK,
+            loud="failing" if deployment.state is DeploymentState.ROLLING_BACK else "",
         )
 
     return Teller("deployment", PREFIX, tell)
@@ -116,6 +116,7 @@ def incident_teller(
             version=incident.stream_version,
             ended=incident.state is State.RESOLVED,
             urgent=True,
+            loud=incident.repeated,
             copies=_pages(incident, mention, directory(), await link(incident) if incident.pages else ""),
         )
 

@@ -141,6 +141,25 @@ async def test_without_knowing_what_changed_it_opens_all_the_same_and_says_so() 
     ]
 
 
+async def test_what_still_fires_is_said_again_once_for_each_time() -> None:
+    world = World()
+    await world.desk.repeat(PLACE, "first")
+    incident = await world.opened()
+    for key in ("first", "first", "second"):
+        await world.desk.repeat(PLACE, key)
+    await world.desk.acknowledge(incident, ADA)
+    await world.desk.repeat(PLACE, "third")
+    assert [line.text for line in (await world.only()).history[1:]] == [
+        "Still open: its alert fires, and nobody has it.",
+        "Still open: its alert fires, and nobody has it.",
+        "ada acknowledged it.",
+        "Still open: its alert fires, and it is taken by ada.",
+    ]
+    await world.desk.resolve(incident, ADA)
+    await world.desk.repeat(PLACE, "fourth")
+    assert (await world.only()).repeated == "third"
+
+
 async def test_acknowledging_twice_is_once_and_another_takes_over() -> None:
     world = World()
     incident = await world.opened()
