@@ -8,6 +8,8 @@ from datetime import datetime, timedelta
 from typing import Final
 from urllib.parse import quote_plus
 
+from msgspec import structs
+
 from alerting.alerts.alert import RULES, ReceivedAlert
 from alerting.alerts.store import AlertStore
 from alerting.incidents.desk import IncidentDesk
@@ -130,12 +132,12 @@ class Watch:
         told = self._received(one.rule, one.alert, one.at, ended=ended)
         if one.change in EXPIRING:
             self._expiring[told.fingerprint] = one.at + EXPIRY
-            return replace(told, ends_at=one.at + EXPIRY, expires=True)
+            return structs.replace(told, ends_at=one.at + EXPIRY, expires=True)
         return told
 
     def _received(self, rule: Rule, alert: Alert, at: datetime, *, ended: datetime | None = None) -> ReceivedAlert:
         url = f"{self._graph_url}/graph?g0.expr={quote_plus(rule.expr)}&g0.tab=1" if self._graph_url else ""
-        return replace(_received(alert, at, ended=ended), generator_url=url)
+        return structs.replace(_received(alert, at, ended=ended), generator_url=url)
 
     def _worth_telling(self, one: Transition) -> bool:
         """A value moves at every evaluation; people and the log need it now and then only."""

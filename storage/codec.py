@@ -8,11 +8,13 @@ as text: write it with `encode_time`, read it with `decode_time`.
 import math
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, NewType, TypeAlias
 
 import msgspec
 
 JSON: TypeAlias = dict[str, Any]
+Written = NewType("Written", str)
+"""The text of a JSON object, as `encode` writes it."""
 
 _object: Final = msgspec.json.Decoder(dict[str, Any])
 
@@ -26,6 +28,19 @@ def encode(value: JSON) -> str:
     if "null" in text:
         _refuse_numbers_without_json(value)
     return text
+
+
+def written(value: msgspec.Struct) -> Written:
+    """Return a structure without floating-point numbers as text, at once; ValueError when it cannot be stored."""
+    try:
+        return Written(msgspec.json.encode(value).decode())
+    except (TypeError, UnicodeEncodeError) as error:
+        raise ValueError(f"cannot be stored as JSON: {error}") from error
+
+
+def text_of(value: JSON | Written) -> str:
+    """Return the text of either; ValueError names what cannot be stored."""
+    return value if isinstance(value, str) else encode(value)
 
 
 def decode(text: str) -> JSON:

@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Protocol
 
-from storage.codec import JSON
+from storage.codec import JSON, Written
 
 
 class Records(Protocol):
@@ -19,9 +19,12 @@ class Records(Protocol):
         ...
 
     async def put_many(
-        self, collection: str, values: Mapping[str, JSON], *, at: datetime, delete: Collection[str] = ()
+        self, collection: str, values: Mapping[str, JSON | Written], *, at: datetime, delete: Collection[str] = ()
     ) -> None:
-        """Delete the keys of `delete`, then write `values`, all in one transaction."""
+        """Delete the keys of `delete`, then write `values`, all in one transaction.
+
+        Whoever writes many may write their text as well, with `written`, which costs less than a dictionary of each.
+        """
         ...
 
     async def delete(self, collection: str, key: str) -> None:

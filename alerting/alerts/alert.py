@@ -4,16 +4,16 @@ Source of the rules: types.Alert and types.Alert.Merge of Alertmanager.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
+
+import msgspec
 
 RULES: Final = "rules"
 """The source of the alerts of our own rules."""
 
 
-@dataclass(frozen=True, slots=True)
-class ReceivedAlert:
+class ReceivedAlert(msgspec.Struct, frozen=True, gc=False):
     """One alert. Times are aware; `ends_at` None means until its source says otherwise.
 
     `fingerprint` tells label sets apart within this installation. `source` names who told it last: RULES, "api", or

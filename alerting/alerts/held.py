@@ -1,7 +1,8 @@
 """One alert as the store holds it: its end moves often, the rest seldom."""
 
-from dataclasses import replace
 from datetime import datetime
+
+from msgspec.structs import replace
 
 from alerting.alerts.alert import ReceivedAlert
 from alerting.alerts.journal import Kept

@@ -4,16 +4,15 @@
 left to tell of it. HEARD is when somebody last listened: time in which nobody did counts for no alert's end.
 """
 
-from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
 from alerting.alerts.alert import ReceivedAlert
 from alerting.errors import PermanentFailure
-from storage.codec import JSON, decode_time, encode_time
+from storage.codec import JSON, Written, decode_time, encode_time, written
 from storage.records import Records
 
 COLLECTION: Final = "alerts"
@@ -22,8 +21,7 @@ HEARD: Final = "heard"
 _READ: Final = (KeyError, ValueError, TypeError)
 
 
-@dataclass(frozen=True, slots=True)
-class Kept:
+class Kept(msgspec.Struct, frozen=True, gc=False):
     """An alert as it stands in the database."""
 
     alert: ReceivedAlert
@@ -48,7 +46,7 @@ class AlertJournal:
 
     async def save(self, alerts: Iterable[Kept], *, at: datetime, gone: Collection[str] = ()) -> None:
         """Write these alerts and remove those of `gone`, in one transaction."""
-        values = {kept.alert.fingerprint: _json(kept) for kept in alerts}
+        values = {kept.alert.fingerprint: _row(kept) for kept in alerts}
         await self._records.put_many(COLLECTION, values, at=at, delete=gone)
 
     async def heard(self) -> datetime | None:
@@ -61,15 +59,40 @@ class AlertJournal:
         await self._records.put(CLOCK, HEARD, {"at": encode_time(at)}, at=at)
 
 
-def _json(kept: Kept) -> JSON:
-    value: dict[str, Any] = msgspec.to_builtins(kept.alert)
-    # A value as text, since JSON has neither NaN nor the infinities; storage looks for those wherever it sees a null.
-    if value.pop("value") is not None:
-        value["value"] = repr(kept.alert.value)
-    if kept.alert.ends_at is None:
-        del value["ends_at"]
-    value["over"], value["settled"] = kept.over, kept.settled
-    return value
+class _Row(msgspec.Struct, omit_defaults=True, gc=False):
+    """What the database has of an alert; `value` as text, since JSON has neither NaN nor the infinities."""
+
+    labels: Mapping[str, str]
+    annotations: Mapping[str, str]
+    starts_at: datetime
+    updated_at: datetime
+    fingerprint: str
+    source: str
+    generator_url: str
+    expires: bool
+    over: bool
+    settled: bool
+    ends_at: datetime | None = None
+    value: str | None = None
+
+
+def _row(kept: Kept) -> Written:
+    alert = kept.alert
+    row = _Row(
+        alert.labels,
+        alert.annotations,
+        alert.starts_at,
+        alert.updated_at,
+        alert.fingerprint,
+        alert.source,
+        alert.generator_url,
+        alert.expires,
+        kept.over,
+        kept.settled,
+        alert.ends_at,
+        None if alert.value is None else repr(alert.value),
+    )
+    return written(row)
 
 
 def _kept(key: str, value: JSON) -> Kept:

@@ -4,9 +4,10 @@ Source of the rules: types.Alert.Merge and provider/mem Put of Alertmanager. An 
 end counts as one that ends never.
 """
 
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Final
+
+from msgspec.structs import replace
 
 from alerting.alerts.alert import ReceivedAlert
 

@@ -6,9 +6,10 @@ that moved. An alert is over when its end passes, but no end passes while nobody
 
 import asyncio
 from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
+
+from msgspec.structs import replace
 
 from alerting.alerts.alert import ReceivedAlert
 from alerting.alerts.ends import Ends

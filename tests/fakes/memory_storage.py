@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequen
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
-from storage.codec import JSON, decode, encode
+from storage.codec import JSON, Written, decode, encode, text_of
 from storage.database import Kind
 from storage.errors import Conflict, KeyTaken, StorageUnavailable
 from storage.events import Card, CardChange, Event, NewEvent, Snapshot
@@ -143,10 +143,10 @@ class MemoryRecords:
         await self.put_many(collection, {key: value}, at=at)
 
     async def put_many(
-        self, collection: str, values: Mapping[str, JSON], *, at: datetime, delete: Collection[str] = ()
+        self, collection: str, values: Mapping[str, JSON | Written], *, at: datetime, delete: Collection[str] = ()
     ) -> None:
         _open(self._bell)
-        texts = {key: encode(value) for key, value in values.items()}
+        texts = {key: text_of(value) for key, value in values.items()}
         kept = {key: text for key, text in self._values.get(collection, {}).items() if key not in delete}
         self._values[collection] = kept | texts
         revision = self._revisions[collection] = self._revisions.get(collection, 0) + 1

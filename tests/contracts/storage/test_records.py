@@ -3,8 +3,10 @@
 import asyncio
 from datetime import datetime
 
+import msgspec
 import pytest
 
+from storage.codec import decode, written
 from storage.database import Database
 
 
@@ -32,6 +34,23 @@ async def test_many_at_once_and_what_goes(database: Database, now: datetime) -> 
     await database.records.put_many("alerts", {"0": {"n": "new"}}, at=now, delete=[f"{n}" for n in range(1999)])
     assert await database.records.all("alerts") == {"0": {"n": "new"}, "1999": {"n": 1999}}
     await database.records.put_many("alerts", {}, at=now)
+
+
+class Kept(msgspec.Struct):
+    """What a room may write as text."""
+
+    name: str
+    at: datetime
+
+
+async def test_text_comes_back_as_it_was_written(database: Database, now: datetime) -> None:
+    texts = {f"{n}": written(Kept(name, now)) for n, name in enumerate(["", 'a"\\', "\0\n\u2028", "\U0001f600"])}
+    await database.records.put_many("alerts", texts | {"plain": {"n": 1}}, at=now)
+    assert await database.records.all("alerts") == {key: decode(text) for key, text in texts.items()} | {
+        "plain": {"n": 1}
+    }
+    with pytest.raises(ValueError, match="cannot be stored"):
+        written(Kept("\ud800", now))
 
 
 async def test_many_are_written_whole_or_not(database: Database, now: datetime) -> None:

@@ -13,7 +13,6 @@ import pytest
 from alerting.alerts.alert import ReceivedAlert
 from alerting.alerts.fingerprint import fingerprint
 from alerting.alerts.intake import Intake
-from alerting.rules import fingerprint as slow
 from storage.errors import StorageUnavailable
 from tests.fakes.clock import VirtualClock
 
@@ -144,4 +143,4 @@ def test_fingerprints_are_those_of_alertmanager(labels: dict[str, str]) -> None:
     for name in sorted(labels):
         for byte in b"%b\xff%b\xff" % (name.encode(), labels[name].encode()):
             plain = ((plain ^ byte) * 1099511628211) % 2**64
-    assert fingerprint(labels) == f"{plain:016x}" == slow.fingerprint(labels)
+    assert fingerprint(labels) == f"{plain:016x}"

@@ -1,9 +1,9 @@
 """Merging as types.Alert.Merge and mem.Put of Alertmanager do; the cases follow their code, not ours."""
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from msgspec.structs import replace
 
 from alerting.alerts.alert import ReceivedAlert
 from alerting.alerts.merge import merged, same

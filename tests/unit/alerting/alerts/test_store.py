@@ -1,10 +1,10 @@
 """Taking, merging, ending and keeping received alerts."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from msgspec.structs import replace
 
 from alerting.alerts.alert import RULES, ReceivedAlert
 from alerting.alerts.store import REMEMBERED, AlertStore

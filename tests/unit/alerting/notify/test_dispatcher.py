@@ -2,10 +2,10 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
+from msgspec.structs import replace
 
 from alerting.errors import PermanentFailure, TemporaryFailure
 from alerting.routing.config import InhibitRule, Receiver, WebhookReceiver

@@ -12,7 +12,7 @@ from alerting.rules.evaluate import Evaluator
 from alerting.rules.load import parse_rules
 from alerting.rules.rule import RuleGroup
 from alerting.rules.state import Change, State, Transition
-from storage.codec import JSON
+from storage.codec import JSON, Written
 from storage.errors import StorageUnavailable
 from storage.records import Records
 from tests.fakes.clock import VirtualClock
@@ -51,7 +51,7 @@ class CountedRecords:
         await self.put_many(collection, {key: value}, at=at)
 
     async def put_many(
-        self, collection: str, values: Mapping[str, JSON], *, at: datetime, delete: Collection[str] = ()
+        self, collection: str, values: Mapping[str, JSON | Written], *, at: datetime, delete: Collection[str] = ()
     ) -> None:
         if self.away:
             raise StorageUnavailable("the disk is gone", "look for it")
