@@ -65,6 +65,7 @@ class Alerting:
     routing: RoutingConfig
     interval: float
     others: bool
+    _woken_at: int = -1
 
     async def take_up(self) -> None:
         """Go on where whoever evaluated and told before has left off. Raises storage's errors."""
@@ -102,8 +103,12 @@ class Alerting:
             await self.healths.publish(healths_of(self.evaluator.snapshot(), self.interval), now)
 
     async def look_after_silences(self, now: datetime) -> None:
-        """End those whose alerts are over, on the replica that dispatches. Raises storage's errors."""
+        """End those whose alerts are over, and let escalations look at what has changed. Raises storage's errors."""
         await self.silences.tick(now, [alert.labels for alert in self.store.all() if not alert.resolved(now)])
+        if self.silences.revision != self._woken_at:
+            for incident in await self.journal.open_incidents():
+                await self.desk.wake(incident)
+            self._woken_at = self.silences.revision
 
 
 def build_alerting(
@@ -135,7 +140,7 @@ def build_alerting(
     )
     watch = Watch(evaluator, store, desk, journal, graph_url=ground.settings.prometheus_url, now=now)
     store.listen(watch.hear)
-    ground.turns[INCIDENTS] = Escalator(journal, rotations, speaking.pager, now=now).turn
+    ground.turns[INCIDENTS] = Escalator(journal, rotations, speaking.pager, silences, now=now).turn
     healths = RuleHealths(database.records)
     return Alerting(
         rotations,

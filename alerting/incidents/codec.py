@@ -25,6 +25,8 @@ from alerting.incidents.events import (
     IncidentSilenced,
     PageDelivered,
     PageFailed,
+    PagingHushed,
+    PagingResumed,
     PersonPaged,
     PolicyExhausted,
     SilenceLifted,
@@ -53,6 +55,8 @@ _TYPES: Final[Mapping[str, type[IncidentEvent]]] = {
         IncidentResolved,
         IncidentRepeated,
         IncidentSilenced,
+        PagingHushed,
+        PagingResumed,
         SilenceLifted,
     )
 }

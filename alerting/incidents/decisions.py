@@ -72,7 +72,8 @@ def escalate(incident: Incident, person: PersonId, *, level: int | None, now: da
     _check_open(incident)
     if not incident.steps:
         raise NothingToEscalate(incident.id)
-    due = incident.next_page_at is not None and incident.next_page_at <= now
+    waits = incident.hushed_until is not None and not incident.urged
+    due = incident.next_page_at is not None and incident.next_page_at <= now and not waits
     if due or (level is not None and level != incident.level):
         return Ruling((), "It has been escalated already.")
     round_, next_level = following(incident) or (incident.round + 1, 0)

@@ -148,6 +148,18 @@ class SilenceLifted:
 
 
 @dataclass(frozen=True, slots=True)
+class PagingHushed:
+    """All its alerts are silenced, at least until then: nobody is paged before, unless by hand."""
+
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class PagingResumed:
+    """An alert of it is silenced no more: what was due meanwhile is due now."""
+
+
+@dataclass(frozen=True, slots=True)
 class IncidentRepeated:
     """It still fires after the repeat interval. `key` names the telling, so that it counts once."""
 
@@ -170,5 +182,7 @@ IncidentEvent: TypeAlias = (
     | IncidentResolved
     | IncidentSilenced
     | IncidentRepeated
+    | PagingHushed
+    | PagingResumed
     | SilenceLifted
 )

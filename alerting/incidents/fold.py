@@ -20,6 +20,8 @@ from alerting.incidents.events import (
     IncidentSilenced,
     PageDelivered,
     PageFailed,
+    PagingHushed,
+    PagingResumed,
     PersonPaged,
     PolicyExhausted,
     SilenceLifted,
@@ -94,7 +96,7 @@ def _changed(incident: Incident, event: IncidentEvent, at: datetime) -> Incident
         case PageFailed():
             return _page_failed(incident, event, at)
         case StepSkipped(round_, level, _, due):
-            return _hushed(replace(incident, round=round_, level=level, next_page_at=due))
+            return replace(incident, round=round_, level=level, next_page_at=due)
         case IncidentEscalated():
             return _escalated(incident, event, at)
         case PolicyExhausted():
@@ -105,10 +107,13 @@ def _changed(incident: Incident, event: IncidentEvent, at: datetime) -> Incident
         case IncidentRepeated(key):
             return replace(incident, repeated=key)
         case IncidentSilenced(by):
-            return _hushed(replace(incident, silenced=(*_other_silences(incident, by.silence), by)))
+            return replace(incident, silenced=(*_other_silences(incident, by.silence), by))
         case SilenceLifted(silence):
-            sooner = incident.next_page_at and min(incident.next_page_at, at)
-            return _hushed(replace(incident, silenced=_other_silences(incident, silence), next_page_at=sooner))
+            return replace(incident, silenced=_other_silences(incident, silence))
+        case PagingHushed(until):
+            return replace(incident, hushed_until=until)
+        case PagingResumed():
+            return replace(incident, hushed_until=None)
         case IncidentOpened():
             raise ValueError(f"Incident {incident.id} is opened twice")
 
@@ -143,14 +148,13 @@ def _given_back(incident: Incident, event: AcknowledgmentWithdrawn) -> Incident:
 
 def _paged(incident: Incident, event: PersonPaged, at: datetime) -> Incident:
     page = Page(event.person, event.level, at, event.round)
-    return _hushed(
-        replace(
-            incident,
-            pages=(*incident.pages, page),
-            round=event.round,
-            level=event.level,
-            next_page_at=event.next_page_at,
-        )
+    return replace(
+        incident,
+        pages=(*incident.pages, page),
+        round=event.round,
+        level=event.level,
+        next_page_at=event.next_page_at,
+        urged=False,
     )
 
 
@@ -166,17 +170,10 @@ def _page_failed(incident: Incident, event: PageFailed, at: datetime) -> Inciden
 
 def _escalated(incident: Incident, event: IncidentEscalated, at: datetime) -> Incident:
     if event.round == incident.round:
-        return replace(incident, next_page_at=at)
+        return replace(incident, next_page_at=at, urged=True)
     last = max(event.round, incident.last_round)
-    return replace(incident, round=event.round, last_round=last, level=-1, exhausted=False, next_page_at=at)
-
-
-def _hushed(incident: Incident) -> Incident:
-    """Whoever silenced it wants nobody paged until then, unless somebody escalates it by hand."""
-    until = max((one.until for one in incident.silenced), default=None)
-    if until is None or incident.next_page_at is None:
-        return incident
-    return replace(incident, next_page_at=max(incident.next_page_at, until))
+    again = replace(incident, round=event.round, last_round=last, level=-1, exhausted=False)
+    return replace(again, next_page_at=at, urged=True)
 
 
 def _with_page(incident: Incident, person: str, round_: int, level: int, **changes: object) -> Incident:
@@ -231,6 +228,10 @@ def describe(incident: Incident, event: IncidentEvent) -> str:  # noqa: C901, PL
             return "Resolved: every alert has ended."
         case IncidentResolved(person):
             return f"{person} resolved it."
+        case PagingHushed():
+            return "Nobody is paged while all its alerts are silenced."
+        case PagingResumed():
+            return "Paging goes on: not all its alerts are silenced any more."
         case IncidentRepeated():
             return _still(incident)
         case IncidentSilenced(by) if by.until_resolved:

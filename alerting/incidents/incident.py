@@ -169,6 +169,8 @@ class Incident:
     updated_at: datetime | None = None
     group: Mapping[str, str] = field(default_factory=dict)  # labels that its alerts share
     silenced: tuple[Silenced, ...] = ()
+    hushed_until: datetime | None = None  # nobody is paged before, for its alerts are silenced
+    urged: bool = False  # somebody asked for the next page, silenced or not
     repeated: str = ""  # the key of the last time it was told again
 
     @property

@@ -79,8 +79,11 @@ def next_page(incident: Incident, rotations: Mapping[str, Rotation], *, now: dat
     """Return what the escalation does now."""
     if incident.ended or incident.next_page_at is None:
         return Nothing()
-    if incident.next_page_at > now:
-        return WaitUntil(incident.next_page_at)
+    due_at = incident.next_page_at
+    if incident.hushed_until is not None and not incident.urged:
+        due_at = max(due_at, incident.hushed_until)
+    if due_at > now:
+        return WaitUntil(due_at)
     step = following(incident)
     if step is None:
         return Exhaust()

@@ -16,6 +16,8 @@ from alerting.incidents.events import (
     IncidentEvent,
     PageDelivered,
     PageFailed,
+    PagingHushed,
+    PagingResumed,
     PersonPaged,
     PolicyExhausted,
     StepSkipped,
@@ -23,7 +25,7 @@ from alerting.incidents.events import (
 from alerting.incidents.incident import Incident, Page, incident_of
 from alerting.incidents.journal import IncidentJournal
 from alerting.oncall.escalation import Exhaust, PageNow, Skip, WaitUntil, next_page
-from alerting.oncall.ports import Pager
+from alerting.oncall.ports import Pager, Quiet
 from alerting.oncall.rotation import Rotation
 from storage.errors import Conflict, StorageUnavailable
 
@@ -55,12 +57,14 @@ class Escalator:
         journal: IncidentJournal,
         rotations: Mapping[str, Rotation],
         pager: Pager,
+        quiet: Quiet,
         *,
         now: Callable[[], datetime],
     ) -> None:
         self._journal = journal
         self._rotations = rotations
         self._pager = pager
+        self._quiet = quiet
         self._now = now
         self._attempts: dict[str, _Attempts] = {}
 
@@ -97,6 +101,8 @@ class Escalator:
 
     def _due(self, incident: Incident) -> Sequence[IncidentEvent]:
         now = self._now()
+        if news := self._hush_news(incident, now):
+            return [news]
         match next_page(incident, self._rotations, now=now):
             case PageNow(people, round_, level, due):
                 return [PersonPaged(person, round_, level, due) for person in people]
@@ -105,6 +111,21 @@ class Escalator:
             case Exhaust():
                 return [PolicyExhausted()]
         return []
+
+    def _hush_news(self, incident: Incident, now: datetime) -> IncidentEvent | None:
+        """What has changed of its being silenced; nothing for one that pages nobody anyway."""
+        if incident.next_page_at is None:
+            return None
+        until = self._silenced_until(incident, now)
+        if until == incident.hushed_until:
+            return None
+        return PagingResumed() if until is None else PagingHushed(until)
+
+    def _silenced_until(self, incident: Incident, now: datetime) -> datetime | None:
+        """Until when all of its alerts that fire are silenced for sure; None when one is not."""
+        ends = [self._quiet.silenced_until(alert.labels, now) for alert in incident.firing]
+        known = [end for end in ends if end is not None]
+        return min(known) if known and len(known) == len(ends) else None
 
     def _deliverable(self, incident: Incident) -> Page | None:
         """Return the oldest page that is to be tried now."""

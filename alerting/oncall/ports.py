@@ -1,5 +1,7 @@
 """What on-call needs from outside, as small capabilities. The composition root brings them."""
 
+from collections.abc import Mapping
+from datetime import datetime
 from typing import Protocol
 
 from alerting.incidents.incident import Incident, PersonId
@@ -26,4 +28,12 @@ class Durable(Protocol):
 
     async def wake(self, subject: str) -> None:
         """Take the next turn now instead of at the end of the wait."""
+        ...
+
+
+class Quiet(Protocol):
+    """Who knows what is silenced."""
+
+    def silenced_until(self, labels: Mapping[str, str], now: datetime) -> datetime | None:
+        """When the last of the silences that mute these labels ends; None when none does."""
         ...

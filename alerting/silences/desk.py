@@ -145,6 +145,10 @@ class SilenceDesk:
             return ()
         return [one for one in found if self._entries[one].silence.state(now) is State.ACTIVE]
 
+    def silenced_until(self, labels: Mapping[str, str], now: datetime) -> datetime | None:
+        """When the last of the silences that mute these labels ends; None when none does."""
+        return max((self._entries[one].silence.ends_at for one in self.muted_by(labels, now)), default=None)
+
     def _remembered(self, silence: SilenceId, now: datetime) -> Silence | None:
         known = self.get(silence)
         return None if known is None or rules.forgotten(known, now) else known

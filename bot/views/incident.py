@@ -134,7 +134,9 @@ def _pages(incident: Incident, mention: Mention) -> list[Block]:
     lines = [f"Paged {mention(page.person)} · {_fate(page)}" for page in incident.pages[-5:]]
     if incident.state is State.OPEN and incident.exhausted:
         lines.append("*Everyone was paged and nobody took it.* Escalate again, or call somebody.")
-    if incident.state is State.OPEN and incident.next_page_at:
+    if incident.state is State.OPEN and incident.hushed_until and not incident.urged:
+        lines.append("Nobody is paged while all its alerts are silenced")
+    elif incident.state is State.OPEN and incident.next_page_at:
         lines.append(f"Next page {when(incident.next_page_at)} unless somebody takes it")
     return [context("\n".join(lines))]
 

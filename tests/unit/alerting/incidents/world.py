@@ -114,6 +114,17 @@ class FakeChanges:
 
 
 @dataclass
+class FakeQuiet:
+    """Silences by the name of the alert."""
+
+    until: dict[str, datetime] = field(default_factory=dict)
+
+    def silenced_until(self, labels: Mapping[str, str], now: datetime) -> datetime | None:
+        end = self.until.get(labels["alertname"])
+        return end if end is not None and end > now else None
+
+
+@dataclass
 class World:
     """All of it. `restart` makes new agents over the same log, loops and chat, as a new process would."""
 
@@ -128,11 +139,12 @@ class World:
         self.pager = FakePager(self.clock)
         self.durable = FakeDurable(self.clock)
         self.changes = FakeChanges()
+        self.quiet = FakeQuiet()
         self.restart()
 
     def restart(self) -> None:
         self.journal = IncidentJournal(self.log)
-        self.escalator = Escalator(self.journal, self.rotations, self.pager, now=self.clock)
+        self.escalator = Escalator(self.journal, self.rotations, self.pager, self.quiet, now=self.clock)
         self.desk = IncidentDesk(
             self.journal, self.policies, self.rotations, self.changes, self.durable, now=self.clock
         )

@@ -7,8 +7,7 @@ import pytest
 
 from alerting.errors import AlertingError, PermanentFailure, TemporaryFailure
 from alerting.incidents.errors import UnknownIncident
-from alerting.incidents.events import IncidentSilenced, SilenceLifted
-from alerting.incidents.incident import Incident, PersonId, Silenced, State, stream_of
+from alerting.incidents.incident import Incident, PersonId, State, stream_of
 from storage.events import CardChange, Event, NewEvent
 from tests.fakes.memory_storage import MemoryLog
 from tests.unit.alerting.incidents.world import ADA, BOB, CY, START, World, firing, resolved, seconds
@@ -305,15 +304,33 @@ async def test_a_silenced_incident_pages_nobody_until_then_unless_by_hand() -> N
     world = World()
     incident = await world.opened()
     await world.run(until=1)
-    silenced = IncidentSilenced(Silenced("s-1", ADA, START + seconds(600)))
-    await world.journal.change(incident, lambda _: (silenced,), at=world.clock())
+    world.quiet.until = {"Slow": START + seconds(600)}
+    await world.desk.wake(await world.only())
     await world.run(until=300)
     assert world.pager.told == [(ADA, 0)]
     await world.desk.escalate(incident, CY)
     await world.run(until=301)
     assert world.pager.told == [(ADA, 0), (BOB, 300)]
     await world.run(until=599)
-    lifted = await world.journal.change(incident, lambda _: (SilenceLifted("s-1", None),), at=world.clock())
-    await world.desk.wake(lifted.after)
+    world.quiet.until = {}
+    await world.desk.wake(await world.only())
     await world.run(until=610)
     assert world.pager.told == [(ADA, 0), (BOB, 300), (CY, 599)]
+    texts = [line.text for line in (await world.only()).history]
+    assert "Nobody is paged while all its alerts are silenced." in texts
+    assert texts[-3] == "Paging goes on: not all its alerts are silenced any more."
+
+
+async def test_paging_goes_on_when_the_silence_ends_and_for_an_alert_that_is_not_silenced() -> None:
+    world = World()
+    world.quiet.until = {"Slow": START + seconds(90)}
+    await world.opened()
+    await world.run(until=89)
+    assert world.pager.told == []
+    await world.run(until=91)
+    assert world.pager.told == [(ADA, 90)]
+    world.quiet.until = {"Slow": START + seconds(9000)}
+    await world.take([firing("Down", since=91)])
+    await world.desk.wake(await world.only())
+    await world.run(until=200)
+    assert world.pager.told == [(ADA, 90), (BOB, 150)]
