@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from storage.leases import Lease, Leases
 log = logging.getLogger(__name__)
 
 TTL: Final = timedelta(seconds=9)
+LOOK: Final = timedelta(seconds=1)
 NAME: Final = "clockwork"
 
 
@@ -50,6 +52,7 @@ class Clockwork:
         self._taken = taken
         self._lost = lost
         self._lease: Lease | None = None
+        self._minding: asyncio.Task[None] | None = None
         self._ready = False
         self._kept_at = now()
         self._scheduler = AsyncIOScheduler(timezone="UTC")
@@ -67,9 +70,12 @@ class Clockwork:
         for job in jobs:
             self._add(job)
         self._scheduler.start()
+        self._minding = asyncio.create_task(self._mind_the_clock(), name="mind the clock")
 
     async def stop(self) -> None:
         """End all timers and give the lease back."""
+        if self._minding is not None:
+            self._minding.cancel()
         if self._scheduler.running:
             self._scheduler.shutdown(wait=False)
         if self._lease is not None:
@@ -77,6 +83,18 @@ class Clockwork:
                 await self._leases.release(self._lease)
             except StorageError as error:
                 log.warning("the lease stays until it expires: %s", error)
+
+    async def _mind_the_clock(self) -> None:
+        """The scheduler waits for times of the wall clock; one that is set back would make it wait as long."""
+        before = self._now()
+        while True:
+            await asyncio.sleep(LOOK.total_seconds())
+            now = self._now()
+            if now < before - LOOK:
+                log.warning("the clock was set back by %s; everything runs again at once", before - now)
+                for job in self._scheduler.get_jobs():
+                    job.modify(next_run_time=now)
+            before = now
 
     def _add(self, job: Job) -> None:
         self._scheduler.add_job(

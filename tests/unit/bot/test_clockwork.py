@@ -1,6 +1,7 @@
 """Who acts by the clock: the holder of the lease, once it has taken up what was there, and only while it holds it."""
 
-from datetime import datetime, timedelta
+import asyncio
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -148,3 +149,25 @@ async def test_the_lease_is_given_back(clock: VirtualClock, database: MemoryData
     assert [lease.name for lease in await database.leases.live()] == [NAME]
     await replica.clockwork.stop()
     assert await database.leases.live() == []
+
+
+async def test_a_clock_that_is_set_back_stops_nothing(
+    database: MemoryDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bot.clockwork.LOOK", timedelta(milliseconds=20))
+    ran = asyncio.Event()
+
+    async def nothing() -> None:
+        return None
+
+    async def run(_: datetime) -> None:
+        ran.set()
+
+    ahead = [timedelta(hours=1)]
+    clock = Clockwork(database.leases, "first", now=lambda: datetime.now(UTC) + ahead[0], taken=nothing, lost=nothing)
+    await clock.start([Job("late", timedelta(hours=1), run, shared=False)])
+    await asyncio.sleep(0)  # the clock is looked at for the first time
+    ahead[0] = timedelta(0)
+    async with asyncio.timeout(5):
+        await ran.wait()
+    await clock.stop()
