@@ -213,7 +213,7 @@ class Dispatcher:
                 alert = self._inbox.popleft()
                 self._plan.heard(alert, now)
                 if not self._store.is_settled(alert.fingerprint):
-                    self._dirty |= {group.id for group in self._groups.join(alert, now)}
+                    self._dirty.update(self._groups.join(alert, now))
             await asyncio.sleep(0)
 
     def _flush_of(self, group: Group, now: datetime) -> Flush:

@@ -55,6 +55,16 @@ def failed_event(notification: Notification, target: Target, error: str, at: dat
     return NewEvent(FAILED, told | {"error": error}, priority="high")
 
 
+def sent_of(event: Event) -> Sent:
+    """What was told, or was to be told when it failed."""
+    return msgspec.convert(event.data, Sent)
+
+
+def error_of(event: Event) -> str:
+    """Why the receiver could not be told; "" when it was."""
+    return str(event.data.get("error", ""))
+
+
 def key_of(event: Event) -> str:
     """The key of the notification that an event is about."""
     return str(event.data["key"])

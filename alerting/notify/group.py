@@ -44,16 +44,15 @@ class Group:
     settled_at: datetime | None = None
     members: dict[str, None] = field(default_factory=dict)
     telling: Timer | None = None
+    id: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.id = group_id(self.route, self.key)
 
     @property
     def kept_timer(self) -> Timer:
         """What a restart goes by: a telling that a crash ends begins anew."""
         return self.telling or self.timer
-
-    @property
-    def id(self) -> str:
-        """What tells it from every other group."""
-        return group_id(self.route, self.key)
 
 
 def group_id(route: Route, key: str) -> str:

@@ -4,14 +4,13 @@ Source of the rules: Dispatcher.processAlert of Alertmanager.
 """
 
 import heapq
-from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 from alerting.alerts.alert import ReceivedAlert
-from alerting.notify.group import Group, Timer, group_id
-from alerting.notify.routing_memory import Routing
+from alerting.notify.group import Group, Timer
+from alerting.notify.routing_memory import Place, Routing
 from alerting.routing.tree import Route
 
 
@@ -21,7 +20,7 @@ class Groups:
     def __init__(self, root: Route) -> None:
         self._routing = Routing(root)
         self._groups: dict[str, Group] = {}
-        self._of: defaultdict[str, set[str]] = defaultdict(set)
+        self._of: dict[str, tuple[str, ...]] = {}
         self._queue: list[tuple[datetime, str]] = []
 
     def __iter__(self) -> Iterator[Group]:
@@ -38,39 +37,43 @@ class Groups:
         """The groups that an alert is in."""
         return [self._groups[id_] for id_ in self._of.get(fingerprint, ())]
 
-    def places(self, alert: ReceivedAlert) -> Iterator[tuple[str, Route, str]]:
-        """Where an alert belongs: the group's id, its route and its key, for every route that matches."""
-        for route in self._routing.routes(alert.labels):
-            key = self._routing.key(route, alert.labels)
-            yield group_id(route, key), route, key
+    def places(self, alert: ReceivedAlert) -> Sequence[Place]:
+        """Where an alert belongs, for every route that matches."""
+        return self._routing.places(alert.labels)
 
     def routes(self, labels: Mapping[str, str]) -> Sequence[Route]:
         """The routes of an alert with these labels."""
         return self._routing.routes(labels)
 
-    def join(self, alert: ReceivedAlert, now: datetime) -> list[Group]:
-        """Put an alert into its groups, making those that are missing."""
-        return [self.enter(alert, route, key, now) for _, route, key in self.places(alert)]
+    def join(self, alert: ReceivedAlert, now: datetime) -> list[str]:
+        """Put an alert into its groups, making those that are missing; the ids of those with another timer now."""
+        return [place.id for place in self._routing.places(alert.labels) if self.enter(alert, place, now)]
 
-    def enter(self, alert: ReceivedAlert, route: Route, key: str, now: datetime) -> Group:
-        """Put an alert into one group, which is made when it is missing."""
-        group = self._groups.get(group_id(route, key))
+    def enter(self, alert: ReceivedAlert, place: Place, now: datetime) -> bool:
+        """Put an alert into one group, which is made when it is missing; whether its timer is another now."""
+        id_, route, key = place
+        group, mark = self._groups.get(id_), alert.fingerprint
+        before = None if group is None else group.timer
         if group is None:
             group = Group(route, route.group_labels(alert.labels), key, Timer(now + route.group_wait))
             self.add(group)
-        group.members[alert.fingerprint] = None
-        self._of[alert.fingerprint].add(group.id)
+        group.members[mark] = None
+        known = self._of.get(mark)
+        if known is None:
+            self._of[mark] = (id_,)
+        elif id_ not in known:
+            self._of[mark] = (*known, id_)
         self.set_timer(group, group.timer.hurried(alert.starts_at, route.group_wait, now))
-        return group
+        return group.timer is not before
 
     def leave(self, group: Group, fingerprint: str) -> bool:
         """Take an alert out of a group; whether it is in none now."""
         group.members.pop(fingerprint, None)
-        places = self._of[fingerprint]
-        places.discard(group.id)
-        if places:
+        rest = tuple(id_ for id_ in self._of.get(fingerprint, ()) if id_ != group.id)
+        if rest:
+            self._of[fingerprint] = rest
             return False
-        del self._of[fingerprint]
+        self._of.pop(fingerprint, None)
         return True
 
     def add(self, group: Group) -> None:
@@ -80,7 +83,7 @@ class Groups:
 
     def set_timer(self, group: Group, timer: Timer) -> None:
         """Give a group another time to be flushed."""
-        if timer != group.timer:
+        if timer is not group.timer and timer != group.timer:
             group.timer = timer
             heapq.heappush(self._queue, (timer.due, group.id))
 

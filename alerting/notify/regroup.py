@@ -22,13 +22,13 @@ def restored(
         if one.route in routes:
             groups.add(Group(routes[one.route], one.labels, one.key, one.timer, one.settled_at))
     for alert in alerts:
-        for id_, route, key in groups.places(alert):
+        for place in groups.places(alert):
             if (
                 not alert.resolved(now)
-                or _unsettled(groups.get(id_), alert)
-                or owes(key, route.receiver, alert.fingerprint)
+                or _unsettled(groups.get(place.id), alert)
+                or owes(place.key, place.route.receiver, alert.fingerprint)
             ):
-                groups.enter(alert, route, key, now)
+                groups.enter(alert, place, now)
     return groups
 
 
@@ -43,10 +43,10 @@ def regrouped(root: Route, before: Groups, alerts: Iterable[ReceivedAlert], owes
             group.timer = Timer(min(group.timer.due, latest), group.timer.flushed)
             groups.add(group)
     for alert in alerts:
-        for id_, route, key in groups.places(alert):
-            stays = alert.fingerprint in over.get(id_, ())
-            if stays or not alert.resolved(now) or owes(key, route.receiver, alert.fingerprint):
-                groups.enter(alert, route, key, now)
+        for place in groups.places(alert):
+            stays = alert.fingerprint in over.get(place.id, ())
+            if stays or not alert.resolved(now) or owes(place.key, place.route.receiver, alert.fingerprint):
+                groups.enter(alert, place, now)
     return groups
 
 

@@ -1,12 +1,21 @@
 """Remembers which routes and group keys label sets have: many alerts differ in labels that no route asks for. Pure."""
 
 from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
+from alerting.notify.group import group_id
 from alerting.routing.tree import ALL_LABELS, Route, group_key, matching
 
 MOST: Final = 50_000  # remembered answers; more begin anew
 Values = tuple[str | None, ...]
+
+
+class Place(NamedTuple):
+    """A group that an alert belongs in: its id, its route and its key."""
+
+    id: str
+    route: Route
+    key: str
 
 
 class Routing:
@@ -15,6 +24,9 @@ class Routing:
     def __init__(self, root: Route) -> None:
         self._root = root
         self._asked = tuple(sorted({matcher.name for route in root.walk() for matcher in route.matchers}))
+        grouping = {name for route in root.walk() for name in route.group_by}
+        self._deciding = None if ALL_LABELS in grouping else tuple(sorted({*self._asked, *grouping}))
+        self._places: dict[Values, Sequence[Place]] = {}
         self._routes: dict[Values, Sequence[Route]] = {}
         self._keys: dict[tuple[str, Values], str] = {}
 
@@ -27,6 +39,22 @@ class Routing:
                 self._routes.clear()
             found = self._routes[values] = matching(self._root, labels)
         return found
+
+    def places(self, labels: Mapping[str, str]) -> Sequence[Place]:
+        """Where an alert with these labels belongs: one group for every route that matches."""
+        if self._deciding is None:
+            return self._places_of(labels)
+        values = tuple(map(labels.get, self._deciding))
+        found = self._places.get(values)
+        if found is None:
+            if len(self._places) >= MOST:
+                self._places.clear()
+            found = self._places[values] = self._places_of(labels)
+        return found
+
+    def _places_of(self, labels: Mapping[str, str]) -> Sequence[Place]:
+        keys = ((route, self.key(route, labels)) for route in self.routes(labels))
+        return tuple(Place(group_id(route, key), route, key) for route, key in keys)
 
     def key(self, route: Route, labels: Mapping[str, str]) -> str:
         """See `group_key`: only the labels that the route groups by decide."""
