@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -104,11 +104,22 @@ class Alerting:
 
     async def look_after_silences(self, now: datetime) -> None:
         """End those whose alerts are over, and let escalations look at what has changed. Raises storage's errors."""
-        await self.silences.tick(now, [alert.labels for alert in self.store.all() if not alert.resolved(now)])
+        await self.silences.tick(now, _Firing(self.store, now))
         if self.silences.revision != self._woken_at:
             for incident in await self.journal.open_incidents():
                 await self.desk.wake(incident)
             self._woken_at = self.silences.revision
+
+
+class _Firing:
+    """The label sets of all alerts that fire, gathered only when gone through: few silences wait for an end."""
+
+    def __init__(self, store: AlertStore, now: datetime) -> None:
+        self._store = store
+        self._now = now
+
+    def __iter__(self) -> Iterator[Mapping[str, str]]:
+        return (alert.labels for alert in self._store.all() if not alert.resolved(self._now))
 
 
 def build_alerting(

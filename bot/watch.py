@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
@@ -81,8 +81,14 @@ class Watch:
     async def tell_news(self, _: datetime) -> None:
         """One second: bring the incidents what others told. Raises storage's errors, and then it is told again."""
         news = dict(self._news)
-        await self._keep(list(news.values()))
+        await self._keep(await self._concerning_incidents(news.values()))
         self._news = {mark: alert for mark, alert in self._news.items() if news.get(mark) is not alert}
+
+    async def _concerning_incidents(self, alerts: Collection[ReceivedAlert]) -> list[ReceivedAlert]:
+        """What ended, and what fires in an open incident; the desk would pass over the rest, alert by alert."""
+        firing = (await self._journal.index()).firing if alerts else {}
+        now = self._now()
+        return [alert for alert in alerts if alert.fingerprint in firing or alert.resolved(now)]
 
     async def reconcile(self) -> None:
         """Tell again what fires by our rules, end what no longer does, and make the incidents true.

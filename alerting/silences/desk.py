@@ -102,11 +102,11 @@ class SilenceDesk:
                 return ended
         raise _overtaken(silence)
 
-    async def tick(self, now: datetime, firing: Sequence[Mapping[str, str]]) -> None:
+    async def tick(self, now: datetime, firing: Iterable[Mapping[str, str]]) -> None:
         """End the silences whose alerts are resolved, and write down which ended by themselves.
 
         `firing` are the label sets of all alerts that fire, known for certain: what is missing there counts as
-        resolved. Call it on one replica.
+        resolved. It is gone through once for each silence that waits for such an end. Call it on one replica.
         """
         await self.poll()
         for entry in list(self._entries.values()):
