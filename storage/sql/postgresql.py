@@ -29,6 +29,7 @@ CHANNEL: Final = "storage_events"
 RECONNECT: Final = timedelta(seconds=2)
 GIVE_UP: Final = timedelta(seconds=5)
 CONNECT_WITHIN: Final = 5  # seconds
+IDLE_TRANSACTION: Final = timedelta(seconds=10)  # ours last milliseconds
 
 SERIALISE: Final = sa.text("SELECT pg_advisory_xact_lock(hashtext('storage'), hashtext(:name))")
 ANNOUNCE: Final = sa.text(f"SELECT pg_notify('{CHANNEL}', '')")
@@ -38,6 +39,7 @@ NOW: Final = sa.text("SELECT clock_timestamp()")
 REMEDIES: Final = {
     "40001": "Do it again",
     "40P01": "Do it again",
+    "25P03": "Do it again; this process stood still in the middle of a transaction",
     "57014": "Do it again; if it stays so, raise the server's statement_timeout",
     "42501": "Grant this user the right to create and write tables in its schema",
     "25006": "Point DATABASE_URL at the primary; this server only reads",
@@ -118,6 +120,8 @@ class PostgresBackend:
     async def migrating(self) -> AsyncIterator[AsyncConnection]:
         """A transaction for migrations; whoever comes meanwhile waits until it has ended. Raises as `writing` does."""
         async with self.writing() as connection:
+            # Loading what migrates takes a while on a slow machine, and nobody else may go on meanwhile anyway.
+            await connection.execute(sa.text("SET LOCAL idle_in_transaction_session_timeout = 0"))
             await self.serialise(connection, "migrations")
             yield connection
 
@@ -197,10 +201,22 @@ def _pool(url: str, settings: PoolSettings) -> Pool:
         max_idle=settings.idle_timeout.total_seconds(),
         # Its attempts grow apart while they fail; begun anew at the next need, they find the server sooner.
         reconnect_timeout=GIVE_UP.total_seconds(),
+        configure=_let_go,
         check=AsyncConnectionPool.check_connection,
         close_returns=True,
         open=False,
     )
+
+
+async def _let_go(connection: psycopg.AsyncConnection[Any]) -> None:
+    """Let the server end a transaction in which nothing happens.
+
+    A process that was stopped in the middle of one would hold up every other process until it goes on.
+    """
+    await connection.execute(
+        f"SET idle_in_transaction_session_timeout = {IDLE_TRANSACTION // timedelta(milliseconds=1)}"
+    )
+    await connection.commit()
 
 
 async def _connect(url: str) -> psycopg.AsyncConnection[Any]:

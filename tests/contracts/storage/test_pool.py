@@ -9,6 +9,7 @@ from typing import cast
 
 import psycopg
 import pytest
+import sqlalchemy as sa
 
 from storage.database import Database, PoolSettings, open_database
 from storage.errors import StorageUnavailable
@@ -110,3 +111,25 @@ async def test_close_during_reads_leaves_no_connection(url: str) -> None:
     ended = await asyncio.gather(*readers, return_exceptions=True)
     assert {type(end) for end in ended} <= {type(None), StorageUnavailable}
     await until(lambda: not threads_of_connections())
+
+
+async def test_a_process_stopped_in_a_transaction_holds_others_up_no_longer_than_it_may(
+    postgres_url: str, now: datetime
+) -> None:
+    stopped, other = await open_database(postgres_url), await open_database(postgres_url)
+
+    async def stand_still() -> None:
+        async with backend_of(stopped).writing() as connection:
+            allowed = await connection.scalar(sa.text("SHOW idle_in_transaction_session_timeout"))
+            assert allowed == "10s"
+            await connection.execute(sa.text("SET idle_in_transaction_session_timeout = 300"))
+            await connection.execute(sa.text("INSERT INTO collections VALUES ('things', 1)"))
+            async with asyncio.timeout(10):
+                await other.records.put("things", "a", {}, at=now)
+            await connection.execute(sa.text("SELECT 1"))
+
+    with pytest.raises(StorageUnavailable, match="stood still in the middle of a transaction"):
+        await stand_still()
+    assert await other.records.get("things", "a") == {}
+    await other.close()
+    await stopped.close()
