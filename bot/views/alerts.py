@@ -53,7 +53,7 @@ def _none(asked: str) -> Message:
         text = "No alert is pending or firing."
         return Message(text, [section(text)])
     return Message(
-        escape(cut(f"No alert that is pending or firing matches {asked}.", 1000)),
+        escape(cut(f"No alert that is pending or firing matches {asked}.", 500)),
         [section(f"No alert that is pending or firing matches {code(asked)}."), context("`/ops alerts` shows all.")],
     )
 

@@ -17,7 +17,7 @@ Houses = Callable[..., Awaitable[House]]
 QUICK = Scene(steps=((100, "300ms"),))
 
 
-async def ready(house: House) -> tuple[int, dict[str, str]]:
+async def ready(house: House) -> tuple[int, dict[str, object]]:
     """What /readyz says."""
     async with aiohttp.ClientSession() as session, session.get(f"{house.board}/readyz") as answer:
         return answer.status, await answer.json()
@@ -67,7 +67,7 @@ async def test_with_the_workspace_away_at_the_start_people_are_told_when_it_come
     await house.stop()
     await house.close_workspace()
     await house.start(connected=False)
-    assert await ready(house) == (200, {"status": "ready", "chat": "away"})
+    assert await ready(house) == (200, {"status": "ready", "chat": "away", "acting": True})
     await house.open_workspace()
     await house.workspace.app_connected()
     await house.approve("ben", id)
