@@ -16,6 +16,7 @@ from aiohttp import ClientSession
 from playwright.async_api import Browser, Page, async_playwright, expect
 
 from alerting.errors import TemporaryFailure
+from alerting.notify.notification import Reason
 from alerting.rules.state import State
 from storage.errors import StorageUnavailable
 from tests.unit.api.house import Client, House
@@ -87,6 +88,26 @@ async def test_an_empty_page_says_what_would_appear(look: Look) -> None:
     await expect(page.locator("ph-rules")).to_contain_text("Name rule files under rules")
     await page.go_back()
     await expect(page.locator("ph-silences")).to_be_visible()
+
+
+async def test_notifications_show_who_was_told_and_why(look: Look) -> None:
+    page = await look.open("?view=notifications")
+    part, rows = page.locator("ph-notifications"), page.locator("ph-notifications summary")
+    await expect(part).to_contain_text("Nobody was told anything yet.")
+    await expect(page.locator("ph-sieve")).to_be_hidden()
+    await look.scene.notify("pages", firing=2, alertname="HighErrors", service="shop")
+    await expect(rows).to_contain_text(
+        [re.compile("Told.*pages.*HighErrors.*2 firing.*As nothing was told of it before")]
+    )
+    await look.scene.notify("hook", Reason.NEW_FIRING, error=f"it answered 500: {EVIL}", alertname="HighErrors")
+    await expect(rows.first).to_contain_text("Not told")
+    await expect(page.locator(".views a").last).to_contain_text("hook failed")
+    await rows.first.click()
+    await expect(part.locator("details[open] .facts")).to_contain_text("integration 0")
+    await expect(part).to_contain_text(EVIL)
+    narrow = await look.open("?view=notifications", width=360)
+    await expect(narrow.locator("ph-notifications summary")).to_have_count(2)
+    assert await narrow.evaluate("document.documentElement.scrollWidth") <= 360
 
 
 async def test_groups_show_who_is_told_and_what_mutes(look: Look) -> None:

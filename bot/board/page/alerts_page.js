@@ -1,23 +1,32 @@
-/** The alerts page: joins the filter, the three views and the live data. What is shown stands in the address. */
+/** The alerts page: joins the filter, the views and the live data. What is shown stands in the address. */
 
 import "./alert_groups.js";
+import "./notifications.js";
 import "./rules.js";
 import "./silences.js";
 import { h, mark } from "./dom.js";
 import { refresh, run } from "./frame.js";
 import { ask, Refused } from "./live.js";
 import { query } from "./sieve.js";
+import { when } from "./time.js";
 import { count, plural } from "./words.js";
 
 const FIRST = 200;
 const MORE = 600;
 const MOST = 5000;
-const VIEWS = ["alerts", "silences", "rules"];
-const VIEW = { alerts: document.querySelector("ph-alert-groups"), silences: document.querySelector("ph-silences"), rules: document.querySelector("ph-rules") };
+const PAGE = 200; // notifications that are asked for at once
+const VIEWS = ["alerts", "silences", "rules", "notifications"];
+const VIEW = {
+  alerts: document.querySelector("ph-alert-groups"),
+  silences: document.querySelector("ph-silences"),
+  rules: document.querySelector("ph-rules"),
+  notifications: document.querySelector("ph-notifications"),
+};
 const CHOICES = {
   alerts: [["all", "All"], ["active", "Active"], ["suppressed", "Muted"], ["pending", "Pending"]],
   silences: [["all", "All"], ["active", "Active"], ["pending", "Pending"], ["expired", "Expired"]],
   rules: [["all", "All"], ["broken", "Broken"], ["firing", "Firing"], ["pending", "Pending"]],
+  notifications: [],
 };
 const sieve = document.querySelector("ph-sieve");
 const tiles = document.querySelector(".views");
@@ -49,6 +58,17 @@ async function groups(which) {
   return { ...found, groups: found.groups.map((group) => known.get(group.key) ?? group) };
 }
 
+/** The newest notifications, page after page. */
+async function notifications() {
+  const found = { notifications: [], next: "" };
+  do {
+    const page = await ask(`/notifications?limit=${PAGE}&cursor=${found.next}`);
+    found.notifications.push(...page.notifications);
+    found.next = page.next;
+  } while (found.next && found.notifications.length < limit);
+  return limit < MOST ? found : { ...found, next: null };
+}
+
 async function read() {
   const view = viewOf();
   const which = whichOf(view);
@@ -62,7 +82,8 @@ async function read() {
 /** What the view lists; a filter that cannot be read keeps what was shown and is told where it was typed. */
 async function list(view, which) {
   try {
-    const found = await (view === "alerts" ? groups(which) : ask(path(view, which, { limit })));
+    const asked = { alerts: () => groups(which), notifications };
+    const found = await (asked[view]?.() ?? ask(path(view, which, { limit })));
     sieve.complain(null);
     return found;
   } catch (error) {
@@ -77,6 +98,7 @@ function show(page) {
   shown = page.turn;
   if (page.view !== viewOf() || page.which !== whichOf(page.view) || page.text !== sieve.text) return refresh(); // chosen anew meanwhile
   for (const name of VIEWS) VIEW[name].hidden = name !== page.view;
+  sieve.hidden = page.view === "notifications";
   showTiles(page);
   showProblems(page.problems);
   sieve.offer(choices(page), page.which);
@@ -96,6 +118,7 @@ function choices({ view, found, silences, rules, alerts }) {
     alerts: () => { const known = found?.counts ?? alerts; return { ...known, all: known.active + known.suppressed + known.pending }; },
     silences: () => ({ ...silences, all: silences.active + silences.pending + silences.expired }),
     rules: () => ({ ...rules, all: rules.rules }),
+    notifications: () => ({}),
   }[view]();
   return CHOICES[view].map(([name, word]) => [name, word, counts[name]]);
 }
@@ -105,13 +128,21 @@ function tile(view, title, tone, value, note) {
     h("span", { class: "tile-title" }, title), h("span", { class: "tile-value" }, mark(tone), h("span", null, value)), h("span", { class: "tile-note" }, note));
 }
 
-function showTiles({ alerts, silences, rules }) {
+/** When somebody was told last, or could not be. */
+function toldTile(last) {
+  if (!last) return tile("notifications", "Notifications", "muted", "None", "Nobody was told yet");
+  const [tone, word] = last.error === null ? ["good", "Told"] : ["bad", "Not told"];
+  return tile("notifications", "Notifications", tone, [`${word} `, when(last.at)], last.error === null ? `${last.receiver}: ${last.reason}` : `${last.receiver} failed`);
+}
+
+function showTiles({ alerts, silences, rules, last_notification: told }) {
   const held = [alerts.suppressed ? `${count(alerts.suppressed)} muted` : "", alerts.pending ? `${count(alerts.pending)} pending` : ""].filter(Boolean).join(", ");
   const holding = [rules.firing ? `${count(rules.firing)} firing` : "", rules.pending ? `${count(rules.pending)} pending` : ""].filter(Boolean).join(", ");
   const fresh = [
     tile("alerts", "Alerts", alerts.active ? "bad" : alerts.pending ? "warning" : "good", alerts.active ? `${count(alerts.active)} active` : "None active", held || "Nothing waits"),
     tile("silences", "Silences", silences.active ? "busy" : "muted", silences.active ? `${count(silences.active)} active` : "None active", silences.pending ? `${plural(silences.pending, "begins", "begin")} later` : "None begins later"),
     tile("rules", "Rules", rules.broken ? "warning" : rules.rules ? "good" : "muted", rules.broken ? `${count(rules.broken)} broken` : rules.rules ? "All well" : "None", rules.rules ? `${plural(rules.rules, "rule", "rules")}${holding ? `, ${holding}` : ""}` : "No rule file is read"),
+    toldTile(told),
   ];
   fresh.forEach((node, at) => {
     const old = tiles.children[at];

@@ -16,6 +16,7 @@ from alerting.incidents.journal import IncidentJournal
 from bot.access import Access, Caller
 from bot.inputs.api.alert_sources import AlertSources
 from bot.inputs.api.errors import STATUS, ApiError, from_response, from_validation
+from bot.inputs.api.notifications import Notifications
 from bot.inputs.api.summaries import Summaries
 from bot.readings import Readings
 from engine.catalog import Catalog
@@ -48,6 +49,7 @@ class Api:
     incidents: IncidentJournal
     log: EventLog
     summaries: Summaries
+    notifications: Notifications
     catalog: Callable[[], Catalog]
     directory: Callable[[], Directory]
     now: Callable[[], datetime]

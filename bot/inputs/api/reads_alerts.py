@@ -17,6 +17,8 @@ from bot.inputs.api.alert_filter import Filter, parse_filter
 from bot.inputs.api.alert_sources import AlertSources
 from bot.inputs.api.endpoint import Api, Call
 from bot.inputs.api.errors import ApiError
+from bot.inputs.api.notifications import shapes_of
+from bot.inputs.api.reads import LONGEST_PAGE, PAGE
 from engine.deployments.journal import Summary
 from engine.security.permissions import Permission, allowed
 
@@ -50,6 +52,7 @@ async def summary(api: Api, call: Call) -> shapes.AlertSummary:
         alerts=alert_groups.alert_counts(standing),
         silences=present_alerts.silence_counts(standing.silences.values(), now=now),
         rules=present_alerts.rule_counts(standing.rules),
+        last_notification=await api.notifications.newest(),
         problems=list(known.files().problems),
     )
 
@@ -77,6 +80,15 @@ async def silences(api: Api, call: Call) -> shapes.Silences:
         silences=[present_alerts.silence(one, now=now, mutes=mutes[one.id]) for one in found[:limit]],
         more=max(0, len(found) - limit),
     )
+
+
+async def notifications(api: Api, call: Call) -> shapes.Notifications:
+    """Who was told what and why, the newest first."""
+    limit = _number(call, "limit", PAGE, least=1, most=LONGEST_PAGE)
+    cursor = call.http.query.get("cursor", "")
+    if cursor and not (cursor.isascii() and cursor.isdigit() and len(cursor) <= 18):
+        raise ApiError(422, "Invalid", "The cursor is unknown.", "Begin without one.", field="cursor")
+    return shapes_of(await api.notifications.page(limit=limit, before=int(cursor) if cursor else None))
 
 
 async def rules(api: Api, call: Call) -> shapes.Rules:

@@ -13,6 +13,7 @@ from bot.inputs.api.alert_sources import AlertSources
 from bot.inputs.api.endpoint import Api, Endpoint, Parameter, serve
 from bot.inputs.api.errors import tell_errors
 from bot.inputs.api.events import PATH, EventStream
+from bot.inputs.api.notifications import Notifications
 from bot.inputs.api.openapi import document
 from bot.inputs.api.summaries import Summaries
 from engine.commands import Abort, Reject, Resume
@@ -23,12 +24,15 @@ HEADERS: Final = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
 }
+PAGE: Final = (
+    Parameter("limit", "How many, from 1 to 200; 50 when left out.", "integer"),
+    Parameter("cursor", "`next` of the page before."),
+)
 LIST: Final = (
     Parameter("service", "Only this service."),
     Parameter("environment", "Only this environment."),
     Parameter("open", "true: only those in flight; false: only those that ended.", "boolean"),
-    Parameter("limit", "How many, from 1 to 200; 50 when left out.", "integer"),
-    Parameter("cursor", "`next` of the page before."),
+    *PAGE,
 )
 FILTER: Final = (
     Parameter("filter", 'Matchers that have to hold, such as `severity="critical"`; may be given several times.'),
@@ -77,6 +81,9 @@ ENDPOINTS: Final[tuple[Endpoint, ...]] = (
         "POST", "/silences", "Silence", deeds_alerts.silence, schemas_alerts.Silenced, schemas_alerts.SilenceAsk, 201
     ),
     Endpoint("POST", f"{SILENCE}/expire", "End it", deeds_alerts.expire, schemas_alerts.Silenced, schemas.NothingAsk),
+    Endpoint(
+        "GET", "/notifications", "Who was told", reads_alerts.notifications, schemas_alerts.Notifications, query=PAGE
+    ),
     Endpoint("GET", "/rules", "Rules and their health", reads_alerts.rules, schemas_alerts.Rules, query=RULES),
     Endpoint(
         "GET", "/rules/{id}/history", "A rule's day", reads_alerts.history, schemas_alerts.RuleHistory, query=(HOURS,)
@@ -101,6 +108,7 @@ def api_of(house: Pilothouse, alerts: AlertSources) -> Api:
         incidents=house.alerting.journal,
         log=log,
         summaries=Summaries(log, ground.catalog, house.engine.journal, house.alerting.journal),
+        notifications=Notifications(log),
         catalog=ground.catalog,
         directory=ground.directory,
         now=ground.now,

@@ -174,8 +174,33 @@ class Rules(Shape):
     more: int
 
 
+class Notification(Shape):
+    """Who was told what, when and why: an integration of a receiver, by its place there from 0, of a group's alerts.
+
+    `firing` and `resolved` count the alerts. `error` says why it could not be told, listed once when that begins.
+    """
+
+    position: int
+    at: datetime
+    receiver: str
+    integration: int
+    group: str
+    labels: dict[str, str]
+    reason: Literal["first", "new alerts fire", "all resolved", "some resolved", "repeat interval passed"]
+    firing: int
+    resolved: int
+    error: str | None
+
+
+class Notifications(Shape):
+    """A page of notifications, the newest first; `next` is the cursor of the page after it."""
+
+    notifications: list[Notification]
+    next: str | None
+
+
 class AlertSummary(Shape):
-    """All alerts, silences and rules in numbers, who asks, and whether they may silence.
+    """All alerts, silences and rules in numbers, the last notification, who asks, and whether they may silence.
 
     `problems` says why a changed rule file was not taken.
     """
@@ -187,6 +212,7 @@ class AlertSummary(Shape):
     alerts: AlertCounts
     silences: SilenceCounts
     rules: RuleCounts
+    last_notification: Notification | None
     problems: list[str]
 
 

@@ -10,6 +10,9 @@ from typing import Any, Final, Protocol
 from alerting.incidents.codec import event_from_json
 from alerting.incidents.fold import describe
 from alerting.incidents.incident import Incident, IncidentId, incident_of
+from alerting.notify.events import STREAM as NOTIFICATIONS
+from alerting.notify.events import error_of, sent_of
+from alerting.notify.notification import Reason
 from alerting.silences.codec import silence_from_json
 from alerting.silences.journal import EXPIRED
 from alerting.silences.journal import PREFIX as SILENCE
@@ -51,6 +54,13 @@ INSTANCE_WORDS: Final[Mapping[str, str]] = {
     Seen.RESTARTED: "was started again",
     Seen.RESTART_FAILED: "could not be started again",
     Seen.VANISHED: "has gone",
+}
+REASON_WORDS: Final[Mapping[Reason, str]] = {
+    Reason.FIRST: "nothing was told of it before",
+    Reason.NEW_FIRING: "new alerts fire",
+    Reason.ALL_RESOLVED: "all are resolved",
+    Reason.NEW_RESOLVED: "some are resolved",
+    Reason.REPEAT: "the repeat interval has passed",
 }
 
 
@@ -104,6 +114,8 @@ class Summaries:
             return component_line(event.type, self._place(event.stream), event.data)
         if event.stream.startswith(SILENCE):
             return silence_line(event)
+        if event.stream == NOTIFICATIONS:
+            return notification_line(event)
         subject = await self._subject(event)
         match subject:
             case Deployment():
@@ -175,6 +187,18 @@ def silence_line(event: Event) -> str:
     if silence.ended_by == SYSTEM:
         return f"The silence of {what} has ended: nothing that it muted fires any more."
     return f"{event.actor} ended the silence of {what}." if silence.ended_by else f"The silence of {what} has ended."
+
+
+def notification_line(event: Event) -> str:
+    """`pages was told of alertname="Down": 2 firing, as new alerts fire.` or `pages could not be told of …`"""
+    told, error = sent_of(event), error_of(event).rstrip(".")
+    group = ", ".join(f'{name}="{value}"' for name, value in sorted(told.group_labels.items())) or "all alerts together"
+    counts = ", ".join(
+        f"{count} {what}" for count, what in ((told.firing, "firing"), (told.resolved, "resolved")) if count
+    )
+    if error:
+        return f"{told.receiver} could not be told of {group} ({counts}): {error}."
+    return f"{told.receiver} was told of {group}: {counts}, as {REASON_WORDS[told.reason]}."
 
 
 def component_line(kind: str, place: str, data: Mapping[str, Any]) -> str:

@@ -20,6 +20,7 @@ from alerting.oncall.rotation import Rotation
 from bot.access import Access
 from bot.board.routes import add_pages
 from bot.inputs.api.endpoint import Api
+from bot.inputs.api.notifications import Notifications
 from bot.inputs.api.routes import ROOT, build_api
 from bot.inputs.api.summaries import Summaries
 from bot.readings import AlertRow, Readings
@@ -217,6 +218,7 @@ class House:
             self.incidents,
             log,
             summaries,
+            Notifications(log),
             lambda: self.catalog,
             lambda: self.directory,
             self.clock,

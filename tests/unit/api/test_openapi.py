@@ -84,6 +84,7 @@ async def everything(client: Client, scene: AlertScene) -> dict[str, str]:
     """Something of every kind; the ids to ask for, by the first word of the address."""
     house = client.house
     scene.busy()
+    await scene.notify("pages", alertname="Odd")
     house.alerts.append(AlertRow("Odd", "pending", {"alertname": "Odd"}, {"summary": "s"}, 1.5, house.clock()))
     incident = await house.fire()
     body: Json = {"service": "shop", "version": "v1", "environment": "staging"}
@@ -92,6 +93,6 @@ async def everything(client: Client, scene: AlertScene) -> dict[str, str]:
     _, made = await client.post("/deployments", {**body, "version": "v2"})
     await house.durable.run_for(timedelta(seconds=6))
     _, silence = await client.post("/silences", BODIES["/silences"])
-    everywhere = dict.fromkeys(("overview", "services", "components", "alerts", "oncall"), "")
+    everywhere = dict.fromkeys(("overview", "services", "components", "alerts", "notifications", "oncall"), "")
     rule = scene.statuses[0].rule.id
     return {**everywhere, "deployments": made["id"], "incidents": incident, "rules": rule, "silences": silence["id"]}

@@ -10,6 +10,8 @@ from alerting.alerts.alert import RULES, ReceivedAlert
 from alerting.alerts.fingerprint import fingerprint
 from alerting.errors import AlertingError
 from alerting.metrics.ranges import Series
+from alerting.notify.events import FAILED, STREAM, Sent, sent_event
+from alerting.notify.notification import Reason
 from alerting.notify.status import AlertGroup, AlertState, AlertStatus
 from alerting.routing.parse_matcher import parse_matchers
 from alerting.rules.history import RuleHistory
@@ -174,6 +176,16 @@ class AlertScene:
         """An alert that another program sent."""
         whole = {"alertname": name, **labels}
         return ReceivedAlert(whole, {}, self.now - since, None, self.now, fingerprint(whole), "api")
+
+    async def notify(
+        self, receiver: str, reason: Reason = Reason.FIRST, *, error: str = "", firing: int = 1, **labels: str
+    ) -> None:
+        """The log has that this receiver was told, or could not be."""
+        log, resolved = self.house.database.log, 0 if firing else 2
+        one = Sent("key", f"{{}}:{labels}", labels, receiver, 0, reason, firing, resolved, self.now)
+        event = sent_event(one)
+        event = replace(event, type=FAILED, data={**event.data, "error": error}) if error else event
+        await log.append(STREAM, [event], expected=len(await log.read(STREAM)), at=self.now)
 
     def silence(
         self, mark: str, matchers: str, *, starts: timedelta = -HOUR, ends: timedelta = HOUR, **more: object
