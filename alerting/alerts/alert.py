@@ -16,7 +16,8 @@ RULES: Final = "rules"
 class ReceivedAlert(msgspec.Struct, frozen=True, gc=False):
     """One alert. Times are aware; `ends_at` None means until its source says otherwise.
 
-    `fingerprint` tells label sets apart within this installation. `source` names who told it last: RULES, "api", or
+    `fingerprint` tells label sets apart within this installation; what others are shown is `shown_fingerprint` of the
+    labels, which costs more. `source` names who told it last: RULES, "api", or
     "webhook". `expires` says that `ends_at` is only how long it counts as true without being told again.
     """
 

@@ -11,6 +11,7 @@ from typing import Any, Final
 import msgspec
 
 from alerting.alerts.alert import ReceivedAlert
+from alerting.alerts.fingerprint import shown_fingerprint
 from alerting.notify.notification import Notification
 from alerting.notify.order import in_order
 
@@ -58,5 +59,5 @@ def _alert(alert: ReceivedAlert, at: datetime) -> dict[str, Any]:
         "startsAt": alert.starts_at,
         "endsAt": alert.ends_at if over else NEVER,
         "generatorURL": alert.generator_url,
-        "fingerprint": alert.fingerprint,
+        "fingerprint": shown_fingerprint(alert.labels),
     }

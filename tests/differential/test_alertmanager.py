@@ -20,7 +20,7 @@ import yaml
 from aiohttp import web
 
 from alerting.alerts.alert import ReceivedAlert
-from alerting.alerts.fingerprint import fingerprint
+from alerting.alerts.fingerprint import fingerprint, shown_fingerprint
 from alerting.alerts.store import AlertStore
 from alerting.notify.dispatcher import Dispatcher
 from alerting.notify.ledger import Ledger
@@ -184,7 +184,7 @@ class Ours:
         found = [(one, self.dispatcher.status_of(one)) for one in firing]
         return [
             (
-                one.fingerprint,
+                shown_fingerprint(one.labels),
                 "suppressed" if group.muted_by else s.state.value,
                 len(s.silenced_by),
                 bool(s.inhibited_by),

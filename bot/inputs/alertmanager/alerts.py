@@ -10,6 +10,7 @@ from typing import Final
 from aiohttp import web
 
 from alerting.alerts.alert import ReceivedAlert
+from alerting.alerts.fingerprint import shown_fingerprint
 from alerting.notify.status import AlertGroup, AlertStatus
 from bot.inputs.alertmanager.answers import BadRequest, Handler, answer, done, refused
 from bot.inputs.alertmanager.parts import Parts
@@ -75,6 +76,7 @@ class _Look:
 
     def __init__(self, parts: Parts) -> None:
         self._status_of = parts.status_of
+        self._known = parts.alerts
         self._now = parts.now()
         self._open_end = self._now + parts.routing().resolve_timeout
 
@@ -103,12 +105,16 @@ class _Look:
     def _over(self, alert: ReceivedAlert) -> bool:
         return alert.ends_at is not None and alert.ends_at < self._now
 
+    def _shown(self, fingerprint: str) -> str:
+        alert = self._known.get(fingerprint)
+        return fingerprint if alert is None else shown_fingerprint(alert.labels)
+
     def _render(
         self, alert: ReceivedAlert, receivers: Sequence[str], status: AlertStatus, muted_by: Sequence[str]
     ) -> GettableAlert:
         muted = bool(status.silenced_by or status.inhibited_by or muted_by)
         shape = AlertStatusShape(
-            inhibited_by=status.inhibited_by,
+            inhibited_by=[self._shown(one) for one in status.inhibited_by],
             muted_by=muted_by,
             silenced_by=sorted(status.silenced_by),
             state="suppressed" if muted else "active",

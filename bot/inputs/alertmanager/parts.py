@@ -28,6 +28,8 @@ class KnownAlerts(Protocol):
 
     def all(self) -> Iterable[ReceivedAlert]: ...
 
+    def get(self, fingerprint: str) -> ReceivedAlert | None: ...
+
 
 class Silences(Protocol):
     """The silences' desk."""

@@ -12,6 +12,7 @@ from typing import Literal
 import msgspec
 
 from alerting.alerts.alert import ReceivedAlert
+from alerting.alerts.fingerprint import shown_fingerprint
 from alerting.routing.matcher import Matcher, Op
 from alerting.silences.silence import Silence
 
@@ -136,7 +137,7 @@ def render_alert(
     return GettableAlert(
         annotations=alert.annotations,
         ends_at=render_time(alert.ends_at or ends_at),
-        fingerprint=alert.fingerprint,
+        fingerprint=shown_fingerprint(alert.labels),
         receivers=[Receiver(name) for name in receivers],
         starts_at=render_time(alert.starts_at),
         status=status,

@@ -12,6 +12,7 @@ from heapq import nsmallest
 from typing import Final
 
 from alerting.alerts.alert import RULES, ReceivedAlert
+from alerting.alerts.fingerprint import shown_fingerprint
 from alerting.notify.status import AlertGroup, AlertStatus
 from alerting.rules.rule import RuleId
 from alerting.rules.state import Alert, State
@@ -160,7 +161,7 @@ def _told(standing: Standing, alert: ReceivedAlert, state: schemas.AlertState) -
         *(_by_alert(standing, one) for one in status.inhibited_by),
     ]
     return Shown(
-        fingerprint=alert.fingerprint,
+        fingerprint=shown_fingerprint(alert.labels),
         name=alert.name,
         state=state,
         labels=dict(alert.labels),
@@ -182,7 +183,9 @@ def _by_silence(standing: Standing, silence: SilenceId) -> schemas.Mute:
 
 def _by_alert(standing: Standing, mark: str) -> schemas.Mute:
     known = standing.alerts.get(mark)
-    return schemas.Mute(kind="alert", id=mark, by="", text=known.name if known else "another alert")
+    if known is None:
+        return schemas.Mute(kind="alert", id=mark, by="", text="another alert")
+    return schemas.Mute(kind="alert", id=shown_fingerprint(known.labels), by="", text=known.name)
 
 
 def _pending_groups(standing: Standing, wanted: Filter) -> Iterable[tuple[_Head, list[_Member]]]:
@@ -202,7 +205,7 @@ def _pending_groups(standing: Standing, wanted: Filter) -> Iterable[tuple[_Head,
 
 def _pending(standing: Standing, status: RuleStatus, alert: Alert) -> Shown:
     return Shown(
-        fingerprint=alert.fingerprint,
+        fingerprint=shown_fingerprint(alert.labels),
         name=status.rule.name,
         state="pending",
         labels=dict(alert.labels),

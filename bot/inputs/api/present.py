@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from alerting.incidents.incident import Incident
+from alerting.alerts.fingerprint import shown_fingerprint
+from alerting.incidents.incident import Incident, IncidentAlert
 from bot.inputs.api import schemas
 from bot.readings import AlertRow, OnCallRow, ServiceRow
 from engine.catalog import Catalog
@@ -144,10 +145,15 @@ def _entries(history: Iterable[object]) -> list[schemas.Entry]:
     return [schemas.Entry.model_validate(line) for line in history]
 
 
+def _incident_alert(one: IncidentAlert) -> schemas.IncidentAlert:
+    """Its fingerprint is the one that Alertmanager's API shows too."""
+    return schemas.IncidentAlert.model_validate(one).model_copy(update={"fingerprint": shown_fingerprint(one.labels)})
+
+
 def incident(one: Incident) -> schemas.Incident:
     """A whole incident."""
     return schemas.Incident(
-        alerts=[schemas.IncidentAlert.model_validate(each) for each in one.alerts],
+        alerts=[_incident_alert(each) for each in one.alerts],
         suspects=[schemas.Suspect.model_validate(each) for each in one.suspects],
         pages=[schemas.Page.model_validate(each) for each in one.pages],
         history=_entries(one.history),

@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from alerting.alerts.alert import ReceivedAlert
-from alerting.alerts.fingerprint import fingerprint
+from alerting.alerts.fingerprint import shown_fingerprint
 from alerting.alerts.intake import Intake
 from storage.errors import StorageUnavailable
 from tests.fakes.clock import VirtualClock
@@ -143,4 +143,4 @@ def test_fingerprints_are_those_of_alertmanager(labels: dict[str, str]) -> None:
     for name in sorted(labels):
         for byte in b"%b\xff%b\xff" % (name.encode(), labels[name].encode()):
             plain = ((plain ^ byte) * 1099511628211) % 2**64
-    assert fingerprint(labels) == f"{plain:016x}"
+    assert shown_fingerprint(labels) == f"{plain:016x}"

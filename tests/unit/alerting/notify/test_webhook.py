@@ -11,6 +11,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 
+from alerting.alerts.fingerprint import shown_fingerprint
 from alerting.errors import PermanentFailure, TemporaryFailure
 from alerting.notify.notification import Notification, Reason
 from alerting.notify.webhook import AT_ONCE, WebhookTeller
@@ -105,7 +106,7 @@ async def test_the_payload_is_alertmanagers(hook: Hook, session: aiohttp.ClientS
         "startsAt": "2026-01-05T08:55:00Z",
         "endsAt": "0001-01-01T00:00:00Z",
         "generatorURL": "",
-        "fingerprint": FIRING.fingerprint,
+        "fingerprint": shown_fingerprint(FIRING.labels),
     }
     assert headers["Idempotency-Key"] == "k1"
 
