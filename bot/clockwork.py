@@ -61,7 +61,7 @@ class Clockwork:
     def acting(self) -> bool:
         """Whether this replica does what one replica does."""
         # A process that was stopped and continued wakes up here, with a lease that has run out meanwhile.
-        return self._ready and self._now() - self._kept_at < TTL
+        return self._ready and timedelta(0) <= self._now() - self._kept_at < TTL
 
     async def start(self, jobs: Sequence[Job]) -> None:
         """Take the lease if it is free, then begin."""

@@ -58,13 +58,23 @@ class Ledger:
 
     async def load(self) -> None:
         """Read the book. Raises storage's errors, and PermanentFailure for a line that cannot be read."""
+        kept = [_entry(key, value) for key, value in (await self._records.all(COLLECTION)).items()]
         self._entries.clear()
-        for key, value in (await self._records.all(COLLECTION)).items():
-            entry = _entry(key, value)
+        for entry in kept:
             self._entries[entry.group][entry.target] = entry
+        self._take_up_unsaved()
         self._unlisted = [(sent_event(sent), sent.at) for sent in await self._never_listed()]
         self._version = None
         await self.save()
+
+    def _take_up_unsaved(self) -> None:
+        """What we told while the database was away stands, unless somebody else has told more since."""
+        for key, entry in list(self._unsaved.items()):
+            known = self._entries[entry.group].get(entry.target)
+            if known is None or known.told.at < entry.told.at:
+                self._entries[entry.group][entry.target] = entry
+            else:
+                del self._unsaved[key]
 
     def told(self, group: str, target: Target) -> Told | None:
         """What the target was told last of this group."""

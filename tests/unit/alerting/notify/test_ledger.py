@@ -118,3 +118,28 @@ async def test_an_unreadable_line_is_named() -> None:
     await house.database.records.put("told", "abc", {"group": 3}, at=house.clock())
     with pytest.raises(PermanentFailure, match="abc"):
         await house.open()
+
+
+async def test_what_was_told_while_the_database_was_away_stands_when_it_is_read_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    house = House()
+    ledger, other = await house.open(), await house.open()
+
+    async def away(*_: object, **__: object) -> None:
+        raise StorageUnavailable("away", "Wait")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(house.database.records, "put_many", away)
+        await ledger.record(house.entry("mine", "a"))
+        await ledger.record(house.entry("older", "a", group="h"))
+    house.clock.advance(HOUR)
+    newer = house.entry("theirs", "a", "b", group="h")
+    await other.record(newer)
+    await ledger.load()
+    again = await house.open()
+    for one in (ledger, again):
+        mine = one.told("g", TEAM)
+        assert mine is not None
+        assert mine.firing == {"a"}
+        assert one.told("h", TEAM) == newer.told
