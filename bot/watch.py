@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -53,6 +54,8 @@ class Watch:
         self._desk = desk
         self._journal = journal
         self._now = now
+        # What an evaluation has changed is told before anybody compares with what fires.
+        self._telling = asyncio.Lock()
         self._updated: dict[str, datetime] = {}
         self._news: dict[str, ReceivedAlert] = {}
         self._expiring: dict[str, datetime] = {}
@@ -66,7 +69,8 @@ class Watch:
 
     async def tick(self, slot: datetime) -> None:
         """One second: evaluate what is due and tell what changed."""
-        await self._tell(await self._evaluator.tick(slot))
+        async with self._telling:
+            await self._tell(await self._evaluator.tick(slot))
 
     async def replace(self, groups: Sequence[RuleGroup]) -> None:
         """Take other rules; what fired under rules that are gone ends. Raises storage's errors."""
@@ -95,6 +99,10 @@ class Watch:
 
         A rule that cannot be evaluated keeps its alerts, so not knowing ends nothing.
         """
+        async with self._telling:
+            await self._reconcile()
+
+    async def _reconcile(self) -> None:
         now = self._now()
         firing = [
             self._received(status.rule, alert, now)
@@ -135,7 +143,8 @@ class Watch:
 
     def _told(self, one: Transition) -> ReceivedAlert:
         ended = one.at if one.change is Change.RESOLVED else None
-        told = self._received(one.rule, one.alert, one.at, ended=ended)
+        # Later than any telling before: an end must not lose against what reconciling said after its slot.
+        told = self._received(one.rule, one.alert, self._now(), ended=ended)
         if one.change in EXPIRING:
             self._expiring[told.fingerprint] = one.at + EXPIRY
             return structs.replace(told, ends_at=one.at + EXPIRY, expires=True)

@@ -1,5 +1,6 @@
 """From rules to incidents: what is lost between the two is made good, and not knowing resolves nothing."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -175,4 +176,22 @@ async def test_what_fired_under_a_rule_that_broke_its_limit_ends_only_after_a_wh
     trial.metrics.failure = TemporaryFailure("away")
     await trial.tick()
     await trial.watch.reconcile()
+    assert await trial.states() == [State.RESOLVED]
+
+
+async def test_reconciling_while_an_evaluation_waits_for_its_answer_swallows_no_end(trial: Trial) -> None:
+    await trial.tick()
+    trial.quiet()
+    trial.metrics.asked.clear()
+    trial.metrics.hold = asyncio.Event()
+    slot = trial.world.clock.at + SECOND
+    evaluating = asyncio.create_task(trial.watch.tick(slot))
+    await trial.metrics.asked.wait()
+    trial.world.clock.at = slot + SECOND
+    reconciling = asyncio.create_task(trial.watch.reconcile())
+    await asyncio.sleep(0)
+    trial.metrics.hold.set()
+    await asyncio.gather(evaluating, reconciling)
+    (alert,) = trial.store.all()
+    assert alert.ends_at == slot
     assert await trial.states() == [State.RESOLVED]
