@@ -14,6 +14,7 @@ from bot.clockwork import Clockwork
 from bot.duties import Duties, Work
 from bot.engine_half import Engine, build_engine, join
 from bot.ground import Ground
+from bot.held_back import held_back
 from bot.house import Pilothouse
 from bot.inputs.slack.socket import Socket
 from bot.membership import Membership, own_name
@@ -179,7 +180,8 @@ def _orchestrator(
         board_url=ground.settings.board_url,
         now=ground.now,
     )
-    silences = SilenceRooms(alerting.silences, alerting.journal, readings.alerts, ground.now)
+    held = held_back(alerting.store.get, alerting.dispatcher.status_of)
+    silences = SilenceRooms(alerting.silences, alerting.journal, readings.alerts, held, ground.now)
     database = ground.database
     return Orchestrator(
         {**build_routes(rooms), **silence_routes(silences), **(tour.routes() if tour else {})},

@@ -17,6 +17,7 @@ from alerting.silences.desk import SilenceDesk, matching
 from alerting.silences.rules import UNTIL_RESOLVED
 from alerting.silences.silence import Silence, SilenceId, State
 from bot.commands import ShowAlerts, ShowSilences
+from bot.held_back import HeldBack
 from bot.readings import AlertRow
 from bot.routes import translated
 from bot.silence_words import written
@@ -36,11 +37,12 @@ SHORTEST_ID: Final = 4  # characters of an id that people shorten
 
 @dataclass(frozen=True, slots=True)
 class SilenceRooms:
-    """Whom the handlers call; `alerts` are those that are pending or fire."""
+    """Whom the handlers call; `alerts` are those that are pending or fire, `held_back` says why one is not told."""
 
     silences: SilenceDesk
     incidents: IncidentJournal
     alerts: Callable[[], Sequence[AlertRow]]
+    held_back: Callable[[AlertRow], HeldBack]
     now: Callable[[], datetime]
 
 
@@ -191,7 +193,7 @@ class _Handlers:
 
     def _shown(self, row: AlertRow) -> ShownAlert:
         muted = self._rooms.silences.muted_by(row.labels, self._rooms.now())
-        return ShownAlert(row, str(muted[0]) if muted else "")
+        return ShownAlert(row, str(muted[0]) if muted else "", self._rooms.held_back(row))
 
     def _found(self, command: ExpireSilence) -> Silence:
         """The silence of this id, or the only one whose id begins so. Raises NotFound, Invalid."""

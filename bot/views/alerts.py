@@ -1,4 +1,4 @@
-"""What fires, grouped by the alert's name, with what is silenced marked. Pure.
+"""What fires, grouped by the alert's name, with what is held back marked. Pure.
 
 Hundreds of alerts are one short answer: labels that a whole group shares are said once, what is left out is counted.
 """
@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from bot.held_back import TOLD, HeldBack
 from bot.readings import AlertRow
 from bot.views.blocks import Block, Message, code, context, cut, cut_markup, escape, fitted, plain, section, when
 from bot.views.numbers import number
@@ -19,20 +20,42 @@ MOST_GROUPS: Final = 10
 MOST_LINES: Final = 4
 LABELS_TEXT: Final = 400
 QUIET: Final = frozenset({"alertname"})
-MARKS: Final = {"firing": "🔴 firing", "pending": "🟡 pending", "silenced": "🔕 silenced"}
+MARKS: Final = {
+    "firing": "🔴 firing",
+    "pending": "🟡 pending",
+    "silenced": "🔕 silenced",
+    "inhibited": "🔕 inhibited",
+    "muted": "🔕 muted",
+}
 
 
 @dataclass(frozen=True, slots=True)
 class ShownAlert:
-    """An alert, and the silence that mutes it ("" for none)."""
+    """An alert, the silence that mutes it ("" for none), and what else holds it back."""
 
     row: AlertRow
     silence: str = ""
+    held: HeldBack = TOLD
 
     @property
     def state(self) -> str:
-        """firing, pending or silenced."""
-        return "silenced" if self.silence else self.row.state
+        """firing, pending, or what holds it back: silenced, inhibited or muted by time intervals."""
+        if self.silence:
+            return "silenced"
+        if self.held.inhibited_by:
+            return "inhibited"
+        return "muted" if self.held.muted_by and not self.held.in_part else self.row.state
+
+    @property
+    def by(self) -> str:
+        """What holds it back, or holds back some of those who would be told."""
+        match self.state:
+            case "silenced":
+                return f" by {code(self.silence[:8])}"
+            case "inhibited":
+                return f" by {code(self.held.inhibited_by, 100)}"
+        times = code(", ".join(self.held.muted_by), 100) if self.held.muted_by else ""
+        return (f", to some muted by {times}" if self.held.in_part else f" by {times}") if times else ""
 
 
 def render_alerts(alerts: Sequence[ShownAlert], *, asked: str = "") -> Message:
@@ -75,7 +98,7 @@ def _summary(alerts: Sequence[ShownAlert], asked: str) -> str:
 
 
 def _counted(alerts: Sequence[ShownAlert]) -> str:
-    """`3 firing, 1 pending, 2 silenced`."""
+    """`3 firing, 1 pending, 2 silenced, 1 muted`."""
     counts = {state: sum(alert.state == state for alert in alerts) for state in MARKS}
     return ", ".join(f"{count:,} {state}" for state, count in counts.items() if count)
 
@@ -101,9 +124,8 @@ def _common(labels: Sequence[Mapping[str, str]]) -> dict[str, str]:
 def _line(alert: ShownAlert, common: Mapping[str, str]) -> str:
     row = alert.row
     own = _labels({name: value for name, value in row.labels.items() if name not in common})
-    by = f" by {code(alert.silence[:8])}" if alert.silence else ""
     return " · ".join(
-        part for part in (f"{MARKS[alert.state]}{by}", own, _value(row), f"since {when(row.since)}") if part
+        part for part in (f"{MARKS[alert.state]}{alert.by}", own, _value(row), f"since {when(row.since)}") if part
     )
 
 

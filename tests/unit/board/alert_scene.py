@@ -21,6 +21,7 @@ from alerting.rules.state import Alert, State
 from alerting.rules.status import Health, RuleStatus
 from alerting.silences.desk import SilenceDesk
 from alerting.silences.silence import Silence, SilenceId
+from bot.held_back import held_back
 from bot.inputs.api.alert_sources import AlertSources, RuleFiles
 from bot.silence_routes import SilenceRooms, silence_routes
 from storage.errors import StorageUnavailable
@@ -94,7 +95,8 @@ class AlertScene:
     def __post_init__(self) -> None:
         self.history = RuleHistory(self.house.database.records)
         self.desk = SilenceDesk(self.house.database.log, now=self.house.clock)
-        rooms = SilenceRooms(self.desk, self.house.incidents, self.house.readings.alerts, self.house.clock)
+        held = held_back(self.find, self.status_of)
+        rooms = SilenceRooms(self.desk, self.house.incidents, self.house.readings.alerts, held, self.house.clock)
         self.house.door._routes = {**self.house.door._routes, **silence_routes(rooms)}
         self.house.api = replace(self.house.api, alerts=self.sources())
 
@@ -115,6 +117,9 @@ class AlertScene:
         if self.away:
             raise StorageUnavailable("The database does not answer", "Look whether it runs")
         return self.statuses
+
+    def find(self, mark: str) -> ReceivedAlert | None:
+        return next((one for group in self.groups for one in group.alerts if one.fingerprint == mark), None)
 
     def status_of(self, alert: ReceivedAlert) -> AlertStatus:
         known = self.status.get(alert.fingerprint, ACTIVE)

@@ -14,6 +14,7 @@ from alerting.routing.matcher import Matcher, Op
 from alerting.silences.desk import SilenceDesk
 from alerting.silences.silence import Silence, SilenceId
 from bot.commands import ShowAlerts, ShowSilences
+from bot.held_back import TOLD, HeldBack
 from bot.inputs.api.summaries import silence_line
 from bot.readings import AlertRow
 from bot.silence_routes import SilenceRooms, incident_matchers, silence_routes
@@ -45,6 +46,7 @@ def of(environment: str, op: Op = Op.EQUAL) -> Matcher:
 class House:
     clock: VirtualClock = field(default_factory=VirtualClock)
     rows: list[AlertRow] = field(default_factory=list)
+    holds: dict[str, HeldBack] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.database = MemoryDatabase(self.clock)
@@ -55,7 +57,7 @@ class House:
             for name, roles in PEOPLE.items()
         )
         self.door = Orchestrator(
-            silence_routes(SilenceRooms(self.desk, self.incidents, lambda: self.rows, self.clock)),
+            silence_routes(SilenceRooms(self.desk, self.incidents, lambda: self.rows, self.held, self.clock)),
             lambda: people,
             Audit(self.database.log, now=self.clock),
             self.database.claims,
@@ -73,6 +75,9 @@ class House:
         if answer.ok:
             check(render_outcome(command, answer, mention=lambda _: KNOWN_USER))
         return answer
+
+    def held(self, row: AlertRow) -> HeldBack:
+        return self.holds.get(row.name, TOLD)
 
     async def pushed(self, matchers: tuple[Matcher, ...]) -> SilenceId:
         """One that another client made."""
@@ -201,6 +206,14 @@ async def test_alerts_are_narrowed_by_matchers(house: House) -> None:
     answer = await house.ask(ShowAlerts((DOWN,)), "cleo")
     assert [one.row.name for one in answer.data["alerts"]] == ["Down"]
     assert answer.data["asked"] == 'alertname="Down"'
+
+
+async def test_alerts_say_what_holds_them_back(house: House) -> None:
+    house.fire("Down")
+    house.fire("Slow")
+    house.holds = {"Down": HeldBack("RackDown", ("nights",)), "Slow": HeldBack("", ("nights",), in_part=True)}
+    answer = await house.ask(ShowAlerts(), "cleo")
+    assert [one.state for one in answer.data["alerts"]] == ["inhibited", "firing"]
 
 
 async def test_last_events_tell_of_it(house: House) -> None:

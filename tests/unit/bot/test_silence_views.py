@@ -15,6 +15,7 @@ from alerting.routing.matcher import Matcher, Op
 from alerting.silences.notices import Kind
 from alerting.silences.silence import SYSTEM, Silence, SilenceId, State
 from bot.alert_rows import alert_rows
+from bot.held_back import HeldBack
 from bot.inputs.slack.clicks import COMMANDS
 from bot.readings import AlertRow
 from bot.views.alerts import ShownAlert, render_alerts
@@ -54,7 +55,8 @@ DRAWN = st.builds(
     ended_by=st.sampled_from(["", SYSTEM, "ada"]),
 )
 SHOWN = st.builds(ShownSilence, DRAWN, st.sampled_from(State), st.integers(0, 10**6))
-ALERTS = st.builds(ShownAlert, states.ALERT_ROWS, st.sampled_from(["", "8d0d1c5a-0000", "<!here>"]))
+HELD = st.builds(HeldBack, states.SHORT, states.many(states.LONG, 3).map(tuple), st.booleans())
+ALERTS = st.builds(ShownAlert, states.ALERT_ROWS, st.sampled_from(["", "8d0d1c5a-0000", "<!here>"]), HELD)
 
 
 def mention(_: str) -> str:
@@ -108,6 +110,15 @@ def test_alerts_are_grouped_and_what_is_left_out_is_counted() -> None:
     assert told.count("job=node") == 1
     assert "and 5 more" in told
     assert "🔕 silenced by `8d0d1c5a`" in told
+
+
+def test_alerts_that_are_held_back_say_by_what() -> None:
+    held = [HeldBack("RackDown", ("nights",)), HeldBack("", ("nights", "weekends")), HeldBack("", ("nights",), True)]
+    told = words(render_alerts([ShownAlert(row("Down", a=str(n)), "", one) for n, one in enumerate(held)]).blocks)
+    assert "1 firing, 1 inhibited, 1 muted" in told
+    assert "🔕 inhibited by `RackDown`" in told
+    assert "🔕 muted by `nights, weekends`" in told
+    assert "🔴 firing, to some muted by `nights`" in told
 
 
 def test_too_many_kinds_are_counted() -> None:
