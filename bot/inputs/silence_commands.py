@@ -8,6 +8,7 @@ from __future__ import annotations
 import getpass
 import json
 import sys
+from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -25,6 +26,7 @@ from bot.views.blocks import span
 
 API: Final = "/alertmanager/api/v2"
 FAILED: Final = 1
+MINUTE: Final = timedelta(minutes=1)
 TIMEOUT: Final = aiohttp.ClientTimeout(total=10)
 WAY_IN: Final = "Make one by `pilothouse token create` and set PILOTHOUSE_TOKEN."
 
@@ -117,14 +119,16 @@ async def expire(server: Server, ids: Sequence[str], *, as_json: bool) -> int:
 
 
 async def alerts(server: Server, matchers: Sequence[str], *, as_json: bool) -> int:
-    """Print the alerts that fire and match, silenced and inhibited ones marked."""
+    """Print the alerts that fire and match; silenced, inhibited and time-muted ones marked."""
 
     async def work(api: Api) -> None:
         found = await api.get("/alerts", _filters(matchers))
+        muted = _muted_by((await api.get("/alerts/groups", _filters(matchers))).body)
+        shown = [_with_mutes(one, muted.get(str(one["fingerprint"]), [])) for one in found.body]
         if as_json:
-            _say(json.dumps(found.body, ensure_ascii=False))
-        elif found.body:
-            _say(table(["Alert", "State", "For", "Labels"], [_alert(one, found.at) for one in found.body]))
+            _say(json.dumps(shown, ensure_ascii=False))
+        elif shown:
+            _say(table(["Alert", "State", "For", "Labels"], [_alert(one, found.at) for one in shown]))
         else:
             _say("No alert fires." if not matchers else "No alert that fires matches.")
 
@@ -259,16 +263,36 @@ def _matcher(shape: Mapping[str, Any]) -> Matcher:
     return Matcher(str(shape["name"]), ops[bool(shape["isRegex"]), bool(equal)], str(shape["value"]))
 
 
+def _muted_by(groups: Sequence[Mapping[str, Any]]) -> dict[str, list[str]]:
+    """The time intervals that mute alerts, by fingerprint; an alert that one of its groups tells is not muted.
+
+    Only the list of groups knows them: in that of alerts `mutedBy` is always empty, as in Alertmanager's.
+    """
+    found: defaultdict[str, list[list[str]]] = defaultdict(list)
+    for group in groups:
+        for one in group["alerts"]:
+            found[str(one["fingerprint"])].append(list(one["status"].get("mutedBy") or ()))
+    return {mark: sorted({name for by in all_ for name in by}) for mark, all_ in found.items() if all(all_)}
+
+
+def _with_mutes(one: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any]:
+    state = {"state": "suppressed"} if names else {}
+    return {**one, "status": {**one["status"], **state, "mutedBy": list(names)}}
+
+
 def _alert(one: Mapping[str, Any], now: datetime) -> list[str]:
     labels, status = dict(one["labels"]), one["status"]
     name = str(labels.pop("alertname", ""))
-    muted = "silenced" if status["silencedBy"] else "inhibited" if status["inhibitedBy"] else str(status["state"])
+    times = f"muted by {', '.join(status['mutedBy'])}" if status["mutedBy"] else str(status["state"])
+    state = "silenced" if status["silencedBy"] else "inhibited" if status["inhibitedBy"] else times
     shown = " ".join(f"{key}={value}" for key, value in sorted(labels.items()))
-    return [name, muted, _since(one["startsAt"], now), shown]
+    return [name, state, _since(one["startsAt"], now), shown]
 
 
 def _until(text: str, now: datetime) -> str:
-    return span(max(datetime.fromisoformat(text) - now, timedelta(0)))
+    """To the nearest minute: the answer takes a moment, and what was made for 2h shall not say 1h 59m."""
+    left = max(datetime.fromisoformat(text) - now, timedelta(0))
+    return span(round(left / MINUTE) * MINUTE if left >= MINUTE else left)
 
 
 def _since(text: str, now: datetime) -> str:

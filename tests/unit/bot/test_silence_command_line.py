@@ -7,10 +7,23 @@ from typing import Any
 import aiohttp
 import pytest
 
+from alerting.routing.load import parse_routing
 from bot.inputs import silence_commands as commands
 from bot.inputs.silence_commands import Server, Wanted
 from tests.fakes.alert_door import Door
 
+MUTED = """
+receivers: [{name: a}, {name: b}]
+time_intervals:
+- {name: always, time_intervals: [{}]}
+- {name: ever, time_intervals: [{}]}
+route:
+  receiver: a
+  routes:
+  - {receiver: a, continue: true, mute_time_intervals: [always]}
+  - {receiver: b, matchers: [alertname="Down"], mute_time_intervals: [ever]}
+  - {receiver: b}
+"""
 WANTED = Wanted(["Down", "instance=~a.*"], "upgrade", "ada")
 
 
@@ -36,7 +49,7 @@ async def test_add_list_and_expire(capsys: pytest.CaptureFixture[str]) -> None:
         assert await commands.show(server, [], expired=False, as_json=False) == 0
         head, line = said(capsys).splitlines()
         assert head.split() == ["ID", "State", "Matchers", "By", "Comment"]
-        assert line.startswith(f"{made}  active, ends in ")
+        assert line.startswith(f"{made}  active, ends in 1h  ")
         assert 'alertname="Down" instance=~"a.*"' in line
         assert await commands.show(server, ["Slow"], expired=False, as_json=False) == 0
         assert said(capsys) == "Nothing is silenced."
@@ -93,6 +106,19 @@ async def test_alerts_show_what_is_silenced(capsys: pytest.CaptureFixture[str]) 
         assert [one["labels"]["alertname"] for one in json.loads(said(capsys))] == ["Slow"]
         assert await commands.alerts(Server(url), ["Odd"], as_json=False) == 0
         assert said(capsys) == "No alert that fires matches."
+
+
+async def test_alerts_show_what_is_muted_by_time_for_everybody(capsys: pytest.CaptureFixture[str]) -> None:
+    async with Door(parse_routing("alertmanager.yml", MUTED)).serving() as url:
+        await alert(url, alertname="Down")
+        await alert(url, alertname="Slow")
+        assert await commands.alerts(Server(url), [], as_json=False) == 0
+        lines = {line.split()[0]: line for line in said(capsys).splitlines()[1:]}
+        assert "  muted by always, ever  " in lines["Down"]
+        assert "  active  " in lines["Slow"]
+        assert await commands.alerts(Server(url), ["Down"], as_json=True) == 0
+        (shown,) = json.loads(said(capsys))
+        assert (shown["status"]["state"], shown["status"]["mutedBy"]) == ("suppressed", ["always", "ever"])
 
 
 @pytest.mark.parametrize(
