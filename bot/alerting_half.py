@@ -12,6 +12,7 @@ from alerting.incidents.journal import IncidentJournal
 from alerting.metrics.prometheus import PrometheusSource
 from alerting.metrics.remote_write import RemoteWriter
 from alerting.notify.dispatcher import Dispatcher
+from alerting.notify.guarded import GuardedTeller
 from alerting.notify.incident import IncidentTeller
 from alerting.notify.ports import Teller
 from alerting.notify.webhook import WebhookTeller
@@ -145,7 +146,7 @@ def build_alerting(
         database.records,
         database.log,
         silences,
-        _tellers(ground, desk),
+        _tellers(ground, desk, acting),
         now=now,
         shared=database.kind != "sqlite",
     )
@@ -190,7 +191,7 @@ def _evaluator(
     )
 
 
-def _tellers(ground: Ground, desk: IncidentDesk) -> Callable[[Receiver], Sequence[Teller]]:
+def _tellers(ground: Ground, desk: IncidentDesk, acting: Callable[[], bool]) -> Callable[[Receiver], Sequence[Teller]]:
     url = f"{ground.settings.board_url}/alertmanager"
 
     def teller(one: Integration) -> Teller:
@@ -198,4 +199,4 @@ def _tellers(ground: Ground, desk: IncidentDesk) -> Callable[[Receiver], Sequenc
             return IncidentTeller(desk, one)
         return WebhookTeller(one, ground.session, external_url=url, now=ground.now)
 
-    return lambda receiver: [teller(one) for one in receiver.integrations]
+    return lambda receiver: [GuardedTeller(teller(one), acting) for one in receiver.integrations]

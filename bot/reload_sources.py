@@ -10,9 +10,10 @@ from alerting.routing.config import RoutingConfig
 from alerting.rules.load import LoadedRules
 from bot.alerting_half import Alerting
 from bot.reload import Source
+from bot.settings.problems import SettingsProblem, SettingsWrong
 from bot.settings.read import Settings
 from bot.settings.routing import load_routes
-from bot.settings.rules import load_rules, rule_files
+from bot.settings.rules import load_rules, rule_files, unmatched
 
 
 def reload_sources(settings: Settings, alerting: Alerting) -> list[Source[Any]]:
@@ -27,5 +28,15 @@ def reload_sources(settings: Settings, alerting: Alerting) -> list[Source[Any]]:
     def routing_files() -> Sequence[Path]:
         return [settings.resolve(settings.file.alertmanager)] if settings.file.alertmanager else []
 
-    rules: Source[Any] = Source("rule files", lambda: rule_files(settings), lambda: load_rules(settings), take_rules)
+    absent_at_start = frozenset(unmatched(settings))
+
+    def read_rules() -> LoadedRules:
+        loaded = load_rules(settings)
+        # At a start a pattern without files is a warning; under way it is more likely a mount that is away.
+        gone = [one for one in loaded.unmatched if one not in absent_at_start]
+        if gone:
+            raise SettingsWrong([SettingsProblem("", 0, "", f"no file matches {one} any more") for one in gone])
+        return loaded
+
+    rules: Source[Any] = Source("rule files", lambda: rule_files(settings), read_rules, take_rules)
     return [rules, Source("routing file", routing_files, lambda: load_routes(settings), take_routing)]

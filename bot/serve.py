@@ -1,4 +1,4 @@
-"""`pilothouse serve`: the product itself, until SIGTERM or SIGINT."""
+"""`pilothouse serve`: the product itself, until SIGTERM or SIGINT; SIGHUP reads rules and routing anew."""
 
 from __future__ import annotations
 
@@ -53,6 +53,7 @@ async def _serve(settings: Settings) -> int:
         gc.enable()
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, house.stop.set)
+        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, house.reloader.ask)
         log.info("ready at %s", url)
         print(f"Pilothouse is ready at {url}", flush=True)  # noqa: T201  # a command's word
         await house.stop.wait()

@@ -61,7 +61,7 @@ def _add_routes(family: Any) -> None:
     test.add_argument("--verify-receivers", "--verify.receivers", default="", metavar="NAMES", help="fail unless these")
     shown = _command(family, "show", _routes_show, "print the whole tree")
     for parser in (test, shown):
-        parser.add_argument("--config", type=Path, default=ROUTING, help="the routing file (default: %(default)s)")
+        parser.add_argument("--file", type=Path, default=ROUTING, help="the routing file (default: %(default)s)")
     imported = _command(family, "import", _routes_import, "turn an Alertmanager's configuration into one for here")
     imported.add_argument("file", type=Path, help="the configuration of an Alertmanager")
     imported.add_argument("--output", type=Path, help="write it to this file rather than print it")
@@ -131,14 +131,14 @@ def _routes_test(options: argparse.Namespace) -> int:
     from bot.inputs.routing_commands import test_routes  # noqa: PLC0415
 
     return test_routes(
-        options.config, options.labels, as_json=options.json, tree=options.tree, verify=options.verify_receivers
+        options.file, options.labels, as_json=options.json, tree=options.tree, verify=options.verify_receivers
     )
 
 
 def _routes_show(options: argparse.Namespace) -> int:
     from bot.inputs.routing_commands import show_routes  # noqa: PLC0415
 
-    return show_routes(options.config, as_json=options.json)
+    return show_routes(options.file, as_json=options.json)
 
 
 def _routes_import(options: argparse.Namespace) -> int:

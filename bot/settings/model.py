@@ -249,8 +249,8 @@ class File(Part):
     tour: bool = False
     pool: Pool = Field(default_factory=Pool)
     people: dict[Name, PersonPart] = Field(default_factory=dict)
-    environments: dict[Name, EnvironmentPart] = Field(min_length=1)
-    strategies: dict[Name, StrategyPart] = Field(min_length=1)
+    environments: dict[Name, EnvironmentPart] = Field(default_factory=dict)
+    strategies: dict[Name, StrategyPart] = Field(default_factory=dict)
     services: dict[Name, ServicePart] = Field(default_factory=dict)
     rules: list[str] = Field(default_factory=list)
     evaluation: RuleSettings = Field(default_factory=RuleSettings)

@@ -125,6 +125,9 @@ class Settings:
 def load_settings(path: Path) -> Settings:
     """Settings from the file at `path` and the environment. Raises SettingsWrong with every problem found."""
     values, lines = read_positions(path)
+    if not values:
+        told = "is empty; say at least who may use Pilothouse (people), and what it shall do (services or rules)"
+        raise SettingsWrong([SettingsProblem(str(path), 0, "", told)])
     file = _validated(path, values, lines)
     faults = find_faults(file)
     if faults:

@@ -36,6 +36,11 @@ def rule_files(settings: Settings) -> list[Path]:
     return sorted(Path(one) for pattern in _patterns(settings) for one in glob.glob(pattern, recursive=True))  # noqa: PTH207
 
 
+def unmatched(settings: Settings) -> list[str]:
+    """The patterns that no file matches now."""
+    return [one for one in _patterns(settings) if not glob.glob(one, recursive=True)]  # noqa: PTH207
+
+
 def _patterns(settings: Settings) -> list[str]:
     return [str(settings.resolve(pattern)) for pattern in settings.file.rules]
 

@@ -1,6 +1,8 @@
 """Rule and routing files changed under the running product: used when they are right, told and left when not."""
 
 import asyncio
+import os
+import signal
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
@@ -80,3 +82,26 @@ async def test_changed_routing_is_used_and_a_broken_one_is_not(tower: Watchtower
     tower.prometheus.truth["down"] = [A, {"instance": "b"}]
     body = await tower.hears("Down", "b")
     assert body["groupLabels"] == {"alertname": "Down", "instance": "b"}
+
+
+async def test_rule_files_that_are_away_for_a_moment_end_nothing(tower: Watchtower) -> None:
+    tower.prometheus.truth["down"] = [A]
+    await tower.hears("Down", "a")
+    aside = tower.rules.with_suffix(".aside")
+    tower.rules.rename(aside)
+    await until(lambda: said(tower, "The changed rule files can't be used; what was read before stays."))
+    aside.rename(tower.rules)
+    await until(lambda: said(tower, "The rule files can be used again."))
+    tower.prometheus.truth["down"] = [A, {"instance": "b"}]
+    await tower.hears("Down", "a", "b")
+    assert len(tower.heard) == 2
+
+
+async def test_a_hang_up_signal_reads_everything_anew(tower: Watchtower) -> None:
+    before = await metric(tower, "pilothouse_config_last_reload_seconds")
+    os.kill(tower._replicas[NAME].pid, signal.SIGHUP)
+
+    async def later() -> bool:
+        return await metric(tower, "pilothouse_config_last_reload_seconds") > before
+
+    await until(later)

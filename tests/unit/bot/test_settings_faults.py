@@ -229,9 +229,9 @@ def test_every_fault_is_told_at_once_in_the_order_of_the_file(tmp_path: Path) ->
 @pytest.mark.parametrize(
     ("content", "told"),
     [
-        (b"", "environments: is missing"),
-        (b"# nothing but a comment\n", "environments: is missing"),
-        (b"---\n", "environments: is missing"),
+        (b"", "is empty; say at least who may use Pilothouse"),
+        (b"# nothing but a comment\n", "is empty; say at least who may use Pilothouse"),
+        (b"---\n", "is empty; say at least who may use Pilothouse"),
         (b"just text", "has to be a mapping of settings at its top level"),
         (b"- a\n- list\n", "has to be a mapping of settings at its top level"),
         (b"a: 1\n---\nb: 2\n", "is not valid YAML"),
