@@ -16,7 +16,7 @@ from bot.commands import BY_NAME
 from bot.inputs.cli import _parser
 from bot.inputs.slack.app import COMMANDS
 from bot.settings.model import File
-from bot.settings.read import Environment
+from bot.settings.read import Environment, Terminal
 from tests.architecture.source import ROOT, dotted, load_modules
 
 PAGES = sorted([ROOT / "README.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").glob("*.md")])
@@ -109,7 +109,7 @@ def test_pages_link_to_what_exists() -> None:
 
 
 def test_pages_name_only_variables_that_are_read() -> None:
-    known = {name.upper() for name in Environment.model_fields}
+    known = {name.upper() for name in (*Environment.model_fields, *Terminal.model_fields)}
     others = {"PILOTHOUSE_INSTANCE", "PILOTHOUSE_LAUNCH"}  # those that instances are given
     named = said(r"\b((?:PILOTHOUSE|SLACK)_[A-Z_]+|DATABASE_URL|PROMETHEUS_URL|REDIS_URL)\b")
     assert not [(page, name) for page, name in named if name not in known | others]
@@ -118,7 +118,8 @@ def test_pages_name_only_variables_that_are_read() -> None:
 def test_settings_page_tells_every_field_and_variable() -> None:
     page = (ROOT / "docs" / "settings.md").read_text()
     rows = set(re.findall(r"^\| `([^`]+)` \|", page, re.MULTILINE))
-    assert rows == {*fields(File), *(name.upper() for name in Environment.model_fields)}
+    variables = (*Environment.model_fields, *Terminal.model_fields)
+    assert rows == {*fields(File), *(name.upper() for name in variables)}
 
 
 def fields(part: type[BaseModel], prefix: str = "") -> Iterator[str]:
