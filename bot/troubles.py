@@ -1,8 +1,9 @@
-"""Tells the operators in chat what alerting cannot do at present, once when it lasts, and once when it is over."""
+"""Tells the operators in chat and in the log what alerting cannot do, once when it lasts, and once when it is over."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+import logging
+from collections.abc import Awaitable, Callable, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -12,6 +13,10 @@ from alerting.rules.status import RuleStatus
 
 LASTS: Final = timedelta(seconds=30)
 SHOWN: Final = 3
+SOURCE: Final = "source"
+RULES: Final = "rules"  # nobody knows how they do while their source is away
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,29 +50,49 @@ class Troubles:
         """Say what lasts too long by now, and what is over."""
         troubles = troubles_of(self._rules(), self._receivers(), metrics=self._metrics)
         self._since = {key: self._since.get(key, now) for key in troubles}
-        for key in [key for key in self._told if key not in troubles]:
-            await self._tell(self._told.pop(key).over, "")
+        for key in [key for key in self._told if key not in troubles and not (key == RULES and SOURCE in troubles)]:
+            over = self._told.pop(key).over
+            log.info("%s", over)
+            await self._tell(over, "")
         for key, trouble in troubles.items():
             if key not in self._told and now - self._since[key] >= LASTS:
                 self._told[key] = trouble
+                log.warning("%s %s", trouble.what, trouble.remedy)
                 await self._tell(trouble.what, trouble.remedy)
 
 
 def troubles_of(rules: Sequence[RuleStatus], receivers: Sequence[Failing], *, metrics: str) -> dict[str, Trouble]:
     """What is wrong now, by a name that stays while it is; `metrics` is the address of the metrics source."""
-    troubles = {one.receiver: _of_receiver(one) for one in receivers}
+    troubles = {f"receiver {one.receiver}": _of_receiver(one) for one in receivers}
     broken = [one for one in rules if one.health.last_error]
-    return troubles | ({"rules": _of_rules(broken, len(rules), metrics)} if broken else {})
+    away = _unanswered({one.health.last_error or "" for one in broken}, metrics, every=len(broken) == len(rules) > 1)
+    unanswered = [one for one in broken if one.health.last_error in away]
+    wrong = [one for one in broken if one.health.last_error not in away]
+    if unanswered:
+        remedy = f"See whether {metrics} answers; the alerts page of the board shows each rule's error."
+        troubles[SOURCE] = Trouble(_of_rules(unanswered, len(rules)), remedy, "The rules' queries are answered again.")
+    if wrong:
+        remedy = "Correct what the error says in the rule's file; the alerts page of the board shows each rule's error."
+        troubles[RULES] = Trouble(_of_rules(wrong, len(rules)), remedy, "No rule is wrong any more.")
+    return troubles
 
 
-def _of_rules(broken: Sequence[RuleStatus], all_: int, metrics: str) -> Trouble:
+def _unanswered(errors: Set[str], metrics: str, *, every: bool) -> Set[str]:
+    """Those errors that are the source's and not of what is asked, which only their words tell.
+
+    They name the address when nothing comes from there. When each of several rules (`every`) fails in the same words,
+    the source speaks of itself.
+    """
+    if every and len(errors) == 1:
+        return errors
+    address = metrics.rstrip("/")
+    return {error for error in errors if address and address in error}
+
+
+def _of_rules(broken: Sequence[RuleStatus], all_: int) -> str:
     shown = "; ".join(f"{one.rule.name}: {one.health.last_error}" for one in broken[:SHOWN])
     more = f"; and {len(broken) - SHOWN} more" if len(broken) > SHOWN else ""
-    return Trouble(
-        f"{len(broken)} of {all_} rules can't be evaluated. {shown}{more}. Their alerts stay as they were.",
-        f"See whether {metrics} answers; the alerts page of the board shows each rule's error.",
-        "All rules are evaluated again.",
-    )
+    return f"{len(broken)} of {all_} rules can't be evaluated. {shown}{more}. Their alerts stay as they were."
 
 
 def _of_receiver(one: Failing) -> Trouble:

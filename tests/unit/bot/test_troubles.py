@@ -4,6 +4,8 @@ from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
+import pytest
+
 from alerting.notify.dedup import Target
 from alerting.notify.trouble import Failing
 from alerting.rules.load import load_rule_files
@@ -23,11 +25,13 @@ class Trial:
         self.rules = [RuleStatus(group, rule, Health(), ()) for rule in group.rules]
         self.receivers: list[Failing] = []
         self.said: list[str] = []
+        self.remedies: list[str] = []
         self.clock = VirtualClock()
         self.troubles = Troubles(lambda: self.rules, lambda: self.receivers, self.tell, metrics="http://prometheus")
 
     async def tell(self, what: str, remedy: str) -> None:
         self.said.append(what)
+        self.remedies.append(remedy)
 
     async def pass_time(self, times: int = 4) -> list[str]:
         self.said.clear()
@@ -35,8 +39,12 @@ class Trial:
             await self.troubles.tick(self.clock.advance(TEN))
         return list(self.said)
 
-    def break_rules(self, error: str | None) -> None:
-        self.rules = [replace(one, health=Health(last_error=error)) for one in self.rules]
+    def break_rules(self, *errors: str | None) -> None:
+        """One error for all, or one for each."""
+        each = errors * len(self.rules) if len(errors) == 1 else errors
+        self.rules = [
+            replace(one, health=Health(last_error=error)) for one, error in zip(self.rules, each, strict=True)
+        ]
 
 
 async def test_rules_that_cannot_be_evaluated(tmp_path: Path) -> None:
@@ -49,7 +57,46 @@ async def test_rules_that_cannot_be_evaluated(tmp_path: Path) -> None:
     ]
     assert await trial.pass_time() == []
     trial.break_rules(None)
-    assert await trial.pass_time() == ["All rules are evaluated again."]
+    assert await trial.pass_time() == ["The rules' queries are answered again."]
+
+
+async def test_a_rule_that_is_wrong_is_told_to_be_corrected(tmp_path: Path) -> None:
+    trial = Trial(tmp_path)
+    trial.break_rules(None, "many-to-many matching not allowed")
+    assert await trial.pass_time() == [
+        "1 of 2 rules can't be evaluated. B: many-to-many matching not allowed. Their alerts stay as they were."
+    ]
+    assert trial.remedies[-1].startswith("Correct what the error says in the rule's file")
+    trial.break_rules("http://prometheus gave no answer within 30s", "many-to-many matching not allowed")
+    assert len(await trial.pass_time()) == 1
+    assert trial.remedies[-1].startswith("See whether http://prometheus answers")
+    trial.break_rules("http://prometheus cannot be reached: refused")
+    assert await trial.pass_time() == []
+    trial.break_rules(None)
+    assert sorted(await trial.pass_time()) == [
+        "No rule is wrong any more.",
+        "The rules' queries are answered again.",
+    ]
+
+
+async def test_two_rules_that_are_wrong_each_in_its_way(tmp_path: Path) -> None:
+    trial = Trial(tmp_path)
+    trial.break_rules("many-to-many matching not allowed", "vector contains metrics with the same labelset")
+    await trial.pass_time()
+    assert trial.remedies[-1].startswith("Correct")
+
+
+async def test_the_log_has_it_too(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO", "bot.troubles")
+    trial = Trial(tmp_path)
+    trial.break_rules("away")
+    trial.receivers = [Failing(Target("hook", 0), trial.clock(), "it answered 500", 7)]
+    await trial.pass_time(8)
+    trial.break_rules(None)
+    trial.receivers = []
+    await trial.pass_time()
+    said = [(record.levelname, record.getMessage().partition(" ")[0]) for record in caplog.records]
+    assert said == [("WARNING", "Receiver"), ("WARNING", "2"), ("INFO", "Receiver"), ("INFO", "The")]
 
 
 async def test_what_passes_quickly_is_not_told(tmp_path: Path) -> None:
