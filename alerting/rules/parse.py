@@ -218,8 +218,8 @@ def _check_recording(page: Page, node: Node, record: str, alert_only: Iterable[s
 def _refuse_recording(page: Page, node: Node, record: str) -> None:
     page.complain(
         node,
-        f'recording rule "{record}" has nowhere to write its results; set the address of a remote-write receiver '
-        "or leave the rule to Prometheus",
+        f'recording rule "{record}" has nowhere to write its results; set `evaluation.remote_write` to the address of '
+        "a remote-write receiver, or leave the rule to Prometheus",
     )
 
 

@@ -149,6 +149,7 @@ def test_names_the_line_inside_a_literal_block() -> None:
 def test_a_recording_rule_is_refused_by_name() -> None:
     told = only("{record: 'job:up:sum', expr: sum(up)}")
     assert told.startswith('r.yml:4:14: group "g", rule 1, "job:up:sum": recording rule "job:up:sum" has nowhere')
+    assert "set `evaluation.remote_write`" in told
 
 
 def test_a_recording_rule_is_a_value_where_its_results_can_be_written() -> None:
