@@ -150,7 +150,15 @@ def build_alerting(
         now=now,
         shared=database.kind != "sqlite",
     )
-    watch = Watch(evaluator, store, desk, journal, graph_url=ground.settings.prometheus_url, now=now)
+    watch = Watch(
+        evaluator,
+        store,
+        desk,
+        journal,
+        graph_url=ground.settings.prometheus_url,
+        external_labels=file.evaluation.external_labels,
+        now=now,
+    )
     store.listen(watch.hear)
     ground.turns[INCIDENTS] = Escalator(journal, rotations, speaking.pager, silences, now=now).turn
     healths = RuleHealths(database.records)

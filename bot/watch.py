@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
@@ -12,6 +12,7 @@ from urllib.parse import quote_plus
 from msgspec import structs
 
 from alerting.alerts.alert import RULES, ReceivedAlert
+from alerting.alerts.fingerprint import fingerprint
 from alerting.alerts.store import AlertStore
 from alerting.incidents.desk import IncidentDesk
 from alerting.incidents.intake import AlertChange
@@ -35,7 +36,8 @@ EXPIRY: Final = timedelta(minutes=4)
 class Watch:
     """Evaluates the rules when their second comes; an incident that stands is kept true at once.
 
-    `graph_url` is the metrics source as a browser reaches it, for the link to an alert's query.
+    `graph_url` is the metrics source as a browser reaches it, for the link to an alert's query; `external_labels` are
+    given to every alert of the rules that lacks them.
     """
 
     def __init__(
@@ -46,9 +48,11 @@ class Watch:
         journal: IncidentJournal,
         *,
         graph_url: str = "",
+        external_labels: Mapping[str, str] | None = None,
         now: Callable[[], datetime],
     ) -> None:
         self._graph_url = graph_url
+        self._external_labels = external_labels or {}
         self._evaluator = evaluator
         self._store = store
         self._desk = desk
@@ -65,7 +69,7 @@ class Watch:
         await self._desk.adopt()
         await self._store.load()
         gone = await self._evaluator.restore()
-        await self._take([_received(alert, self._now(), ended=self._now()) for alert in gone])
+        await self._take([self._of_rules(alert, self._now(), ended=self._now()) for alert in gone])
 
     async def tick(self, slot: datetime) -> None:
         """One second: evaluate what is due and tell what changed."""
@@ -152,7 +156,21 @@ class Watch:
 
     def _received(self, rule: Rule, alert: Alert, at: datetime, *, ended: datetime | None = None) -> ReceivedAlert:
         url = f"{self._graph_url}/graph?g0.expr={quote_plus(rule.expr)}&g0.tab=1" if self._graph_url else ""
-        return structs.replace(_received(alert, at, ended=ended), generator_url=url)
+        return structs.replace(self._of_rules(alert, at, ended=ended), generator_url=url)
+
+    def _of_rules(self, alert: Alert, at: datetime, *, ended: datetime | None) -> ReceivedAlert:
+        """As Prometheus sends it: with the external labels that it lacks (notifier of Prometheus)."""
+        labels = {**self._external_labels, **alert.labels} if self._external_labels else alert.labels
+        return ReceivedAlert(
+            labels=labels,
+            annotations=alert.annotations,
+            starts_at=alert.fired_at or alert.active_at,
+            ends_at=ended,
+            updated_at=at,
+            fingerprint=fingerprint(labels) if self._external_labels else alert.fingerprint,
+            source=RULES,
+            value=alert.value,
+        )
 
     def _worth_telling(self, one: Transition) -> bool:
         """A value moves at every evaluation; people and the log need it now and then only."""
@@ -171,19 +189,6 @@ class Watch:
 def alerts_of(statuses: Iterable[RuleStatus]) -> Iterator[Alert]:
     """Every alert the rules remember."""
     return (alert for status in statuses for alert in status.alerts)
-
-
-def _received(alert: Alert, at: datetime, *, ended: datetime | None) -> ReceivedAlert:
-    return ReceivedAlert(
-        labels=alert.labels,
-        annotations=alert.annotations,
-        starts_at=alert.fired_at or alert.active_at,
-        ends_at=ended,
-        updated_at=at,
-        fingerprint=alert.fingerprint,
-        source=RULES,
-        value=alert.value,
-    )
 
 
 def _row(alert: Alert) -> AlertRow:

@@ -75,6 +75,10 @@ class Trial:
         )
         self.watch = Watch(self.evaluator, self.store, world.desk, world.journal, now=world.clock)
 
+    def label(self, **labels: str) -> None:
+        """Give the installation external labels."""
+        self.watch._external_labels = labels
+
     def quiet(self) -> None:
         self.metrics.answers = {"slow": vector()}
 
@@ -194,4 +198,15 @@ async def test_reconciling_while_an_evaluation_waits_for_its_answer_swallows_no_
     await asyncio.gather(evaluating, reconciling)
     (alert,) = trial.store.all()
     assert alert.ends_at == slot
+    assert await trial.states() == [State.RESOLVED]
+
+
+async def test_alerts_carry_the_external_labels_they_lack(trial: Trial) -> None:
+    trial.label(cluster="north", service="other")
+    await trial.tick()
+    await trial.watch.reconcile()
+    (alert,) = trial.store.all()
+    assert (alert.labels["cluster"], alert.labels["service"]) == ("north", "shop")
+    trial.quiet()
+    await trial.tick()
     assert await trial.states() == [State.RESOLVED]
