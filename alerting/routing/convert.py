@@ -3,13 +3,13 @@
 Slack's receivers become chat receivers, and what has no effect here goes. The rest stays as it is written.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
 import yaml
 
-from alerting.errors import RuleProblem
+from alerting.errors import Place, RuleProblem
 from alerting.routing.document import compose
 from alerting.routing.load import read_routing
 from alerting.routing.load_receivers import UNKNOWN_HERE
@@ -18,6 +18,10 @@ from alerting.rules.document import Node
 
 _DROPPED: Final = frozenset({"templates", "tracing", "event_recorder"})
 _GLOBAL: Final = frozenset({"resolve_timeout", "http_config", "<<"})
+_PAGERS: Final = frozenset({
+    "incidentio_configs", "opsgenie_configs", "pagerduty_configs", "pushover_configs", "victorops_configs",
+})  # fmt: skip
+"""What gets somebody out of bed; a channel does not."""
 _TEXT: Final = "tag:yaml.org,2002:str"
 _MAP: Final = "tag:yaml.org,2002:map"
 _LIST: Final = "tag:yaml.org,2002:seq"
@@ -29,13 +33,15 @@ class Converted:
     """The new text, empty when the file has `problems`.
 
     `lost` are the parts of the file that tell somebody and have no counterpart here, `notes` those whose absence harms
-    nobody. `left` are the faults that the new text still has: it is served only when there are none.
+    nobody. `unpaged` are the pagers that a channel without a policy replaces, which pages nobody. `left` are the faults
+    that the new text still has: it is served only when there are none.
     """
 
     text: str
     problems: tuple[RuleProblem, ...] = ()
     lost: tuple[RuleProblem, ...] = ()
     notes: tuple[RuleProblem, ...] = ()
+    unpaged: tuple[RuleProblem, ...] = ()
     left: tuple[RuleProblem, ...] = ()
 
 
@@ -48,7 +54,9 @@ def convert(file: str, text: str, channel: str = "") -> Converted:
     edits = list(_edits(root, channel.removeprefix("#")))
     new = splice(text, edits, _edited(root, {id(edit.old): edit.new for edit in edits}))
     left = read_routing(file, new)
-    return Converted(new, (), read.lacks, read.warnings, (*left.problems, *left.lacks))
+    routed = {route.receiver for route in read.config.route.walk()}
+    unpaged = tuple(_unpaged(file, root, routed)) if channel else ()
+    return Converted(new, (), read.lacks, read.warnings, unpaged, (*left.problems, *left.lacks))
 
 
 def _edits(root: Node, channel: str) -> Iterator[Edit]:
@@ -75,6 +83,20 @@ def _edited(root: Node, changed: Mapping[int, Node | None]) -> Node:
         elif new is not None:
             pairs.append((key, new))
     return _mapping(pairs)
+
+
+def _unpaged(file: str, root: Node, routed: Collection[str]) -> Iterator[RuleProblem]:
+    """The pagers of receivers that a route uses and none of whose chat receivers has a policy yet."""
+    receivers = _field(root, "receivers")
+    for item in receivers.value if receivers is not None else ():
+        named, chats = _field(item, "name"), _field(item, "chat_configs")
+        name = str(named.value) if named is not None else ""
+        if name not in routed or any(_field(one, "policy") is not None for one in (chats.value if chats else ())):
+            continue
+        for key, value in item.value:
+            if key.value in _PAGERS and value.value:
+                told = f'receiver "{name}" paged by {key.value}: nobody is paged until its chat_configs name a policy'
+                yield RuleProblem(Place(file, key.start_mark.line + 1, key.start_mark.column + 1), told)
 
 
 def _receiver(node: Node, channel: str) -> Node:

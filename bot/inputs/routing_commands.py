@@ -126,7 +126,13 @@ def _shown(route: Route) -> dict[str, object]:
 
 
 def _report(done: Converted) -> dict[str, object]:
-    parts = {"problems": done.problems, "lost": done.lost, "left": done.left, "notes": done.notes}
+    parts = {
+        "problems": done.problems,
+        "lost": done.lost,
+        "unpaged": done.unpaged,
+        "left": done.left,
+        "notes": done.notes,
+    }
     shown = {
         name: [{"file": one.file, "line": one.line, "column": one.column, "message": one.message} for one in found]
         for name, found in parts.items()
@@ -141,6 +147,8 @@ def _tell(done: Converted, file: Path, channel: str) -> None:
         _complain(f"Note: {note}")
     for loss in done.lost:
         _complain(f"No counterpart: {loss}")
+    for pager in done.unpaged:
+        _complain(f"Nobody is paged: {pager}")
     if done.problems:
         _complain(f"{file} is wrong as it is; put these right first.")
     elif done.left:

@@ -57,6 +57,25 @@ def test_a_channel_is_told_in_place_of_what_is_lost() -> None:
     assert any(str(note).startswith("am.yml:23:19: ") for note in done.notes)
 
 
+def test_a_pager_that_a_channel_replaces_is_named() -> None:
+    (told,) = convert("am.yml", TEXT, "fallback").unpaged
+    assert str(told) == (
+        'am.yml:19:3: receiver "pager" paged by pagerduty_configs: nobody is paged until its chat_configs name a policy'
+    )
+    assert convert("am.yml", TEXT).unpaged == ()  # it stays and is refused
+    with_policy = TEXT.replace("  slack_configs: [{channel: '#ops'}]", "  chat_configs: [{channel: a, policy: night}]")
+    assert convert("am.yml", with_policy, "fallback").unpaged == ()
+
+
+@pytest.mark.parametrize(
+    ("kind", "pages"), [("opsgenie", True), ("victorops", True), ("pushover", True), ("telegram", False)]
+)
+def test_what_pages(kind: str, pages: bool) -> None:
+    unused = "{name: b, opsgenie_configs: [{}]}"
+    text = f"route: {{receiver: a}}\nreceivers: [{{name: a, {kind}_configs: [{{}}]}}, {unused}]"
+    assert bool(convert("am.yml", text, "c").unpaged) is pages
+
+
 def test_without_a_channel_what_is_lost_stays_and_is_not_served() -> None:
     done = convert("am.yml", TEXT)
     assert [str(fault).partition("]: ")[2][:16] for fault in done.left] == ["pagerduty_config", "email_configs ha"]

@@ -96,5 +96,10 @@ def test_an_import_prints_or_writes(file: Path, capsys: pytest.CaptureFixture[st
     report = json.loads(capsys.readouterr().out)
     assert report["lost"] == []
     assert "channel: ops" in report["config"]
+    pager = file.with_name("pager.yml")
+    pager.write_text("route: {receiver: p}\nreceivers: [{name: p, pagerduty_configs: [{service_key: x}]}]\n")
+    assert commands.import_routes(pager, channel="ops") == 1
+    assert "Nobody is paged: " in (told := capsys.readouterr().err)
+    assert 'receiver "p" paged by pagerduty_configs: nobody is paged until its chat_configs name a policy' in told
     assert commands.import_routes(target, output=file.parent / "no" / "such") == 1
     assert "cannot be written" in capsys.readouterr().err
