@@ -42,6 +42,6 @@ class SqlDatabase:
         await self.backend.close()
 
 
-def sql_database(backend: Backend) -> SqlDatabase:
-    """Put the parts together over one backend."""
-    return SqlDatabase(backend, SqlLog(backend), SqlRecords(backend), SqlClaims(backend), SqlLeases(backend))
+def sql_database(backend: Backend, records: Records | None = None) -> SqlDatabase:
+    """Put the parts together over one backend; `records` when it has its own way to write them."""
+    return SqlDatabase(backend, SqlLog(backend), records or SqlRecords(backend), SqlClaims(backend), SqlLeases(backend))

@@ -5,12 +5,10 @@ from datetime import datetime
 from typing import Final
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.dialects import postgresql
 
 from storage import tables
-from storage.codec import JSON, Written, encode, encode_time, text_of
-from storage.database import Kind
+from storage.codec import JSON, Written, encode, text_of
 from storage.sql.backend import Backend
 
 RECORDS: Final = tables.records.c
@@ -18,24 +16,19 @@ DELETE: Final = sa.delete(tables.records).where(
     RECORDS.collection == sa.bindparam("of"), RECORDS.key == sa.bindparam("gone")
 )
 
-AT: Final = sa.bindparam("at", type_=tables.Moment())
-_WRITE: Final = """
-INSERT INTO records (collection, key, value, at, revision) {rows}
+# One statement for any number of rows: a parameter set for each would cost several times what the database does.
+WRITE_MANY: Final = sa.text("""
+INSERT INTO records (collection, key, value, at, revision)
+SELECT :of, key, value, :at, :revision FROM json_each_text(CAST(:rows AS json))
 ON CONFLICT (collection, key) DO UPDATE SET value = excluded.value, at = excluded.at, revision = excluded.revision
-"""
-# One statement for any number of rows, where each parameter set would be another message to the server.
-WRITE_MANY: Final = sa.text(
-    _WRITE.format(rows="SELECT :of, key, value, :at, :revision FROM json_each_text(CAST(:rows AS json))")
-).bindparams(AT)
-# SQLite takes the parameter sets in one call, which costs it half of what looking into a JSON text does.
-WRITE_EACH: Final = _WRITE.format(rows="VALUES (?, ?, ?, ?, ?)")
+""").bindparams(sa.bindparam("at", type_=tables.Moment()))
 
 REVISION: Final = sa.select(tables.collections.c.revision).where(tables.collections.c.collection == sa.bindparam("of"))
 
 
-def count_write(kind: Kind) -> sa.Executable:
+def count_write() -> sa.Executable:
     """Give a collection its next revision; whoever writes it next waits until this transaction has ended."""
-    insert = (sqlite if kind == "sqlite" else postgresql).insert(tables.collections).values(revision=1)
+    insert = postgresql.insert(tables.collections).values(revision=1)
     counted = insert.on_conflict_do_update(
         index_elements=["collection"], set_={"revision": tables.collections.c.revision + 1}
     )
@@ -43,14 +36,11 @@ def count_write(kind: Kind) -> sa.Executable:
     return returned
 
 
-COUNT: Final[Mapping[Kind, sa.Executable]] = {
-    "sqlite": count_write("sqlite"),
-    "postgresql": count_write("postgresql"),
-}
+COUNT: Final = count_write()
 
 
 class SqlRecords:
-    """Records over a backend."""
+    """Records over a backend, written as PostgreSQL does; SQLite has a way of its own."""
 
     def __init__(self, backend: Backend) -> None:
         self._backend = backend
@@ -77,23 +67,12 @@ class SqlRecords:
     ) -> None:
         async with self._backend.writing() as connection:
             # Counting first also lets no two writers of the same keys in another order wait for one another for ever.
-            revision = await connection.scalar(COUNT[self._backend.kind], {"collection": of})
+            revision = await connection.scalar(COUNT, {"collection": of})
             if gone:
                 await connection.execute(DELETE, [{"of": of, "gone": key} for key in gone])
-            if rows and at is not None:
-                await self._write_rows(connection, of, rows, at, revision)
-
-    async def _write_rows(
-        self, connection: AsyncConnection, of: str, rows: Mapping[str, str], at: datetime, revision: int | None
-    ) -> None:
-        if self._backend.kind == "sqlite":
-            when = encode_time(at)
-            await connection.exec_driver_sql(
-                WRITE_EACH, [(of, key, text, when, revision) for key, text in rows.items()]
-            )
-        else:
-            given = {"of": of, "at": at, "revision": revision, "rows": encode(dict(rows))}
-            await connection.execute(WRITE_MANY, given)
+            if rows:
+                given = {"of": of, "at": at, "revision": revision, "rows": encode(dict(rows))}
+                await connection.execute(WRITE_MANY, given)
 
     async def changes(self, collection: str, *, after: int) -> tuple[int, dict[str, JSON]]:
         changed = sa.select(RECORDS.key, RECORDS.value).where(

@@ -6,10 +6,11 @@ Every write begins with BEGIN IMMEDIATE, so it waits for another process at its 
 import asyncio
 import sqlite3
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import AbstractContextManager, asynccontextmanager, closing
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -23,10 +24,12 @@ from storage.follow import Bell
 from storage.sql.faults import closed, translated
 from storage.sql.migrate import migrate
 from storage.sql.opened import SqlDatabase, sql_database
+from storage.sql.rows import RowWriter, SqliteRecords
 
 BUSY: Final = timedelta(seconds=10)
 MOST_READERS: Final = 4
 POLL: Final = timedelta(seconds=2)
+WRITER: Final = ("synchronous=NORMAL", "foreign_keys=ON")
 CONNECT: Final[dict[str, Any]] = {"timeout": BUSY.total_seconds()}
 
 REMEDIES: Final = {
@@ -45,13 +48,13 @@ async def open_sqlite(url: str, pool: PoolSettings) -> SqlDatabase:
     """Open the file of `sqlite:///path`, making it and its folder when missing."""
     path = _path(url)
     await asyncio.to_thread(_prepare, path)
-    backend = SqliteBackend(url, path, pool, _writer(path), _readers(path, pool))
+    backend = SqliteBackend(url, path, pool, _writer(path), _readers(path, pool), RowWriter(partial(_connect, path)))
     try:
         await migrate(backend.reading, backend.writing)
     except BaseException:
         await backend.close()
         raise
-    return sql_database(backend)
+    return sql_database(backend, SqliteRecords(backend, backend.write_rows))
 
 
 @dataclass(slots=True)
@@ -63,6 +66,7 @@ class SqliteBackend:
     pool: PoolSettings
     writer: AsyncEngine
     readers: AsyncEngine
+    rows: RowWriter
     kind: Kind = "sqlite"
     poll: timedelta = POLL
     bell: Bell = field(default_factory=Bell)
@@ -92,6 +96,16 @@ class SqliteBackend:
             with self._faults():
                 async with self.writer.begin() as connection:
                     yield connection
+
+    async def write_rows(self, of: str, gone: Collection[str], rows: Mapping[str, str], at: str) -> None:
+        """Write records; see RowWriter. Raises StorageUnavailable."""
+        async with self._alone():
+            if self.bell.closed:
+                raise closed()
+            try:
+                await self.rows.write(of, gone, rows, at)
+            except sqlite3.Error as error:
+                raise explain(error, self.path) or error from error
 
     @asynccontextmanager
     async def _alone(self) -> AsyncIterator[None]:
@@ -132,6 +146,7 @@ class SqliteBackend:
                 await self.all_back.wait()
             await self.readers.dispose()
             await self.writer.dispose()
+            await self.rows.close()
 
 
 def explain(cause: BaseException, path: Path) -> StorageUnavailable | None:
@@ -184,6 +199,13 @@ def _writer(path: Path) -> AsyncEngine:
     return engine
 
 
+def _connect(path: Path) -> sqlite3.Connection:
+    connection: sqlite3.Connection = sqlite3.connect(path, isolation_level=None, **CONNECT)
+    for pragma in WRITER:
+        connection.execute(f"PRAGMA {pragma}")
+    return connection
+
+
 def _readers(path: Path, pool: PoolSettings) -> AsyncEngine:
     engine = create_async_engine(
         _address(path),
@@ -203,7 +225,7 @@ def _address(path: Path) -> sa.URL:
 
 def _set_up_writer(connection: sa.engine.interfaces.DBAPIConnection, _: object) -> None:
     connection.isolation_level = None  # sqlite3 begins nothing by itself; `_begin` does
-    for pragma in ("synchronous=NORMAL", "foreign_keys=ON"):
+    for pragma in WRITER:
         connection.cursor().execute(f"PRAGMA {pragma}")
 
 
