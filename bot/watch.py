@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from itertools import islice
 from typing import Final
 from urllib.parse import quote_plus
 
@@ -83,7 +84,7 @@ class Watch:
     def hear(self, alerts: Iterable[ReceivedAlert]) -> None:
         """Note what others told; incidents hear of it within the second. What is noted too much, reconciling finds."""
         self._news |= {alert.fingerprint: alert for alert in alerts if alert.source != RULES}
-        for mark in list(self._news)[:-MOST_NEWS]:
+        for mark in list(islice(self._news, max(len(self._news) - MOST_NEWS, 0))):
             del self._news[mark]
 
     async def tell_news(self, _: datetime) -> None:

@@ -1,28 +1,33 @@
 """One alert as the store holds it: its end moves often, the rest seldom."""
 
-from datetime import datetime
+from datetime import UTC, datetime
+from typing import Final
 
+import msgspec
 from msgspec.structs import replace
 
 from alerting.alerts.alert import ReceivedAlert
 from alerting.alerts.journal import Kept
 
+_NEVER: Final = datetime.max.replace(tzinfo=UTC)
 
-class Held:
+
+class Held(msgspec.Struct, eq=False, gc=False):
     """An alert whose end may have moved since `first` was made; `kept_end` is the end that the database has.
 
     `over` says that its end was reached or told, `settled` that no group has anything left to tell of it.
     """
 
-    __slots__ = ("ends_at", "first", "kept_end", "over", "settled", "updated_at")
+    first: ReceivedAlert
+    over: bool
+    settled: bool = False
+    ends_at: datetime | None = None
+    kept_end: datetime | None = None
+    updated_at: datetime = _NEVER
 
-    def __init__(self, alert: ReceivedAlert, *, over: bool, settled: bool = False) -> None:
-        self.first = alert
-        self.ends_at = alert.ends_at
-        self.updated_at = alert.updated_at
-        self.kept_end = alert.ends_at
-        self.over = over
-        self.settled = settled
+    def __post_init__(self) -> None:
+        self.ends_at = self.kept_end = self.first.ends_at
+        self.updated_at = self.first.updated_at
 
     @property
     def alert(self) -> ReceivedAlert:

@@ -114,11 +114,11 @@ class AlertStore:
         if not rest:
             return []
         async with self._changing:
-            decided: dict[str, Held] = {}
+            decided, now = dict[str, Held](), self._now()
             for alert in rest:
-                self._decide(alert, decided)
+                self._decide(alert, decided, now)
             if decided:
-                await self._journal.save([held.kept for held in decided.values()], at=self._now())
+                await self._journal.save([held.kept for held in decided.values()], at=now)
             for held in decided.values():
                 self._hold(held)
         changed = [held.alert for held in decided.values()]
@@ -213,12 +213,12 @@ class AlertStore:
             self._unsaved.add(alert.fingerprint)
         return True
 
-    def _decide(self, alert: ReceivedAlert, decided: dict[str, Held]) -> None:
+    def _decide(self, alert: ReceivedAlert, decided: dict[str, Held], now: datetime) -> None:
         known = decided.get(alert.fingerprint) or self._held.get(alert.fingerprint)
         new = merged(known.alert, alert) if known else alert
         if known and same(known.first, new) and known.ends_at == new.ends_at:
             return
-        decided[new.fingerprint] = Held(new, over=new.resolved(self._now()))
+        decided[new.fingerprint] = Held(new, over=new.resolved(now))
 
     def _is_news(self, kept: Kept) -> bool:
         held = self._held.get(kept.alert.fingerprint)
