@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from importlib.metadata import version
+from typing import Final
 
 from aiohttp import web
 
@@ -16,9 +18,13 @@ from bot.inputs.alertmanager.routes import add_alertmanager_routes
 from bot.inputs.api.alert_sources import AlertSources, RuleFiles
 from bot.inputs.prometheus_api.routes import Parts as PrometheusParts
 from bot.inputs.prometheus_api.routes import add_prometheus_routes
+from bot.inputs.pushing import pusher
 from bot.inputs.webhooks.alertmanager import Parts as WebhookParts
 from bot.inputs.webhooks.alertmanager import add_alertmanager_webhook
 from bot.membership import PREFIX
+from engine.errors import Denied, Refused
+
+RELOAD: Final = ("/-/reload", "/alertmanager/-/reload", "/prometheus/-/reload")
 
 
 def add_alert_doors(app: web.Application, house: Pilothouse) -> None:
@@ -51,6 +57,25 @@ def add_alert_doors(app: web.Application, house: Pilothouse) -> None:
     add_alertmanager_routes(app, parts)
     add_prometheus_routes(app, PrometheusParts(access, alerting.rules.statuses, interval, version("pilothouse")))
     add_alertmanager_webhook(app, WebhookParts(access, ground.directory, intake))
+    for path in RELOAD:
+        app.router.add_post(path, _reload(house))
+
+
+def _reload(house: Pilothouse) -> Callable[[web.Request], Awaitable[web.Response]]:
+    access, ground = access_of(house), house.ground
+
+    async def reload(request: web.Request) -> web.Response:
+        """Read rules and routing anew now, as Prometheus and Alertmanager do at this address."""
+        try:
+            await pusher(access, access.knock(request), ground.directory())
+        except Refused as refusal:
+            return web.Response(status=403 if isinstance(refusal, Denied) else 401, text=f"{refusal}\n")
+        house.reloader.ask()
+        await house.reloader.tick(ground.now())
+        problems = [one.problem for one in house.reloader.readings.values() if one.problem]
+        return web.Response(status=500 if problems else 200, text="\n".join(problems))
+
+    return reload
 
 
 def alert_sources(house: Pilothouse) -> AlertSources:

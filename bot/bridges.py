@@ -65,7 +65,7 @@ class EngineAlerts:
         ]
 
     async def evaluated_at(self, rule: str) -> datetime | None:
-        asked = [one for one in await self._healths() if rule in {"", one.name}]
+        asked = [one for one in await self._healths() if one.alerts and rule in {"", one.name}]
         if not asked:
             told = f"There is no alert rule {rule}." if rule else "There is no alert rule."
             raise PermanentFailure(told, "Add it to a rule file, or correct the gate.")

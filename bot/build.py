@@ -115,7 +115,11 @@ def _clockwork(ground: Ground, executor: str, alerting: Alerting, duties: Duties
         await alerting.take_up()
         await duties.begin()
 
-    return Clockwork(ground.database.leases, executor, now=ground.now, taken=taken, lost=duties.end)
+    async def lost() -> None:
+        await duties.end()
+        alerting.evaluator.lay_down()
+
+    return Clockwork(ground.database.leases, executor, now=ground.now, taken=taken, lost=lost)
 
 
 def _durable_url(settings: Settings) -> str:

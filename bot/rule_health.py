@@ -15,13 +15,18 @@ from alerting.rules.status import Health, RuleStatus
 from storage.records import Records
 
 COLLECTION: Final = "rule-health"
-KEY: Final = "latest"
+KEY: Final = "by-id"
 
 
 @dataclass(frozen=True, slots=True)
 class RuleHealth:
-    """One rule: its evaluation `interval` in seconds, its last evaluation, and what went wrong in it."""
+    """One rule: its evaluation `interval` in seconds, its last evaluation, and what went wrong in it.
 
+    `alerts` says that it is an alert rule.
+    """
+
+    id: str
+    alerts: bool
     name: str
     interval: float
     at: datetime | None
@@ -36,29 +41,33 @@ class RuleHealths:
 
     async def publish(self, healths: Iterable[RuleHealth], at: datetime) -> None:
         """Write how every rule does."""
-        rows = [[one.name, one.interval, one.at.isoformat() if one.at else "", one.error] for one in healths]
+        rows = [
+            [one.id, one.alerts, one.name, one.interval, one.at.isoformat() if one.at else "", one.error]
+            for one in healths
+        ]
         await self._records.put(COLLECTION, KEY, {"rules": rows}, at=at)
 
     async def read(self) -> list[RuleHealth]:
         """How the rules did when that was last written; nothing when it never was."""
         kept: Mapping[str, Any] = await self._records.get(COLLECTION, KEY) or {"rules": []}
         return [
-            RuleHealth(name, interval, datetime.fromisoformat(at) if at else None, error)
-            for name, interval, at, error in kept["rules"]
+            RuleHealth(id_, alerts, name, interval, datetime.fromisoformat(at) if at else None, error)
+            for id_, alerts, name, interval, at, error in kept["rules"]
         ]
 
 
 def healths_of(statuses: Iterable[RuleStatus], default_interval: float) -> list[RuleHealth]:
-    """How the alert rules do where they are evaluated."""
+    """How the rules do where they are evaluated."""
     return [
         RuleHealth(
+            id=str(one.rule.id),
+            alerts=isinstance(one.rule, AlertRule),
             name=one.rule.name,
             interval=one.group.interval.total_seconds() if one.group.interval else default_interval,
             at=one.health.last_evaluation,
             error=one.health.last_error or "",
         )
         for one in statuses
-        if isinstance(one.rule, AlertRule)
     ]
 
 
@@ -73,9 +82,9 @@ class RuleViews:
 
     async def look_elsewhere(self) -> None:
         """Read what the replica that evaluates has written. Raises storage's errors."""
-        states, known = await self._journal.load(), {one.name: one for one in await self._healths.read()}
+        states, known = await self._journal.load(), {one.id: one for one in await self._healths.read()}
         self._elsewhere = [
-            _as_kept(one, states.get(one.rule.id, RuleState()), known.get(one.rule.name))
+            _as_kept(one, states.get(one.rule.id, RuleState()), known.get(str(one.rule.id)))
             for one in self._evaluator.snapshot()
         ]
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+import re
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final, TypeVar
@@ -96,13 +97,25 @@ def check_places(person: Person, matchers: Sequence[Matcher]) -> None:
 def incident_matchers(incident: Incident) -> tuple[Matcher, ...]:
     """The labels of the incident's group, and its environment where all its alerts are in the same.
 
-    Without them a silence for staging would mute production too.
+    Without them a silence for staging would mute production too. A group without labels is what its alerts that fire
+    have in common, or else their names. Raises NotNow when they have neither.
     """
-    labels = dict(incident.group) or {"alertname": incident.alerts[0].name}
-    places = {alert.labels.get(ENVIRONMENT, "") for alert in incident.alerts}
+    alerts = incident.firing or incident.alerts
+    labels = dict(incident.group) or _common([alert.labels for alert in alerts])
+    places = {alert.labels.get(ENVIRONMENT, "") for alert in alerts}
     if len(places) == 1 and "" not in places:
         labels = {ENVIRONMENT: places.pop(), **labels}
-    return tuple(Matcher(name, Op.EQUAL, value) for name, value in sorted(labels.items()))
+    if labels:
+        return tuple(Matcher(name, Op.EQUAL, value) for name, value in sorted(labels.items()))
+    names = sorted({alert.name for alert in alerts} - {""})
+    if not names:
+        raise NotNow("Its alerts have no label in common.", "Silence them by their labels: `/ops silence`.")
+    return (Matcher("alertname", Op.REGEX, "|".join(map(re.escape, names))),)
+
+
+def _common(labels: Sequence[Mapping[str, str]]) -> dict[str, str]:
+    first, *rest = labels
+    return {name: value for name, value in first.items() if all(one.get(name) == value for one in rest)}
 
 
 class _Handlers:

@@ -137,6 +137,10 @@ def in_words(wrong: Exception, body: bytes) -> str:
     return f"{spot[:100] or 'the body'}: {text[: place.start()][:300]}"
 
 
+LATEST: Final = datetime(9000, 1, 1, tzinfo=UTC)
+"""Later times count as this one, which leaves room to reckon with them: the calendar ends with the year 9999."""
+
+
 def time_of(text: str | None, place: object, field: str) -> datetime:
     """A time of a body, ZERO when none is given. Raises BadBody that names the place and its field."""
     if text is None:
@@ -156,7 +160,8 @@ def _moment(text: str) -> datetime:
     if not text[:1].isdigit() or not text.isascii():
         raise ValueError(text)
     at = datetime.fromisoformat(_FINER.sub(r"\1", text))
-    return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+    at = at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+    return min(at, LATEST)
 
 
 def is_uri(text: str) -> bool:

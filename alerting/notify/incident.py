@@ -25,7 +25,7 @@ class IncidentTeller:
     async def tell(self, notification: Notification) -> None:
         """See `Teller.tell`; the desk knows what it was told before. Raises storage's errors too."""
         place = Place(
-            key=f"{self._receiver.channel}/{notification.receiver}/{notification.group}",
+            key=f"{self._receiver.channel}/{self._receiver.policy or ''}/{notification.receiver}/{notification.group}",
             channel=self._receiver.channel,
             policy=self._receiver.policy or "",
             group=notification.group_labels,

@@ -97,6 +97,11 @@ class Evaluator:
         alerts = (alert for state in gone.values() for alert in state.alerts.values())
         return tuple(alert for alert in alerts if alert.fired_at and not alert.resolved_at)
 
+    def lay_down(self) -> None:
+        """Somebody else evaluates from now on: forget the alerts, which `restore` takes up again."""
+        self._restored += 1
+        self._states = {}
+
     async def tick(self, slot: datetime) -> list[Transition]:
         """Evaluate the groups due in the second that starts at `slot`; the changes that were saved."""
         due = self._due(slot)

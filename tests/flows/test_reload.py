@@ -105,3 +105,15 @@ async def test_a_hang_up_signal_reads_everything_anew(tower: Watchtower) -> None
         return await metric(tower, "pilothouse_config_last_reload_seconds") > before
 
     await until(later)
+
+
+async def test_a_post_reads_everything_anew_and_says_what_is_wrong(tower: Watchtower) -> None:
+    async with aiohttp.ClientSession() as session:
+        async with session.post(f"{tower.boards[NAME]}/-/reload") as answer:
+            assert answer.status == 200
+        tower.rules.write_text("groups: [{name: all, rules: [{alert: Down}]}]\n")
+        async with session.post(f"{tower.boards[NAME]}/prometheus/-/reload") as answer:
+            assert (answer.status, "field 'expr' must be set in rule" in await answer.text()) == (500, True)
+        tower.rules.write_text(RULES)
+        async with session.post(f"{tower.boards[NAME]}/alertmanager/-/reload") as answer:
+            assert answer.status == 200

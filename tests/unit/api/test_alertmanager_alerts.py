@@ -324,3 +324,12 @@ async def test_addresses(client: Client, method: str, path: str, status: int) ->
         assert answer.status == status
         if status in {404, 405}:
             assert (await answer.json())["code"] == status
+
+
+async def test_times_at_the_end_of_the_calendar_do_no_harm() -> None:
+    async with a_client() as client:
+        for end in ("9999-12-31T23:59:59Z", "9999-12-31T23:59:59-14:00"):
+            status, _ = await client.post([{**an_alert(n="1"), "endsAt": end}])
+            assert status in {200, 400}
+        await client.door.store.save()
+        await client.door.dispatcher.tick(client.door.now())
