@@ -29,6 +29,7 @@ from alerting.incidents.events import (
     PagingResumed,
     PersonPaged,
     PolicyExhausted,
+    SettledEnded,
     SilenceLifted,
     StepSkipped,
 )
@@ -44,6 +45,7 @@ _TYPES: Final[Mapping[str, type[IncidentEvent]]] = {
         AlertJoined,
         AlertUpdated,
         AlertEnded,
+        SettledEnded,
         IncidentAcknowledged,
         AcknowledgmentWithdrawn,
         PersonPaged,
@@ -66,6 +68,7 @@ _PRIORITIES: Final[Mapping[type[IncidentEvent], Priority]] = {
     PageFailed: "critical",
     PolicyExhausted: "critical",
     AlertUpdated: "low",
+    SettledEnded: "low",
 }
 
 

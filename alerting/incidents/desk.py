@@ -22,7 +22,9 @@ from alerting.incidents.intake import (
     news,
     opening,
     opening_alerts,
+    order,
     seen,
+    settled_ends,
 )
 from alerting.incidents.journal import IncidentJournal
 from alerting.incidents.suspects import WINDOW, Change, RecentChanges
@@ -32,7 +34,7 @@ from alerting.oncall.rotation import Rotation
 from storage.errors import Conflict, KeyTaken, StorageError
 
 _TRIES: Final = 10  # when other replicas open and close the same incidents meanwhile
-_ENDS: Final = 10_000  # remembered, for an end may be told before its firing
+_REMEMBERED: Final = 50_000  # alerts, for what is told of one may arrive in another order
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +76,7 @@ class IncidentDesk:
         self._changes = changes
         self._durable = durable
         self._now = now
-        self._ends: OrderedDict[str, datetime] = OrderedDict()
+        self._latest: OrderedDict[str, tuple[datetime, bool]] = OrderedDict()
         self._started: set[IncidentId] = set()
 
     async def adopt(self) -> None:
@@ -122,11 +124,11 @@ class IncidentDesk:
             await self._join(home, news_)
 
     def _counting(self, changes: Sequence[AlertChange]) -> list[AlertChange]:
-        """What still counts of what is told: the newest of each alert, and no firing that has ended since."""
+        """What still counts of what is told: the newest of each alert, unless the contrary was told of a later time."""
         now = self._now()
         counting = newest(seen(change, now) for change in changes)
-        self._remember_ends(counting)
-        return [change for change in counting if not self._ended_before(change)]
+        self._remember(counting)
+        return [change for change in counting if not self._overtaken(change)]
 
     async def acknowledge(self, incident: IncidentId, person: PersonId) -> Answer:
         """Give the incident to `person`; escalation stops. Raises UnknownIncident, IncidentEnded."""
@@ -154,10 +156,10 @@ class IncidentDesk:
         await self.wake(revision.after)
         return Answer(revision.after, rule(revision.before).text)
 
-    def _ended_before(self, change: AlertChange) -> bool:
-        """Whether a firing is told after its own end."""
-        ended = self._ends.get(change.alert.fingerprint)
-        return not change.ends and ended is not None and change.alert.since <= ended
+    def _overtaken(self, change: AlertChange) -> bool:
+        """Whether a firing is told after its own end, or an end after it fired anew."""
+        at, ended = self._latest[change.alert.fingerprint]
+        return ended != change.ends and order(change) < (at, ended)
 
     async def _join(self, home: IncidentId, changes: Sequence[AlertChange]) -> bool:
         """Bring changes to an open incident; False when it has ended meanwhile."""
@@ -180,17 +182,27 @@ class IncidentDesk:
 
     async def _open(self, place: Place, changes: Sequence[AlertChange]) -> bool:
         """Open the group's incident when an alert asks for it; False when somebody else was quicker."""
-        previous = await self._journal.latest_for(place.key)
+        previous = await self._note_ends(await self._journal.latest_for(place.key), changes)
         alerts = opening_alerts(previous, changes)
         if not alerts:
             return True
-        incident, policy = incident_id(place.key, alerts[0]), self._policies[place.policy] if place.policy else None
+        incident, policy = (
+            incident_id(place.key, alerts[0], previous),
+            self._policies[place.policy] if place.policy else None,
+        )
         try:
             await self._journal.open(incident, await self._opening(place, policy, alerts, previous), at=self._now())
         except (Conflict, KeyTaken):
             return False
         await self._start(incident, policy.steps if policy else ())
         return True
+
+    async def _note_ends(self, previous: Incident | None, changes: Sequence[AlertChange]) -> Incident | None:
+        """Write down which alerts have ended that a person had resolved, so that they count when they fire anew."""
+        if previous is None or not settled_ends(previous, changes):
+            return previous
+        now = self._now()
+        return (await self._journal.change(previous.id, lambda one: settled_ends(one, changes), at=now)).after
 
     async def _opening(
         self,
@@ -220,13 +232,13 @@ class IncidentDesk:
         except (AlertingError, StorageError) as error:
             return _Recent(None, f"Recent changes are not known: {error.reason}.")
 
-    def _remember_ends(self, changes: Iterable[AlertChange]) -> None:
+    def _remember(self, changes: Sequence[AlertChange]) -> None:
         """Memory is enough: senders repeat an end for minutes, so after a restart the next one closes the incident."""
-        for alert in (change.alert for change in changes if change.ends):
-            known = self._ends.pop(alert.fingerprint, alert.since)
-            self._ends[alert.fingerprint] = max(known, alert.since)
-        while len(self._ends) > _ENDS:
-            self._ends.popitem(last=False)
+        for change in changes:
+            mark, told = change.alert.fingerprint, order(change)
+            self._latest[mark] = max(self._latest.pop(mark, told), told)
+        while len(self._latest) > max(_REMEMBERED, len(changes)):
+            self._latest.popitem(last=False)
 
     async def _start(self, incident: IncidentId, steps: Sequence[PageStep]) -> None:
         """Once per process and incident, where there is anybody to page; a loop that runs is left alone."""

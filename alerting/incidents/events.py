@@ -14,8 +14,8 @@ from alerting.incidents.incident import IncidentAlert, PageStep, PersonId, Silen
 class IncidentOpened:
     """An alert fired in a group that had no open incident. The escalation policy is kept as it is now.
 
-    `settled` is what earlier incidents of the group dealt with; `note` is a line for the timeline, `group` are the
-    labels that its alerts share.
+    `settled` and `over` are what earlier incidents of the group dealt with (see Incident); `note` is a line for the
+    timeline, `group` are the labels that its alerts share.
     """
 
     key: str
@@ -34,6 +34,7 @@ class IncidentOpened:
     settled: Mapping[str, datetime] = field(default_factory=dict)
     note: str = ""
     group: Mapping[str, str] = field(default_factory=dict)
+    over: Mapping[str, datetime] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +57,16 @@ class AlertEnded:
     """An alert no longer fires."""
 
     alert: IncidentAlert
+
+
+@dataclass(frozen=True, slots=True)
+class SettledEnded:
+    """Alerts that went on firing after a person had resolved them have ended: should they fire anew, it counts.
+
+    `ends` says by fingerprint when that was told.
+    """
+
+    ends: Mapping[str, datetime]
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +182,7 @@ IncidentEvent: TypeAlias = (
     | AlertJoined
     | AlertUpdated
     | AlertEnded
+    | SettledEnded
     | IncidentAcknowledged
     | AcknowledgmentWithdrawn
     | PersonPaged

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -24,6 +24,7 @@ from alerting.incidents.events import (
     PagingResumed,
     PersonPaged,
     PolicyExhausted,
+    SettledEnded,
     SilenceLifted,
     StepSkipped,
 )
@@ -49,6 +50,7 @@ def opened(incident: IncidentId, event: IncidentOpened, at: datetime) -> Inciden
         next_page_at=event.next_page_at,
         alerts=event.alerts,
         settled=event.settled,
+        over=event.over,
         suspects=event.suspects,
         on_call=event.on_call,
         history=tuple(Entry(line, at) for line in (f"Opened: {names} firing.", event.note) if line),
@@ -85,6 +87,8 @@ def _changed(incident: Incident, event: IncidentEvent, at: datetime) -> Incident
             return replace(incident, alerts=_with(incident, alert), suspects=known)
         case AlertUpdated(alert) | AlertEnded(alert):
             return replace(incident, alerts=_with(incident, alert))
+        case SettledEnded(ends):
+            return _settled_ended(incident, ends)
         case IncidentAcknowledged(person):
             return _acknowledged(incident, event, at)
         case AcknowledgmentWithdrawn():
@@ -123,6 +127,15 @@ def _with(incident: Incident, alert: IncidentAlert) -> tuple[IncidentAlert, ...]
     if incident.alert(alert.fingerprint) is None:
         return (*incident.alerts, alert)
     return tuple(alert if one.fingerprint == alert.fingerprint else one for one in incident.alerts)
+
+
+def _settled_ended(incident: Incident, ends: Mapping[str, datetime]) -> Incident:
+    alerts = tuple(
+        replace(one, ended_at=ends[one.fingerprint]) if one.firing and one.fingerprint in ends else one
+        for one in incident.alerts
+    )
+    settled = {mark: since for mark, since in incident.settled.items() if mark not in ends}
+    return replace(incident, alerts=alerts, settled=settled, over={**incident.over, **ends})
 
 
 def _acknowledged(incident: Incident, event: IncidentAcknowledged, at: datetime) -> Incident:

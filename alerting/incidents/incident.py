@@ -1,6 +1,7 @@
 """An incident as its events tell it: open, acknowledged, resolved. Pure.
 
-An alert is known by its fingerprint and the time it fires `since`: one that ended and fires anew has a later `since`.
+An alert is known by its fingerprint. One that ended and fires anew need not have a later `since`: a sender that was cut
+off, or the other one of a pair, goes on with the time it knows. So the telling that is true at the later time counts.
 """
 
 from __future__ import annotations
@@ -58,6 +59,11 @@ class IncidentAlert:
     def firing(self) -> bool:
         """Whether it has not ended."""
         return self.ended_at is None
+
+    @property
+    def told_at(self) -> datetime:
+        """The time at which this was true: what is told of the alert for an earlier time is stale."""
+        return max(self.since, self.seen_at or self.since, self.ended_at or self.since)
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,8 +140,8 @@ class Incident:
 
     `round` and `level` name the escalation step last paged (`level` -1 before the first of a round); `last_round` is
     the round after which the policy is `exhausted`. `next_page_at` is when the next step is due, None when none is.
-    `settled` says what earlier incidents of the same group dealt with, by fingerprint and `since`, so that an alert
-    resolved by hand does not open another while it goes on firing.
+    `settled` says which alerts of earlier incidents of the same group fire since when though a person resolved them, so
+    that they open no other until they end; `over` says until when those of earlier incidents had ended.
     """
 
     id: IncidentId
@@ -157,6 +163,7 @@ class Incident:
     next_page_at: datetime | None = None
     alerts: tuple[IncidentAlert, ...] = ()
     settled: Mapping[str, datetime] = field(default_factory=dict)
+    over: Mapping[str, datetime] = field(default_factory=dict)
     suspects: tuple[Suspect, ...] = ()
     pages: tuple[Page, ...] = ()
     on_call: PersonId | None = None

@@ -1,7 +1,8 @@
 """What alerts do to incidents. Pure.
 
-Alerts are told again and again, late and out of order. One firing is known by fingerprint and `since`; of what is told
-of one fingerprint the latest `since` counts, and an end counts more than a firing of the same `since`.
+Alerts are told again and again, late and out of order. Of what is told of one fingerprint the latest counts (see
+`IncidentAlert.told_at`), and an end counts more than a firing of the same time. What is told as firing after its end
+fires anew, also with the `since` it had: only what a person resolved stays settled until it has ended.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from alerting.incidents.events import (
     IncidentEvent,
     IncidentOpened,
     IncidentResolved,
+    SettledEnded,
 )
 from alerting.incidents.fold import apply_all
 from alerting.incidents.incident import Incident, IncidentAlert, IncidentId, PersonId
@@ -26,7 +28,8 @@ from alerting.incidents.suspects import Change, rank_suspects
 from alerting.oncall.escalation import EscalationPolicy, first_page_at
 
 VALUE_EVERY: Final = timedelta(seconds=30)  # a value is written down at most this often, since each stays in the log
-_SETTLED_AT_MOST: Final = 500
+_SETTLED_AT_MOST: Final = 10_000
+_OVER_AT_MOST: Final = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,26 +70,40 @@ def newest(changes: Iterable[AlertChange]) -> list[AlertChange]:
     kept: dict[str, AlertChange] = {}
     for change in changes:
         other = kept.get(change.alert.fingerprint)
-        if other is None or _order(change) >= _order(other):
+        if other is None or order(change) >= order(other):
             kept[change.alert.fingerprint] = change
     return sorted(kept.values(), key=lambda change: (change.alert.since, change.alert.fingerprint))
 
 
-def _order(change: AlertChange) -> tuple[datetime, bool, datetime]:
-    alert = change.alert
-    return alert.since, change.ends, alert.seen_at or alert.ended_at or alert.since
+def order(change: AlertChange) -> tuple[datetime, bool]:
+    """Return what tells an earlier telling of an alert from a later one."""
+    return change.alert.told_at, change.ends
 
 
-def incident_id(key: str, alert: IncidentAlert) -> IncidentId:
-    """Return the id of the incident that this alert opens: the same wherever and however often it is told."""
-    text = "\n".join((key, alert.fingerprint, alert.since.isoformat()))
+def incident_id(key: str, alert: IncidentAlert, previous: Incident | None) -> IncidentId:
+    """Return the id of the incident that this alert opens after the `previous` one of its group.
+
+    It is the same wherever and however often the alert is told.
+    """
+    before = (previous.id,) if previous else ()
+    text = "\n".join((key, alert.fingerprint, alert.since.isoformat(), *before))
     return IncidentId(hashlib.sha256(text.encode()).hexdigest()[:12])
 
 
 def opening_alerts(previous: Incident | None, changes: Iterable[AlertChange]) -> tuple[IncidentAlert, ...]:
     """Return the alerts that earlier incidents of the group have not dealt with: those open a new one."""
-    settled = settled_after(previous)
-    return tuple(change.alert for change in changes if not change.ends and not _is_settled(settled, change.alert))
+    past = Past() if previous is None else past_of(previous)
+    return tuple(change.alert for change in changes if not change.ends and not past.has(change.alert))
+
+
+def settled_ends(incident: Incident, changes: Iterable[AlertChange]) -> tuple[SettledEnded, ...]:
+    """Return what the changes say of alerts that a person resolved while they fired: that they have ended."""
+    settled = dict(incident.settled)
+    if incident.ended:
+        settled |= {alert.fingerprint: alert.told_at for alert in incident.firing}
+    told = {one.alert.fingerprint: one.alert.told_at for one in changes if one.ends}
+    ends = {mark: at for mark, at in told.items() if mark in settled and at >= settled[mark]}
+    return (SettledEnded(ends),) if ends else ()
 
 
 def opening(
@@ -101,7 +118,7 @@ def opening(
     note: str = "",
 ) -> IncidentOpened:
     """Return the first event of the incident of these alerts; its words come from the first of them."""
-    first = alerts[0]
+    first, past = alerts[0], Past() if previous is None else past_of(previous)
     return IncidentOpened(
         key=place.key,
         title=first.annotations.get("summary") or first.name,
@@ -117,32 +134,54 @@ def opening(
         next_page_at=first_page_at(policy.steps, now) if policy else None,
         on_call=on_call,
         suspects=rank_suspects(alerts, changes),
-        settled=settled_after(previous),
+        settled=_latest(past.settled, _SETTLED_AT_MOST),
+        over=_latest(past.over, _OVER_AT_MOST),
         note=note,
     )
 
 
-def settled_after(previous: Incident | None) -> Mapping[str, datetime]:
-    """Return what this and earlier incidents of the group dealt with, the newest only."""
-    if previous is None:
-        return {}
-    settled = dict(previous.settled)
-    for alert in previous.alerts:
-        settled[alert.fingerprint] = max(alert.since, settled.get(alert.fingerprint, alert.since))
-    newest_first = sorted(settled.items(), key=lambda item: item[1], reverse=True)
-    return dict(newest_first[:_SETTLED_AT_MOST])
+@dataclass(frozen=True, slots=True)
+class Past:
+    """What the incidents of a group dealt with: see `settled` and `over` of Incident."""
+
+    settled: Mapping[str, datetime] = field(default_factory=dict)
+    over: Mapping[str, datetime] = field(default_factory=dict)
+
+    def has(self, alert: IncidentAlert) -> bool:
+        """Whether this firing is dealt with: resolved by hand and not ended since, or told late."""
+        since, end = self.settled.get(alert.fingerprint), self.over.get(alert.fingerprint)
+        return (since is not None and alert.since <= since) or (end is not None and alert.told_at <= end)
+
+
+def past_of(incident: Incident) -> Past:
+    """Return what this incident, which is over, and those before it dealt with."""
+    settled, over = dict(incident.settled), dict(incident.over)
+    for alert in incident.alerts:
+        settled.pop(alert.fingerprint, None)
+        if alert.firing:
+            settled[alert.fingerprint] = alert.since
+        else:
+            over[alert.fingerprint] = alert.told_at
+    return Past(settled, over)
+
+
+def _latest(times: Mapping[str, datetime], most: int) -> Mapping[str, datetime]:
+    if len(times) <= most:
+        return times
+    return dict(sorted(times.items(), key=lambda item: item[1], reverse=True)[:most])
 
 
 def news(
     incident: Incident, changes: Iterable[AlertChange], recent: Sequence[Change] | None
 ) -> tuple[IncidentEvent, ...]:
     """Return what the changes do to an open incident; nothing when all of it is known. None keeps the suspects."""
-    events = [event for change in changes if (event := _one(incident, change)) is not None]
+    changes = tuple(changes)
+    events: list[IncidentEvent] = [event for change in changes if (event := _one(incident, change)) is not None]
     if recent is not None:
         events = _with_suspects(incident, events, recent)
     if events and not apply_all(incident, events, incident.opened_at).firing:
         events.append(IncidentResolved())
-    return tuple(events)
+    return (*settled_ends(incident, changes), *events)
 
 
 def joins(incident: Incident, change: AlertChange) -> bool:
@@ -154,14 +193,26 @@ def _one(incident: Incident, change: AlertChange) -> IncidentEvent | None:
     told = change.alert
     known = incident.alert(told.fingerprint)
     if known is None:
-        return None if change.ends or _is_settled(incident.settled, told) else AlertJoined(told)
-    if told.since > known.since:
-        return AlertEnded(told) if change.ends else AlertJoined(told)
-    if told.since < known.since or not known.firing:
+        dealt_with = change.ends or Past(incident.settled, incident.over).has(told)
+        return None if dealt_with else AlertJoined(told)
+    if not known.firing:
+        return _after_its_end(known, change)
+    if told.told_at < known.told_at:
         return None
     if change.ends:
         return AlertEnded(told)
+    if told.since > known.since:
+        return AlertJoined(told)  # its end was missed
     return AlertUpdated(told) if _worth_writing(known, told) else None
+
+
+def _after_its_end(known: IncidentAlert, change: AlertChange) -> IncidentEvent | None:
+    told = change.alert
+    if told.told_at <= known.told_at:
+        return None
+    if change.ends:
+        return AlertEnded(told) if told.since > known.since else None
+    return AlertJoined(told)
 
 
 def _worth_writing(known: IncidentAlert, told: IncidentAlert) -> bool:
@@ -177,10 +228,6 @@ def _with_suspects(
     """Rank anew over all alerts, those that just joined too."""
     suspects = rank_suspects(apply_all(incident, events, incident.opened_at).alerts, recent)
     return [replace(event, suspects=suspects) if isinstance(event, AlertJoined) else event for event in events]
-
-
-def _is_settled(settled: Mapping[str, datetime], alert: IncidentAlert) -> bool:
-    return alert.fingerprint in settled and alert.since <= settled[alert.fingerprint]
 
 
 def _label(alerts: Sequence[IncidentAlert], name: str) -> str:

@@ -101,8 +101,89 @@ async def test_an_alert_that_ended_stays_so_when_its_firing_is_told_again_after_
     await world.take([firing(), firing("Down")])
     await world.take([resolved()])
     world.restart()
-    await world.take([firing(value=7, seen=90)])
+    await world.take([firing(value=7, seen=29)])
     assert [alert.name for alert in (await world.only()).firing] == ["Down"]
+
+
+async def test_an_alert_that_ended_by_itself_and_fires_on_as_before_is_a_new_incident_that_pages() -> None:
+    world = World()
+    first = await world.opened()
+    await world.run(until=1)
+    await world.take([resolved(ended=30)])
+    world.clock.at = START + seconds(300)
+    for _ in range(2):
+        await world.take([firing(seen=300)])
+    await world.run(until=301)
+    newest, oldest = await world.journal.recent()
+    assert (newest.state, oldest.state, oldest.id) == (State.OPEN, State.RESOLVED, first)
+    assert newest.firing[0].since == START
+    assert world.pager.told == [(ADA, 0), (ADA, 300)]
+
+
+async def test_in_an_open_incident_it_fires_again() -> None:
+    world = World()
+    await world.take([firing(), firing("Down")])
+    await world.take([resolved(ended=30)])
+    world.restart()
+    await world.take([firing(seen=31)])
+    await world.take([resolved(ended=30)])
+    incident = await world.only()
+    assert [alert.name for alert in incident.firing] == ["Down", "Slow"]
+    assert [line.text for line in incident.history[1:]] == ["Slow ended.", "Slow fires again."]
+
+
+async def test_the_other_of_a_pair_may_know_an_earlier_start() -> None:
+    world = World()
+    await world.take([firing(since=7)])
+    await world.take([resolved(since=7, ended=30)])
+    await world.take([firing(since=0, seen=33)])
+    assert [one.ended for one in await world.journal.recent()] == [False, True]
+    await world.take([firing(since=-5, seen=34)])
+    await world.take([resolved(since=-5, ended=35)])
+    assert [one.ended for one in await world.journal.recent()] == [True, True]
+
+
+async def test_resolved_by_hand_it_stays_so_until_its_end_was_told_even_after_a_restart() -> None:
+    world = World()
+    await world.take([firing(), firing("Down")])
+    await world.desk.resolve((await world.only()).id, ADA)
+    await world.take([firing("Full", since=10)])  # what is settled is handed on to the next incident
+    await world.take([firing(seen=60), firing("Down", seen=60)])
+    assert [alert.name for alert in (await world.journal.recent())[0].firing] == ["Full"]
+    await world.take([resolved(ended=70)])
+    world.restart()
+    await world.take([firing(seen=90), firing("Down", seen=90)])
+    assert [alert.name for alert in (await world.journal.recent())[0].firing] == ["Full", "Slow"]
+    await world.take([resolved("Full", since=10, ended=100), resolved(ended=100)])
+    await world.take([resolved("Down", ended=110)])
+    world.restart()
+    await world.take([firing("Down", seen=109)])
+    assert all(one.ended for one in await world.journal.recent())
+    await world.take([firing("Down", seen=120)])
+    assert [alert.name for alert in (await world.journal.recent())[0].firing] == ["Down"]
+
+
+async def test_two_replicas_that_hear_of_it_again_open_one() -> None:
+    world = World()
+    log = RacingLog(world.database.bell)
+    world.log = log
+    world.restart()
+    first = world.desk
+    world.restart()
+    await first.take([firing()], PLACE)
+    await world.take([resolved()])
+    log.rival = world.take([firing(seen=40)])
+    await first.take([firing(seen=41)], PLACE)
+    assert [one.ended for one in await world.journal.recent()] == [False, True]
+
+
+async def test_however_many_a_person_resolved_they_open_no_other() -> None:
+    world = World()
+    many = [firing(f"Slow{number}") for number in range(600)]
+    await world.take(many)
+    await world.desk.resolve((await world.only()).id, ADA)
+    await world.take(many)
+    assert (await world.only()).ended
 
 
 async def test_news_of_an_alert_reach_every_incident_in_which_it_fires_and_open_none() -> None:
@@ -114,7 +195,7 @@ async def test_news_of_an_alert_reach_every_incident_in_which_it_fires_and_open_
     await world.desk.keep([firing(value=2, seen=60), firing("Down")])
     incidents = await world.journal.recent()
     assert [[(alert.name, alert.value) for alert in one.firing] for one in incidents] == [[("Slow", 2)], [("Slow", 2)]]
-    await world.desk.keep([resolved()])
+    await world.desk.keep([resolved(ended=90)])
     assert [one.ended for one in await world.journal.recent()] == [True, True]
 
 

@@ -43,7 +43,8 @@ def firing(name: str = "Slow", since: float = 0, *, value: float = 1.0, seen: fl
 
 
 def resolved(name: str = "Slow", since: float = 0, ended: float = 30) -> AlertChange:
-    return AlertChange("resolved", replace(alert(name, since), ended_at=START + seconds(ended)))
+    at = START + seconds(ended)
+    return AlertChange("resolved", replace(alert(name, since), ended_at=at, seen_at=at))
 
 
 @dataclass
