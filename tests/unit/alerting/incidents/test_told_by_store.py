@@ -86,6 +86,6 @@ async def test_what_a_person_resolved_stays_so_while_it_is_told_on(heard: Heard)
     await heard.pass_to(60)
     await heard.post(since=-60, ends=300)
     assert await heard.states() == [State.RESOLVED]
-    await heard.pass_to(300)
+    await heard.pass_to(310)
     await heard.post(since=-60, ends=600)
     assert await heard.states() == [State.OPEN, State.RESOLVED]
