@@ -15,6 +15,9 @@ from alerting.incidents.events import (
     AcknowledgmentWithdrawn,
     AlertEnded,
     AlertJoined,
+    AlertsEnded,
+    AlertsJoined,
+    AlertsUpdated,
     AlertUpdated,
     IncidentAcknowledged,
     IncidentEscalated,
@@ -45,6 +48,9 @@ _TYPES: Final[Mapping[str, type[IncidentEvent]]] = {
         AlertJoined,
         AlertUpdated,
         AlertEnded,
+        AlertsJoined,
+        AlertsUpdated,
+        AlertsEnded,
         SettledEnded,
         IncidentAcknowledged,
         AcknowledgmentWithdrawn,
@@ -68,6 +74,7 @@ _PRIORITIES: Final[Mapping[type[IncidentEvent], Priority]] = {
     PageFailed: "critical",
     PolicyExhausted: "critical",
     AlertUpdated: "low",
+    AlertsUpdated: "low",
     SettledEnded: "low",
 }
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import OrderedDict, defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -34,6 +35,8 @@ from alerting.oncall.rotation import Rotation
 from storage.errors import Conflict, KeyTaken, StorageError
 
 _TRIES: Final = 10  # when other replicas open and close the same incidents meanwhile
+_AT_ONCE: Final = 500  # alerts written in one go, so that others have their turn in between
+_JUDGED_AT_MOST: Final = 1000  # alerts
 _REMEMBERED: Final = 50_000  # alerts, for what is told of one may arrive in another order
 
 
@@ -94,19 +97,21 @@ class IncidentDesk:
 
         Raises TemporaryFailure when others kept overtaking it, StorageUnavailable; take the same changes again then.
         """
-        left = self._counting(changes)
+        # Firings first: an incident is not over because the rest of what is told comes in the next slice.
+        for some in _slices(sorted(self._counting(changes), key=lambda change: change.ends)):
+            await self._take(some, place)
+            await asyncio.sleep(0)
+
+    async def _take(self, changes: Sequence[AlertChange], place: Place) -> None:
         for _ in range(_TRIES):
-            if not left:
+            home = await self._journal.open_for(place.key)
+            if await (self._join(home, changes) if home else self._open(place, changes)):
                 return
-            home = (await self._journal.index()).keys.get(place.key)
-            done = await (self._join(home, left) if home else self._open(place, left))
-            left = [] if done else left
-        if left:
-            raise TemporaryFailure(f"{len(left)} alerts could not be taken: other replicas change the same incidents")
+        raise TemporaryFailure(f"{len(changes)} alerts could not be taken: other replicas change the same incidents")
 
     async def repeat(self, place: Place, key: str) -> None:
         """Say again that the group's incident is open, once for each `key`. Raises storage's errors, Conflict."""
-        home = (await self._journal.index()).keys.get(place.key)
+        home = await self._journal.open_for(place.key)
         if home is not None:
             await self._journal.change(home, lambda one: decisions.repeat(one, key), at=self._now())
 
@@ -120,8 +125,9 @@ class IncidentDesk:
         for change in self._counting(changes):
             for home in firing.get(change.alert.fingerprint, ()):
                 joining[home].append(change)
-        for home, news_ in joining.items():
-            await self._join(home, news_)
+        for home, some in [(home, some) for home, all_ in joining.items() for some in _slices(all_)]:
+            await self._join(home, some)
+            await asyncio.sleep(0)
 
     def _counting(self, changes: Sequence[AlertChange]) -> list[AlertChange]:
         """What still counts of what is told: the newest of each alert, unless the contrary was told of a later time."""
@@ -165,7 +171,8 @@ class IncidentDesk:
         """Bring changes to an open incident; False when it has ended meanwhile."""
         incident = await self._journal.load(home)
         recent = None
-        if any(joins(incident, change) for change in changes):
+        # The suspects of so many alerts are not judged anew for some more.
+        if len(incident.alerts) < _JUDGED_AT_MOST and joins(incident, changes):
             recent = (await self._recent([*incident.alerts, *(change.alert for change in changes)])).changes
 
         def decide(latest: Incident) -> Sequence[IncidentEvent]:
@@ -245,3 +252,7 @@ class IncidentDesk:
         if steps and incident not in self._started:
             await self._durable.start(stream_of(incident))
             self._started.add(incident)
+
+
+def _slices(changes: Sequence[AlertChange]) -> Iterator[Sequence[AlertChange]]:
+    return (changes[first : first + _AT_ONCE] for first in range(0, len(changes), _AT_ONCE))

@@ -60,6 +60,28 @@ class AlertEnded:
 
 
 @dataclass(frozen=True, slots=True)
+class AlertsJoined:
+    """Several at once: either none of them was of the incident before, or all fire anew."""
+
+    alerts: tuple[IncidentAlert, ...]
+    suspects: tuple[Suspect, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AlertsUpdated:
+    """Several firing alerts have other values or other annotations."""
+
+    alerts: tuple[IncidentAlert, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AlertsEnded:
+    """Several alerts no longer fire."""
+
+    alerts: tuple[IncidentAlert, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class SettledEnded:
     """Alerts that went on firing after a person had resolved them have ended: should they fire anew, it counts.
 
@@ -182,6 +204,9 @@ IncidentEvent: TypeAlias = (
     | AlertJoined
     | AlertUpdated
     | AlertEnded
+    | AlertsJoined
+    | AlertsUpdated
+    | AlertsEnded
     | SettledEnded
     | IncidentAcknowledged
     | AcknowledgmentWithdrawn

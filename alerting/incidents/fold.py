@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Final
 
 from alerting.incidents.events import (
     AcknowledgmentWithdrawn,
     AlertEnded,
     AlertJoined,
+    AlertsEnded,
+    AlertsJoined,
+    AlertsUpdated,
     AlertUpdated,
     IncidentAcknowledged,
     IncidentEscalated,
@@ -28,12 +32,15 @@ from alerting.incidents.events import (
     SilenceLifted,
     StepSkipped,
 )
-from alerting.incidents.incident import Entry, Incident, IncidentAlert, IncidentId, Page, Silenced, State
+from alerting.incidents.incident import Entry, Incident, IncidentAlert, IncidentId, Page, Silenced, State, Suspect
+
+_NAMED: Final = 3  # of alerts that join or end at once; the message shows more of them
+_NAMES: Final = 8
 
 
 def opened(incident: IncidentId, event: IncidentOpened, at: datetime) -> Incident:
     """Return the incident after its first event."""
-    names = ", ".join(sorted({alert.name for alert in event.alerts}))
+    names = _listed(sorted({alert.name for alert in event.alerts}), _NAMES)
     return Incident(
         id=incident,
         key=event.key,
@@ -83,10 +90,13 @@ def _changed(incident: Incident, event: IncidentEvent, at: datetime) -> Incident
     """One line for each event: this is the table of what they mean."""
     match event:
         case AlertJoined(alert, suspects):
-            known = incident.suspects if suspects is None else suspects
-            return replace(incident, alerts=_with(incident, alert), suspects=known)
+            return _joined(incident, (alert,), suspects)
+        case AlertsJoined(alerts, suspects):
+            return _joined(incident, alerts, suspects)
         case AlertUpdated(alert) | AlertEnded(alert):
-            return replace(incident, alerts=_with(incident, alert))
+            return replace(incident, alerts=_with(incident, (alert,)))
+        case AlertsUpdated(alerts) | AlertsEnded(alerts):
+            return replace(incident, alerts=_with(incident, alerts))
         case SettledEnded(ends):
             return _settled_ended(incident, ends)
         case IncidentAcknowledged(person):
@@ -122,11 +132,14 @@ def _changed(incident: Incident, event: IncidentEvent, at: datetime) -> Incident
             raise ValueError(f"Incident {incident.id} is opened twice")
 
 
-def _with(incident: Incident, alert: IncidentAlert) -> tuple[IncidentAlert, ...]:
-    """Replace the alert of the same fingerprint where it stands, or add it at the end."""
-    if incident.alert(alert.fingerprint) is None:
-        return (*incident.alerts, alert)
-    return tuple(alert if one.fingerprint == alert.fingerprint else one for one in incident.alerts)
+def _joined(incident: Incident, alerts: Sequence[IncidentAlert], suspects: tuple[Suspect, ...] | None) -> Incident:
+    known = incident.suspects if suspects is None else suspects
+    return replace(incident, alerts=_with(incident, alerts), suspects=known)
+
+
+def _with(incident: Incident, alerts: Sequence[IncidentAlert]) -> tuple[IncidentAlert, ...]:
+    """Replace the alerts of the same fingerprints where they stand, and add the others at the end."""
+    return tuple((incident.by_fingerprint() | {alert.fingerprint: alert for alert in alerts}).values())
 
 
 def _settled_ended(incident: Incident, ends: Mapping[str, datetime]) -> Incident:
@@ -219,6 +232,11 @@ def describe(incident: Incident, event: IncidentEvent) -> str:  # noqa: C901, PL
             return f"{alert.name} {again}{_where(alert)}."
         case AlertEnded(alert):
             return f"{alert.name} ended{_where(alert)}."
+        case AlertsJoined(alerts):
+            again = "fire again" if incident.alert(alerts[0].fingerprint) else "joined"
+            return f"{len(alerts)} alerts {again}: {_several(alerts)}."
+        case AlertsEnded(alerts):
+            return f"{len(alerts)} alerts ended: {_several(alerts)}."
         case IncidentAcknowledged(person) if incident.acknowledged_by is not None:
             return f"{person} took it over from {incident.acknowledged_by}."
         case IncidentAcknowledged(person):
@@ -257,6 +275,15 @@ def describe(incident: Incident, event: IncidentEvent) -> str:  # noqa: C901, PL
             return f"{person} ended its silence."
         case _:
             return ""
+
+
+def _several(alerts: Sequence[IncidentAlert]) -> str:
+    return _listed([f"{alert.name}{_where(alert)}" for alert in alerts[:_NAMED]], _NAMED, of=len(alerts))
+
+
+def _listed(names: Sequence[str], most: int, *, of: int = 0) -> str:
+    left = max(of, len(names)) - most
+    return ", ".join(names[:most]) + (f" and {left} more" if left > 0 else "")
 
 
 def _where(alert: IncidentAlert) -> str:

@@ -194,6 +194,10 @@ class Incident:
         """Return the alert as it was last told."""
         return next((alert for alert in self.alerts if alert.fingerprint == fingerprint), None)
 
+    def by_fingerprint(self) -> dict[str, IncidentAlert]:
+        """Return all its alerts: whoever looks for many asks once."""
+        return {alert.fingerprint: alert for alert in self.alerts}
+
     def moved(self, new: State, **changes: object) -> Incident:
         """Return a copy in the new state; ValueError when MOVES has no such move."""
         return replace(self, state=move(f"Incident {self.id}", self.state, new), **changes)  # type: ignore[arg-type]

@@ -11,23 +11,27 @@ import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from enum import Enum, auto
 from typing import Final, Literal
 
 from alerting.incidents.events import (
     AlertEnded,
     AlertJoined,
+    AlertsEnded,
+    AlertsJoined,
+    AlertsUpdated,
     AlertUpdated,
     IncidentEvent,
     IncidentOpened,
     IncidentResolved,
     SettledEnded,
 )
-from alerting.incidents.fold import apply_all
-from alerting.incidents.incident import Incident, IncidentAlert, IncidentId, PersonId
+from alerting.incidents.incident import Incident, IncidentAlert, IncidentId, PersonId, Suspect
 from alerting.incidents.suspects import Change, rank_suspects
 from alerting.oncall.escalation import EscalationPolicy, first_page_at
 
 VALUE_EVERY: Final = timedelta(seconds=30)  # a value is written down at most this often, since each stays in the log
+_SMALL: Final = 100  # alerts
 _SETTLED_AT_MOST: Final = 10_000
 _OVER_AT_MOST: Final = 500
 
@@ -174,60 +178,87 @@ def _latest(times: Mapping[str, datetime], most: int) -> Mapping[str, datetime]:
 def news(
     incident: Incident, changes: Iterable[AlertChange], recent: Sequence[Change] | None
 ) -> tuple[IncidentEvent, ...]:
-    """Return what the changes do to an open incident; nothing when all of it is known. None keeps the suspects."""
+    """Return what the changes do to an open incident; nothing when all of it is known. None keeps the suspects.
+
+    Takes time by the number of alerts and of changes, not by their product.
+    """
     changes = tuple(changes)
-    events: list[IncidentEvent] = [event for change in changes if (event := _one(incident, change)) is not None]
-    if recent is not None:
-        events = _with_suspects(incident, events, recent)
-    if events and not apply_all(incident, events, incident.opened_at).firing:
+    found = _sorted_out(incident, changes)
+    told = {alert.fingerprint: alert for alerts in found.values() for alert in alerts}
+    after = incident.by_fingerprint() | told
+    joining = Effect.JOINS in found or Effect.FIRES_AGAIN in found
+    suspects = rank_suspects(after.values(), recent) if joining and recent is not None else None
+    events = [_event(effect, tuple(found[effect]), suspects) for effect in Effect if effect in found]
+    if events and not any(alert.firing for alert in after.values()):
         events.append(IncidentResolved())
     return (*settled_ends(incident, changes), *events)
 
 
-def joins(incident: Incident, change: AlertChange) -> bool:
-    """Whether the change brings a firing that the incident does not know."""
-    return isinstance(_one(incident, change), AlertJoined)
+def joins(incident: Incident, changes: Iterable[AlertChange]) -> bool:
+    """Whether the changes bring a firing that the incident does not know."""
+    found = _sorted_out(incident, changes)
+    return Effect.JOINS in found or Effect.FIRES_AGAIN in found
 
 
-def _one(incident: Incident, change: AlertChange) -> IncidentEvent | None:
+class Effect(Enum):
+    """What a change does to the incident, in the order in which it is written down."""
+
+    JOINS = auto()
+    FIRES_AGAIN = auto()
+    UPDATES = auto()
+    ENDS = auto()
+
+
+def _sorted_out(incident: Incident, changes: Iterable[AlertChange]) -> dict[Effect, list[IncidentAlert]]:
+    known, past = incident.by_fingerprint(), Past(incident.settled, incident.over)
+    # A large incident is as much to write down as many small ones, so its values are written as much more seldom.
+    every = VALUE_EVERY * max(1, len(known) / _SMALL)
+    found: dict[Effect, list[IncidentAlert]] = {}
+    for change in changes:
+        effect = _effect(known.get(change.alert.fingerprint), past, change, every)
+        if effect is not None:
+            found.setdefault(effect, []).append(change.alert)
+    return found
+
+
+def _event(effect: Effect, alerts: tuple[IncidentAlert, ...], suspects: tuple[Suspect, ...] | None) -> IncidentEvent:
+    several = len(alerts) > 1
+    if effect is Effect.ENDS:
+        return AlertsEnded(alerts) if several else AlertEnded(alerts[0])
+    if effect is Effect.UPDATES:
+        return AlertsUpdated(alerts) if several else AlertUpdated(alerts[0])
+    return AlertsJoined(alerts, suspects) if several else AlertJoined(alerts[0], suspects)
+
+
+def _effect(known: IncidentAlert | None, past: Past, change: AlertChange, every: timedelta) -> Effect | None:
     told = change.alert
-    known = incident.alert(told.fingerprint)
     if known is None:
-        dealt_with = change.ends or Past(incident.settled, incident.over).has(told)
-        return None if dealt_with else AlertJoined(told)
+        return None if change.ends or past.has(told) else Effect.JOINS
     if not known.firing:
         return _after_its_end(known, change)
     if told.told_at < known.told_at:
         return None
     if change.ends:
-        return AlertEnded(told)
+        return Effect.ENDS
     if told.since > known.since:
-        return AlertJoined(told)  # its end was missed
-    return AlertUpdated(told) if _worth_writing(known, told) else None
+        return Effect.FIRES_AGAIN  # its end was missed
+    return Effect.UPDATES if _worth_writing(known, told, every) else None
 
 
-def _after_its_end(known: IncidentAlert, change: AlertChange) -> IncidentEvent | None:
+def _after_its_end(known: IncidentAlert, change: AlertChange) -> Effect | None:
     told = change.alert
     if told.told_at <= known.told_at:
         return None
     if change.ends:
-        return AlertEnded(told) if told.since > known.since else None
-    return AlertJoined(told)
+        return Effect.ENDS if told.since > known.since else None
+    return Effect.FIRES_AGAIN
 
 
-def _worth_writing(known: IncidentAlert, told: IncidentAlert) -> bool:
+def _worth_writing(known: IncidentAlert, told: IncidentAlert, every: timedelta) -> bool:
     """Newer, different and not too soon. Values are compared as text, for NaN equals nothing."""
-    if known.seen_at and told.seen_at and told.seen_at - known.seen_at < VALUE_EVERY:
+    if known.seen_at and told.seen_at and told.seen_at - known.seen_at < every:
         return False
     return repr(known.value) != repr(told.value) or known.annotations != told.annotations
-
-
-def _with_suspects(
-    incident: Incident, events: Sequence[IncidentEvent], recent: Sequence[Change]
-) -> list[IncidentEvent]:
-    """Rank anew over all alerts, those that just joined too."""
-    suspects = rank_suspects(apply_all(incident, events, incident.opened_at).alerts, recent)
-    return [replace(event, suspects=suspects) if isinstance(event, AlertJoined) else event for event in events]
 
 
 def _label(alerts: Sequence[IncidentAlert], name: str) -> str:

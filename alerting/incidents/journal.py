@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,13 +13,15 @@ from alerting.incidents.errors import UnknownIncident
 from alerting.incidents.events import IncidentEvent, IncidentOpened
 from alerting.incidents.fold import apply, apply_all, opened
 from alerting.incidents.incident import Incident, IncidentId, incident_of, stream_of
+from alerting.incidents.known import FiringIndex, RecentIncidents
 from storage.errors import Conflict
-from storage.events import CardChange, Event, EventLog, Snapshot
+from storage.events import Card, CardChange, Event, EventLog, Snapshot
 
 KIND: Final = "incident"
 _TRIES: Final = 10  # of a decision that others keep overtaking
 _SNAPSHOT_EVERY: Final = 100  # events, since values that change for days make long streams
 _OPEN_AT_MOST: Final = 10_000
+_AT_ONCE: Final = 5  # events folded before others have their turn; each may bring hundreds of alerts
 
 Decide = Callable[[Incident], Sequence[IncidentEvent]]
 
@@ -46,6 +48,8 @@ class IncidentJournal:
 
     def __init__(self, log: EventLog) -> None:
         self._log = log
+        self._recent = RecentIncidents()
+        self._firing = FiringIndex()
 
     async def load(self, incident: IncidentId) -> Incident:
         """Return the incident as it stands. Raises UnknownIncident."""
@@ -57,15 +61,21 @@ class IncidentJournal:
     async def find(self, incident: IncidentId) -> Incident | None:
         """Return the incident as it stands, None when there is none."""
         stream = stream_of(incident)
-        snapshot = await self._log.snapshot(stream)
-        known = incident_from_json(snapshot.data) if snapshot else None
+        known = self._recent.get(incident)
+        if known is None:
+            snapshot = await self._log.snapshot(stream)
+            known = incident_from_json(snapshot.data) if snapshot else None
         events = await self._log.read(stream, after=known.stream_version if known else 0)
-        return _fold(incident, known, events)
+        found = await _fold(incident, known, events)
+        if found is not None:
+            self._recent.put(found)
+        return found
 
     async def open(self, incident: IncidentId, event: IncidentOpened, *, at: datetime) -> Incident:
         """Write a new incident. Raises Conflict when this one exists, KeyTaken when its group has an open one."""
         first = opened(incident, event, at)
         await self._append(first, [event], expected=0, at=at, actor="system")
+        self._recent.put(first)
         return first
 
     async def record(
@@ -79,6 +89,7 @@ class IncidentJournal:
         if after.stream_version // _SNAPSHOT_EVERY > incident.stream_version // _SNAPSHOT_EVERY:
             snapshot = Snapshot(stream_of(after.id), after.stream_version, incident_to_json(after), at)
             await self._log.save_snapshot(snapshot)
+        self._recent.put(after)
         return after
 
     async def change(self, incident: IncidentId, decide: Decide, *, at: datetime, actor: str = "system") -> Revision:
@@ -95,27 +106,38 @@ class IncidentJournal:
     async def open_incidents(self) -> tuple[Incident, ...]:
         """Return every open incident, the newest first."""
         cards = await self._log.cards(KIND, open=True, limit=_OPEN_AT_MOST)
-        return tuple([await self.load(incident_of(card.stream)) for card in cards])
+        return tuple([await self._of(card) for card in cards])
 
     async def recent(self, limit: int = 20) -> tuple[Incident, ...]:
         """Return the newest incidents, open or ended, the newest first."""
         cards = await self._log.cards(KIND, limit=limit)
-        return tuple([await self.load(incident_of(card.stream)) for card in cards])
+        return tuple([await self._of(card) for card in cards])
+
+    async def open_for(self, key: str) -> IncidentId | None:
+        """Return the open incident of a group."""
+        cards = await self._log.cards(KIND, key=key, open=True, limit=1)
+        return incident_of(cards[0].stream) if cards else None
 
     async def latest_for(self, key: str) -> Incident | None:
         """Return the newest incident of a group, open or ended."""
         cards = await self._log.cards(KIND, key=key, limit=1)
-        return await self.load(incident_of(cards[0].stream)) if cards else None
+        return await self._of(cards[0]) if cards else None
 
     async def index(self) -> OpenIndex:
-        """Return which incidents are open, by group and by firing alert, without reading them."""
+        """Return which incidents are open, by group and by firing alert; those that changed since are read."""
         cards = await self._log.cards(KIND, open=True, limit=_OPEN_AT_MOST)
         ids = {card.stream: incident_of(card.stream) for card in cards}
-        firing: defaultdict[str, list[IncidentId]] = defaultdict(list)
         for card in cards:
-            for alert in card.data["firing"]:
-                firing[alert].append(ids[card.stream])
-        return OpenIndex(tuple(ids.values()), {card.key: ids[card.stream] for card in cards}, firing)
+            if not self._firing.knows(ids[card.stream], _version(card)):
+                self._firing.put(await self._of(card))
+        self._firing.keep(ids.values())
+        return OpenIndex(tuple(ids.values()), {card.key: ids[card.stream] for card in cards}, self._firing.homes)
+
+    async def _of(self, card: Card) -> Incident:
+        """Return the incident of a card; not read where it is known as the card has it."""
+        incident, version = incident_of(card.stream), _version(card)
+        known = self._recent.get(incident)
+        return known if known and version and known.stream_version >= version else await self.load(incident)
 
     async def _append(
         self, after: Incident, events: Sequence[IncidentEvent], *, expected: int, at: datetime, actor: str
@@ -124,10 +146,12 @@ class IncidentJournal:
         await self._log.append(stream_of(after.id), written, expected=expected, at=at, card=_card(after))
 
 
-def _fold(incident: IncidentId, known: Incident | None, events: Sequence[Event]) -> Incident | None:
+async def _fold(incident: IncidentId, known: Incident | None, events: Sequence[Event]) -> Incident | None:
     """Return the incident after these events on top of what is known of it."""
     state = known
-    for event in events:
+    for nth, event in enumerate(events, 1):
+        if nth % _AT_ONCE == 0:
+            await asyncio.sleep(0)
         happened = event_from_json(event.type, event.data)
         if state is not None:
             state = apply(state, happened, event.at)
@@ -138,6 +162,11 @@ def _fold(incident: IncidentId, known: Incident | None, events: Sequence[Event])
     return state
 
 
+def _version(card: Card) -> int:
+    """Return the version that the card tells of; 0 when an older version of this program wrote it."""
+    return int(card.data.get("version", 0))
+
+
 def _card(incident: Incident) -> CardChange:
     data = {
         "title": incident.title,
@@ -145,7 +174,7 @@ def _card(incident: Incident) -> CardChange:
         "channel": incident.channel,
         "service": incident.service,
         "environment": incident.environment,
-        "firing": [alert.fingerprint for alert in incident.firing],
+        "version": incident.stream_version,
         "acknowledged_by": incident.acknowledged_by,
     }
     return CardChange(KIND, incident.key, incident.state.value, not incident.ended, data)

@@ -20,7 +20,7 @@ START = datetime(2026, 3, 2, 10, tzinfo=UTC)
 ADA, BOB, CY = PersonId("ada"), PersonId("bob"), PersonId("cy")
 POLICY = EscalationPolicy(
     "shop",
-    (PageStep(0, ("schedule:first",)), PageStep(60, ("schedule:first/next",)), PageStep(120, ("person:cy",))),
+    (PageStep(0.0, ("schedule:first",)), PageStep(60.0, ("schedule:first/next",)), PageStep(120.0, ("person:cy",))),
 )
 ROTATIONS = {"first": Rotation("first", (ADA, BOB), START - timedelta(days=1))}
 PLACE = Place("shop", "#incidents", "shop", {"service": "shop"})
