@@ -52,6 +52,21 @@ def test_a_group_waits_for_company_and_tells_changes_at_its_interval() -> None:
     assert elapsed(scene) == [30, 330]
 
 
+def test_a_group_that_grows_is_not_written_again() -> None:
+    async def story(scene: Scene) -> None:
+        writes = []
+        for name in "abc":
+            await scene.fire(instance=name)
+            await after(seconds(2))
+            writes.append((await scene.database.records.changes("groups", after=0))[0])
+        await after(seconds(60))
+        writes.append((await scene.database.records.changes("groups", after=0))[0])
+        # Once when it is made, later when it is told; its members are not kept with it.
+        assert writes[0] == writes[1] == writes[2] < writes[3]
+
+    assert play(story).team.told() == [("first", ["a", "b", "c"], [])]
+
+
 def test_an_old_alert_does_not_wait() -> None:
     async def story(scene: Scene) -> None:
         one = await scene.fire(instance="a")
