@@ -5,8 +5,10 @@ An event's name in the log is its class name. Values that JSON has no number for
 
 from __future__ import annotations
 
+import asyncio
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 import msgspec
@@ -36,7 +38,8 @@ from alerting.incidents.events import (
     SilenceLifted,
     StepSkipped,
 )
-from alerting.incidents.incident import Incident
+from alerting.incidents.incident import Incident, IncidentAlert
+from alerting.incidents.slices import slices
 from storage.codec import JSON
 from storage.events import NewEvent, Priority
 
@@ -87,7 +90,12 @@ def new_event(event: IncidentEvent, *, actor: str) -> NewEvent:
 
 def event_to_json(event: IncidentEvent) -> JSON:
     """Return the event's data."""
-    return _to_json(event)
+    data: JSON = msgspec.to_builtins(event)
+    if "alert" in data:
+        data["alert"] = _alert_to_json(data["alert"])
+    if "alerts" in data:
+        data["alerts"] = [_alert_to_json(alert) for alert in data["alerts"]]
+    return data
 
 
 def event_from_json(kind: str, data: JSON) -> IncidentEvent:
@@ -97,23 +105,27 @@ def event_from_json(kind: str, data: JSON) -> IncidentEvent:
     return msgspec.convert(_with_numbers(data), _TYPES[kind])
 
 
-def incident_to_json(incident: Incident) -> JSON:
-    """Return the whole state, to be kept as a snapshot."""
-    return {"format": _FORMAT, "incident": _to_json(incident)}
+async def incident_to_json(incident: Incident) -> JSON:
+    """Return the whole state, to be kept as a snapshot. Others have their turn while a large one is written."""
+    data = _without_nothing(msgspec.to_builtins(replace(incident, alerts=())))
+    data["pages"] = [_without_nothing(page) for page in data["pages"]]
+    data["alerts"] = []
+    for some in slices(incident.alerts):
+        data["alerts"] += [_without_nothing(_alert_to_json(alert)) for alert in msgspec.to_builtins(some)]
+        await asyncio.sleep(0)
+    return {"format": _FORMAT, "incident": data}
 
 
-def incident_from_json(data: JSON) -> Incident | None:
+async def incident_from_json(data: JSON) -> Incident | None:
     """Return the state that `incident_to_json` wrote; None when another version wrote it, and the events must tell."""
     if data.get("format") != _FORMAT:
         return None
-    return msgspec.convert(_with_numbers(data["incident"]), Incident)
-
-
-def _to_json(value: IncidentEvent | Incident) -> JSON:
-    data: JSON = msgspec.to_builtins(value)
-    for alert in _alerts(data):
-        alert["value"] = _number_to_json(alert["value"])
-    return data
+    bare = msgspec.convert(data["incident"] | {"alerts": ()}, Incident)
+    alerts: list[IncidentAlert] = []
+    for some in slices(data["incident"]["alerts"]):
+        alerts += msgspec.convert([_alert_from_json(alert) for alert in some], list[IncidentAlert])
+        await asyncio.sleep(0)
+    return replace(bare, alerts=tuple(alerts))
 
 
 def _with_numbers(data: JSON) -> JSON:
@@ -125,10 +137,13 @@ def _with_numbers(data: JSON) -> JSON:
     return read
 
 
-def _alerts(data: JSON) -> Iterator[dict[str, Any]]:
-    if "alert" in data:
-        yield data["alert"]
-    yield from data.get("alerts", ())
+def _without_nothing(data: JSON) -> JSON:
+    """Leave out what is None anyway: storage looks a value through that has a null in it, number by number."""
+    return {name: value for name, value in data.items() if value is not None}
+
+
+def _alert_to_json(alert: dict[str, Any]) -> dict[str, Any]:
+    return {**alert, "value": _number_to_json(alert["value"])}
 
 
 def _number_to_json(value: float | None) -> float | str | None:
@@ -138,5 +153,5 @@ def _number_to_json(value: float | None) -> float | str | None:
 
 
 def _alert_from_json(alert: dict[str, Any]) -> dict[str, Any]:
-    value = alert["value"]
+    value = alert.get("value")
     return {**alert, "value": None if value is None else float(value)}

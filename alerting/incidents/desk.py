@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -28,6 +28,7 @@ from alerting.incidents.intake import (
     settled_ends,
 )
 from alerting.incidents.journal import IncidentJournal
+from alerting.incidents.slices import slices
 from alerting.incidents.suspects import WINDOW, Change, RecentChanges
 from alerting.oncall.escalation import EscalationPolicy, check_policies, on_call_now
 from alerting.oncall.ports import Durable
@@ -35,7 +36,6 @@ from alerting.oncall.rotation import Rotation
 from storage.errors import Conflict, KeyTaken, StorageError
 
 _TRIES: Final = 10  # when other replicas open and close the same incidents meanwhile
-_AT_ONCE: Final = 500  # alerts written in one go, so that others have their turn in between
 _JUDGED_AT_MOST: Final = 1000  # alerts
 _REMEMBERED: Final = 50_000  # alerts, for what is told of one may arrive in another order
 
@@ -98,7 +98,7 @@ class IncidentDesk:
         Raises TemporaryFailure when others kept overtaking it, StorageUnavailable; take the same changes again then.
         """
         # Firings first: an incident is not over because the rest of what is told comes in the next slice.
-        for some in _slices(sorted(self._counting(changes), key=lambda change: change.ends)):
+        for some in slices(sorted(await self._counting(changes), key=lambda change: change.ends)):
             await self._take(some, place)
             await asyncio.sleep(0)
 
@@ -122,17 +122,18 @@ class IncidentDesk:
         """
         firing = (await self._journal.index()).firing if changes else {}
         joining: defaultdict[IncidentId, list[AlertChange]] = defaultdict(list)
-        for change in self._counting(changes):
+        for change in await self._counting(changes):
             for home in firing.get(change.alert.fingerprint, ()):
                 joining[home].append(change)
-        for home, some in [(home, some) for home, all_ in joining.items() for some in _slices(all_)]:
+        for home, some in [(home, some) for home, all_ in joining.items() for some in slices(all_)]:
             await self._join(home, some)
             await asyncio.sleep(0)
 
-    def _counting(self, changes: Sequence[AlertChange]) -> list[AlertChange]:
+    async def _counting(self, changes: Sequence[AlertChange]) -> list[AlertChange]:
         """What still counts of what is told: the newest of each alert, unless the contrary was told of a later time."""
         now = self._now()
         counting = newest(seen(change, now) for change in changes)
+        await asyncio.sleep(0)
         self._remember(counting)
         return [change for change in counting if not self._overtaken(change)]
 
@@ -252,7 +253,3 @@ class IncidentDesk:
         if steps and incident not in self._started:
             await self._durable.start(stream_of(incident))
             self._started.add(incident)
-
-
-def _slices(changes: Sequence[AlertChange]) -> Iterator[Sequence[AlertChange]]:
-    return (changes[first : first + _AT_ONCE] for first in range(0, len(changes), _AT_ONCE))

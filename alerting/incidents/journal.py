@@ -20,8 +20,10 @@ from storage.events import Card, CardChange, Event, EventLog, Snapshot
 KIND: Final = "incident"
 _TRIES: Final = 10  # of a decision that others keep overtaking
 _SNAPSHOT_EVERY: Final = 100  # events, since values that change for days make long streams
+_LARGE: Final = 1000  # alerts
+_SNAPSHOT_OF_LARGE_EVERY: Final = 20  # since each event of a large one may bring hundreds of alerts
 _OPEN_AT_MOST: Final = 10_000
-_AT_ONCE: Final = 5  # events folded before others have their turn; each may bring hundreds of alerts
+_AT_ONCE: Final = 2  # events folded before others have their turn; each may bring hundreds of alerts
 
 Decide = Callable[[Incident], Sequence[IncidentEvent]]
 
@@ -64,7 +66,7 @@ class IncidentJournal:
         known = self._recent.get(incident)
         if known is None:
             snapshot = await self._log.snapshot(stream)
-            known = incident_from_json(snapshot.data) if snapshot else None
+            known = await incident_from_json(snapshot.data) if snapshot else None
         events = await self._log.read(stream, after=known.stream_version if known else 0)
         found = await _fold(incident, known, events)
         if found is not None:
@@ -86,10 +88,11 @@ class IncidentJournal:
             return incident
         after = apply_all(incident, events, at)
         await self._append(after, events, expected=incident.stream_version, at=at, actor=actor)
-        if after.stream_version // _SNAPSHOT_EVERY > incident.stream_version // _SNAPSHOT_EVERY:
-            snapshot = Snapshot(stream_of(after.id), after.stream_version, incident_to_json(after), at)
-            await self._log.save_snapshot(snapshot)
         self._recent.put(after)
+        every = _SNAPSHOT_EVERY if len(after.alerts) <= _LARGE else _SNAPSHOT_OF_LARGE_EVERY
+        if after.stream_version // every > incident.stream_version // every:
+            state = await incident_to_json(after)
+            await self._log.save_snapshot(Snapshot(stream_of(after.id), after.stream_version, state, at))
         return after
 
     async def change(self, incident: IncidentId, decide: Decide, *, at: datetime, actor: str = "system") -> Revision:

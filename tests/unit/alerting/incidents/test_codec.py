@@ -44,13 +44,13 @@ async def eventful() -> World:
 
 async def test_a_whole_incident_comes_back() -> None:
     for incident in await (await eventful()).journal.recent():
-        again = incident_from_json(decode(encode(incident_to_json(incident))))
+        again = await incident_from_json(decode(encode(await incident_to_json(incident))))
         assert repr(again) == repr(incident)
 
 
 async def test_a_snapshot_of_another_format_is_not_used() -> None:
     incident = (await (await eventful()).journal.recent())[0]
-    assert incident_from_json({**incident_to_json(incident), "format": 99}) is None
+    assert await incident_from_json({**await incident_to_json(incident), "format": 99}) is None
 
 
 async def test_a_long_incident_is_read_from_its_snapshot() -> None:
