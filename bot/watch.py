@@ -63,7 +63,6 @@ class Watch:
         self._telling = asyncio.Lock()
         self._updated: dict[str, datetime] = {}
         self._news: dict[str, ReceivedAlert] = {}
-        self._expiring: dict[str, datetime] = {}
 
     async def start(self) -> None:
         """Take up the alerts and incidents of the run before."""
@@ -116,9 +115,7 @@ class Watch:
             if alert.state is State.FIRING
         ]
         await self._take(firing)
-        self._expiring = {mark: end for mark, end in self._expiring.items() if end > now}
-        kept = self._expiring.keys() | {alert.fingerprint for alert in firing}
-        await self._keep(await self._store.sync(RULES, kept, at=now))
+        await self._keep(await self._store.sync(RULES, {alert.fingerprint for alert in firing}, at=now))
         await self._desk.keep(await self._over(now))
 
     def rows(self) -> Sequence[AlertRow]:
@@ -151,7 +148,6 @@ class Watch:
         # Later than any telling before: an end must not lose against what reconciling said after its slot.
         told = self._received(one.rule, one.alert, self._now(), ended=ended)
         if one.change in EXPIRING:
-            self._expiring[told.fingerprint] = one.at + EXPIRY
             return structs.replace(told, ends_at=one.at + EXPIRY, expires=True)
         return told
 

@@ -39,6 +39,8 @@ def _overlap(known: ReceivedAlert, told: ReceivedAlert) -> bool:
 
 
 def _end(old: ReceivedAlert, new: ReceivedAlert) -> datetime | None:
+    if new.source == RULES and new.expires:
+        return new.ends_at  # our own rules do not know any more whether it fires
     later = _ends(old) > _ends(new)
     if new.resolved(new.updated_at):
         # The latest explicit end wins between two that are over.

@@ -128,10 +128,12 @@ class AlertStore:
     async def sync(self, source: str, firing: Collection[str], *, at: datetime) -> list[ReceivedAlert]:
         """End at `at` the alerts of `source` that are not among these fingerprints; those that ended.
 
-        Raises storage's errors; what had been ended before stays so.
+        One that expires is left to its own end. Raises storage's errors; what had been ended before stays so.
         """
         gone = [
-            held for held in self._held.values() if held.first.source == source and held.first.fingerprint not in firing
+            held
+            for held in self._held.values()
+            if held.first.source == source and not held.first.expires and held.first.fingerprint not in firing
         ]
         ended: list[ReceivedAlert] = []
         for first in range(0, len(gone), AT_ONCE):

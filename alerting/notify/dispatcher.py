@@ -8,8 +8,9 @@ where a crash would have something told twice, before it acts.
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Final
@@ -29,7 +30,7 @@ from alerting.notify.stages import Flush, muted_by_time, pass_through
 from alerting.notify.status import AlertGroup, AlertState, AlertStatus
 from alerting.notify.timers import GroupJournal
 from alerting.notify.trouble import Counts, Failing, Trouble
-from alerting.routing.config import RoutingConfig
+from alerting.routing.config import Receiver, RoutingConfig
 from storage.errors import StorageError
 from storage.events import EventLog
 from storage.records import Records
@@ -70,6 +71,7 @@ class Dispatcher:
         self._config = config
         self._plan = self._made_ready(())
         self._groups = Groups(config.route)
+        self._tellings: dict[str, tuple[str, asyncio.Task[None]]] = {}
         self._inbox: deque[ReceivedAlert] = deque()
         self._bell = asyncio.Event()
         self._dirty: set[str] = set()
@@ -119,12 +121,10 @@ class Dispatcher:
     async def follow(self, now: datetime) -> None:
         """Keep lists right on a replica that does not dispatch; call it each second, after `load`.
 
-        Raises storage's errors.
+        It decides nothing: what has expired says the one who dispatches, by its clock. Raises storage's errors.
         """
         await self._store.poll()
         await self._sort_in(now)
-        for alert in self._store.expire(now):
-            self._plan.heard(alert, now)
         for group in self._groups:
             for fingerprint in [mark for mark in group.members if self._is_over(mark, now)]:
                 self._groups.leave(group, fingerprint)
@@ -135,15 +135,29 @@ class Dispatcher:
         """Follow another configuration; what was told stays told, and the timers of groups that stay go on."""
         now = self._now()
         await self._sort_in(now)
-        alerts = self._store.unsettled()
+        alerts, receivers = self._store.unsettled(), self._config.receivers
         self._config = config
         self._plan = self._made_ready(alert for alert in alerts if not alert.resolved(now))
         before = {group.id for group in self._groups}
         self._groups = regrouped(config.route, self._groups, alerts, self._ledger.owes, now)
         after = {group.id for group in self._groups}
         self._dirty, self._gone = after, (self._gone | before) - after
+        await self._begin_anew(receivers, now)
         self._trouble.keep(config.receivers)
         self._bell.set()
+
+    async def _begin_anew(self, receivers: Mapping[str, Receiver], now: datetime) -> None:
+        """Whoever is told at an address that is no more is told at the new one, and not when its interval is over."""
+        stale = {
+            id_: task
+            for id_, (receiver, task) in self._tellings.items()
+            if receivers.get(receiver) != self._config.receivers.get(receiver)
+        }
+        for task in stale.values():
+            task.cancel()
+        await asyncio.gather(*stale.values(), return_exceptions=True)
+        for group in filter(None, map(self._groups.get, stale)):
+            self._groups.set_timer(group, replace(group.timer, due=now))
 
     def groups(self) -> list[AlertGroup]:
         """Every group that holds alerts, by labels and receiver, with what mutes it."""
@@ -205,7 +219,8 @@ class Dispatcher:
                 continue
             flush = self._flush_of(group, now)
             if flush.alerts:
-                tasks.create_task(self._flush(self._plan, group, flush), name=f"tell group {group.key}")
+                task = tasks.create_task(self._flush(self._plan, group, flush), name=f"tell group {group.key}")
+                self._tellings[group.id] = (group.route.receiver, task)
 
     async def _sort_in(self, now: datetime) -> None:
         while self._inbox:
@@ -229,6 +244,7 @@ class Dispatcher:
             if await self._delivery.deliver(flush, passed, plan.tellers[flush.route.receiver]):
                 self._settle(group, flush, passed)
         finally:
+            self._tellings.pop(group.id, None)
             self._groups.ended(group)
             self._dirty.add(group.id)
             self._bell.set()

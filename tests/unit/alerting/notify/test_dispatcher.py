@@ -401,6 +401,22 @@ def test_another_configuration_keeps_what_was_told() -> None:
     assert elapsed(scene)[2] == 330
 
 
+def test_a_mended_receiver_is_told_at_once() -> None:
+    mended = config(route(), receivers={"team": Receiver("team", (WebhookReceiver("http://mended"),))})
+
+    async def story(scene: Scene) -> None:
+        scene.team.broken = TemporaryFailure("the wrong address")
+        await scene.fire(instance="a")
+        await after(minutes(1))
+        scene.team.broken = None
+        await scene.dispatcher.reconfigure(mended)
+        await after(seconds(1))
+        assert scene.team.told() == [("first", ["a"], [])]
+        assert scene.dispatcher.failing() == []
+
+    play(story)
+
+
 def shifting(by: timedelta, *, at: timedelta) -> Callable[[Now], Now]:
     """A clock that is set by so much at that time."""
     when = virtual_time.START + at
