@@ -9,7 +9,7 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from alerting.alerts.alert import ReceivedAlert
+from alerting.alerts.alert import RULES, ReceivedAlert
 
 _NEVER: Final = datetime.max.replace(tzinfo=UTC)
 
