@@ -20,6 +20,7 @@ from tests.bench.rule_load import fill, rule_file
 from tests.bench.shop import need
 from tests.fakes.prometheus import free_port
 from tests.fakes.scene import ROOT
+from tests.fakes.watchtower import Watchtower
 from tests.fakes.writable_prometheus import RuledPrometheus
 
 INTERVAL: Final = 15.0
@@ -31,10 +32,15 @@ FEW: Final = 1000
 MANY: Final = 10_000
 PAST: Final = 360.0  # seconds of series before and after the start; Prometheus takes ten minutes ahead
 FUTURE: Final = 420.0
+ROUTING: Final = """
+route: {{receiver: chat, group_by: [alertname], group_wait: 0s}}
+receivers: [{{name: chat, chat_configs: [{{channel: incidents}}]}}]
+"""
 HOW: Final = (
     f"CPU of the client and of Prometheus above its idle share over {ROUNDS} rounds of {INTERVAL:.0f} s, for each "
     "evaluation of a rule; 24,000 series of 200 targets, every tenth rule fires for 20 instances whose values change; "
-    "ours as a process of its own with a SQLite database, vmalert without a place to write to"
+    "Pilothouse is its evaluator as a process of its own with a SQLite database; the whole product is `serve` with 200 "
+    "incidents of 20 alerts in chat; vmalert has no place to write to"
 )
 
 
@@ -88,6 +94,7 @@ async def measure() -> Sequence[Figure]:
         path = bench.write_rules(RULES)
         async with _process(*_ours(path, bench)) as client:
             ours = await bench.cost(client.pid, RULES)
+        whole = await _whole_product(rule_file(RULES, f"{INTERVAL:.0f}s"), bench)
         async with _process(*_vmalert(path, bench)) as client:
             theirs = await bench.cost(client.pid, RULES)
         bench.server.take(path.read_text(encoding="utf-8"))
@@ -95,8 +102,11 @@ async def measure() -> Sequence[Figure]:
     return [
         *_figures("Rule evaluation, Pilothouse", ours),
         *_figures("Rule evaluation, vmalert", theirs),
+        *_figures("Rule evaluation, the whole product", whole),
         Figure("Rule evaluation, Prometheus itself", "ms of CPU", (own.both,), HOW),
         Figure("Rule evaluation, Pilothouse beside vmalert", "times", (ours.both / theirs.both,), HOW, aim=0.1),
+        Figure("Rule evaluation, the whole product beside vmalert", "times", (whole.both / theirs.both,), HOW, aim=0.1),
+        Figure("Rule evaluation, the whole product beside Prometheus", "times", (whole.both / own.both,), HOW, aim=1),
         Figure("Rule evaluation, Pilothouse beside Prometheus", "times", (ours.both / own.both,), HOW, aim=1),
     ]
 
@@ -136,6 +146,14 @@ async def _ours_alone(bench: Bench, rules: int) -> tuple[Cost, int]:
 def _ours(rules: Path, bench: Bench) -> Sequence[str]:
     database = str(bench.room / f"{rules.stem}.db")
     return (sys.executable, "-m", "tests.bench.rule_process", str(rules), bench.server.url, database)
+
+
+async def _whole_product(rules: str, bench: Bench) -> Cost:
+    """`pilothouse serve`: alerts, incidents and chat too. Every rule that fires is an incident of its 20 alerts."""
+    room = bench.room / "whole"
+    room.mkdir()
+    async with Watchtower(room, rules, routing=ROUTING, prometheus_url=bench.server.url) as tower:
+        return await bench.cost(await tower.start("whole"), RULES)
 
 
 def _vmalert(rules: Path, bench: Bench) -> Sequence[str]:

@@ -80,10 +80,13 @@ class TruthServer:
 class Watchtower:
     """What is around the replicas. `refusing` makes the webhook answer 500.
 
-    `heard` is every body that the webhook took, each once by its Idempotency-Key, as a careful receiver does.
+    `prometheus_url` is another Prometheus than the one whose truth the test sets. `heard` is every body that the webhook
+    took, each once by its Idempotency-Key, as a careful receiver does.
     """
 
-    def __init__(self, room: Path, rules: str, *, database_url: str = "", routing: str = ROUTING) -> None:
+    def __init__(
+        self, room: Path, rules: str, *, database_url: str = "", routing: str = ROUTING, prometheus_url: str = ""
+    ) -> None:
         self.room, self.rules, self.routing = room, room / "rules.yaml", room / "alertmanager.yml"
         self.prometheus = TruthServer()
         self.heard: list[Json] = []
@@ -94,6 +97,7 @@ class Watchtower:
         self._port, self._chat = free_port(), free_port()
         self._keys = random_credentials()
         self._database_url = database_url
+        self._prometheus_url = prometheus_url or f"http://{HOST}:{self._port}"
         self._up = AsyncExitStack()
         self._replicas: dict[str, asyncio.subprocess.Process] = {}
         self.boards: dict[str, str] = {}
@@ -185,7 +189,7 @@ class Watchtower:
         file = {
             "data": str(self.room / name),
             "http": {"host": HOST, "port": port},
-            "prometheus": f"http://{HOST}:{self._port}",
+            "prometheus": self._prometheus_url,
             "people": demo["people"],
             "environments": {"staging": {}, "production": {}},
             "strategies": {"quick": {"kind": "rolling"}},
