@@ -123,3 +123,15 @@ async def test_of_what_is_known_the_newest_stays_and_the_least_used_goes() -> No
     known.put(other)
     assert (known.get(new.id), known.get(other.id)) == (None, other)
     assert new.opened_at == START + seconds(0)
+
+
+async def test_a_card_that_names_no_version_is_not_relied_on() -> None:
+    world = World()
+    incident = await world.opened()
+    stream = f"incident-{incident}"
+    for name in ("Down", "Full"):
+        card = world.database.log._cards[stream]
+        world.database.log._cards[stream] = replace(card, data={"title": "", "firing": ["fp-Slow"]})
+        assert "fp-Slow" in (await world.journal.index()).firing
+        await world.take([firing(name)])
+    assert set((await world.journal.index()).firing) == {"fp-Slow", "fp-Down", "fp-Full"}
