@@ -80,8 +80,8 @@ class TruthServer:
 class Watchtower:
     """What is around the replicas. `refusing` makes the webhook answer 500.
 
-    `prometheus_url` is another Prometheus than the one whose truth the test sets. `heard` is every body that the webhook
-    took, each once by its Idempotency-Key, as a careful receiver does.
+    `prometheus_url` is another Prometheus than the one whose truth the test sets. `heard` is every body that the
+    webhook took, each once by its Idempotency-Key, as a careful receiver does.
     """
 
     def __init__(
