@@ -7,8 +7,6 @@ neither is a class here, and `times` has moments and spans.
 from collections.abc import Mapping, Sequence
 from typing import ClassVar, Final, Protocol, TypeAlias, runtime_checkable
 
-from alerting.rules.template.literals import quoted as quoted  # noqa: PLC0414 - routing takes it from here
-
 Value: TypeAlias = object
 LONGEST: Final = 64 * 1024  # characters one value or one whole text may have
 
