@@ -39,6 +39,7 @@ from tests.fakes.memory_storage import MemoryDatabase
 pytestmark = pytest.mark.xdist_group("alertmanager")
 WORLDS: Final = 40
 TOLERANCE: Final = 0.35
+RUNS: Final = 3
 Body = dict[str, Any]
 Place = tuple[str, str, str]  # receiver, integration, group
 
@@ -229,9 +230,9 @@ def _told(deed: Fire | Resolve, began: dict[str, datetime], at: datetime) -> Bod
     return body
 
 
-async def _play(worlds: Sequence[World], sides: tuple[Theirs, Ours], ears: Ears) -> float:
-    """Tell both the scripts second by second; how late the latest step was."""
-    loop, began, late = asyncio.get_running_loop(), dict[str, datetime](), 0.0
+async def _play(worlds: Sequence[World], sides: tuple[Theirs, Ours], ears: Ears) -> None:
+    """Tell both the scripts second by second."""
+    loop, began = asyncio.get_running_loop(), dict[str, datetime]()
     ears.start, begun = loop.time(), _now()
     for second in range(LENGTH):
         await asyncio.sleep(max(ears.start + second - loop.time(), 0))
@@ -242,9 +243,7 @@ async def _play(worlds: Sequence[World], sides: tuple[Theirs, Ours], ears: Ears)
             if isinstance(deed, Silence):
                 await asyncio.gather(*(side.silence(deed, _now()) for side in sides))
         await asyncio.gather(*(side.tell(alerts) for side in sides))
-        late = max(late, loop.time() - ears.start - second)
     await asyncio.sleep(max(ears.start + LENGTH + 2.3 - loop.time(), 0))
-    return late
 
 
 def _reasons(heard: Sequence[Heard]) -> list[str]:
@@ -265,23 +264,21 @@ def _reasons(heard: Sequence[Heard]) -> list[str]:
     return reasons
 
 
-def _differences(theirs: Mapping[Place, list[Heard]], ours: Mapping[Place, list[Heard]]) -> list[str]:
-    found = []
+def _differences(theirs: Mapping[Place, list[Heard]], ours: Mapping[Place, list[Heard]]) -> dict[Place, str]:
+    found = {}
     for place in sorted({*theirs, *ours}):
         pair = theirs.get(place, []), ours.get(place, [])
         same = [one.said for one in pair[0]] == [one.said for one in pair[1]]
         if not same or any(abs(a.at - b.at) > TOLERANCE for a, b in zip(*pair, strict=True)):
-            found.append(
-                "\n  ".join([str(place), "theirs", *(h.short for h in pair[0]), "ours", *(h.short for h in pair[1])])
-            )
+            lines = (str(place), "theirs", *(h.short for h in pair[0]), "ours", *(h.short for h in pair[1]))
+            found[place] = "\n  ".join(lines)
     return found
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came of a run: how late the latest step was, what was heard, why, and the groups at the end."""
+    """What came of a run: what was heard, why, and the groups at the end."""
 
-    late: float
     theirs: Mapping[Place, list[Heard]]
     ours: Mapping[Place, list[Heard]]
     reasons: Mapping[Place, list[str]]
@@ -299,35 +296,47 @@ async def _run() -> Outcome:
         theirs, us = Theirs(session, manager.url), Ours(config, session)
         await us.dispatcher.load()
         running = asyncio.create_task(us.dispatcher.run(), name="dispatcher")
-        late = await _play(worlds, (theirs, us), ears)
+        await _play(worlds, (theirs, us), ears)
         groups = await theirs.groups(), us.groups()
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
-        return Outcome(late, ears.heard["theirs"], ears.heard["ours"], await us.reasons(), groups)
+        return Outcome(ears.heard["theirs"], ears.heard["ours"], await us.reasons(), groups)
 
 
 async def test_the_same_notifications_as_alertmanager(monkeypatch: pytest.MonkeyPatch) -> None:
     owes = Ledger.owes
     monkeypatch.setattr(Ledger, "owes", lambda *asked: asked[2].startswith(KEPT) and owes(*asked))
-    outcome = await _run()
-    if outcome.late > TOLERANCE:
-        # The machine was too busy for this to say anything.
-        outcome = await _run()
+    # The script is the same in each run, a moment in which the machine had no time for one of the two is not.
+    faults = _faults(await _run())
+    for _ in range(RUNS - 1):
+        faults = faults and {place: fault for place, fault in _faults(await _run()).items() if place in faults}
+    assert not faults, "\n".join(faults.values())
+
+
+def _faults(outcome: Outcome) -> dict[Place, str]:
+    """In what the two differ, by place; ("", "", …) is for what is seen over all."""
     kept = {place for place in outcome.ours if place[0].startswith(KEPT)}
     theirs = {place: heard for place, heard in outcome.theirs.items() if place not in kept}
     ours = {place: heard for place, heard in outcome.ours.items() if place not in kept}
-    differences = _differences(theirs, ours)
-    assert not differences, "\n".join(differences)
+    faults = _differences(theirs, ours)
     assert sum(len(heard) for heard in ours.values()) > 200
-    untold = _quiet(theirs)
-    assert {p: outcome.reasons[p] for p in theirs if p not in untold} == {
-        p: _reasons(heard) for p, heard in theirs.items() if p not in untold
-    }
+    for place in theirs.keys() - _quiet(theirs):
+        if outcome.reasons.get(place) != _reasons(theirs[place]):
+            faults.setdefault(place, f"{place}: {outcome.reasons.get(place)} for {_reasons(theirs[place])}")
     # Older ones do not say in their lists which mute times hold.
-    assert version() < (0, 28) or _seen(outcome.groups[0]) == _seen(outcome.groups[1])
+    if version() >= (0, 28) and _seen(outcome.groups[0]) != _seen(outcome.groups[1]):
+        faults["", "", "groups"] = f"{outcome.groups[0]}\n{outcome.groups[1]}"
+    return faults | _kept_faults(outcome, kept)
+
+
+def _kept_faults(outcome: Outcome, kept: set[Place]) -> dict[Place, str]:
+    """The meant difference: they tell of the start only, we of the end too."""
+    faults, meant = {}, (["firing"], ["firing", "resolved"])
     for place in kept:
-        assert [one.body["status"] for one in outcome.theirs[place]] == ["firing"]
-        assert [one.body["status"] for one in outcome.ours[place]] == ["firing", "resolved"]
+        told = tuple([one.body["status"] for one in side.get(place, ())] for side in (outcome.theirs, outcome.ours))
+        if told != meant:
+            faults[place] = f"{place}: {told}"
+    return faults if kept else {("", "", "kept"): "the world whose ends are kept was not told"}
 
 
 def _seen(groups: Groups) -> Groups:

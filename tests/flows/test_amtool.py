@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 import yaml
+from aiohttp import web
 
 from alerting.routing.load import parse_routing
 from tests.contracts.prometheus import promtool
@@ -226,15 +227,15 @@ groups:
 - name: g
   interval: 500ms
   rules:
-  - {{alert: Once, expr: "vector(time()) < {until}", labels: {{team: a}}, annotations: {{at: "{{{{ $value }}}}"}}}}
+  - {alert: Once, expr: "up == 1", labels: {team: a}, annotations: {at: "{{ $value }}"}}
 """
 
 
 class _Pushing(PrometheusServer):
-    """Tells its alerts to an Alertmanager."""
+    """Tells its alerts about a target to an Alertmanager."""
 
-    def __init__(self, address: str, rules: str) -> None:
-        super().__init__(rules=rules, interval="200ms", external_labels={"region": "eu"})
+    def __init__(self, address: str, target: str) -> None:
+        super().__init__(targets=[target], rules=RULES, interval="200ms", external_labels={"region": "eu"})
         self._address = address
 
     def _configure(self, room: Path) -> None:
@@ -249,21 +250,36 @@ class _Pushing(PrometheusServer):
 @pytest.mark.skipif(missing_tools() is not None or promtool.version() < (3,), reason="no Prometheus of 3 or later")
 async def test_prometheus_pushes_an_alert_that_fires_and_ends() -> None:
     door = Door(parse_routing("alertmanager.yml", CONFIG))
-    told = asyncio.Event()
+    told, target = asyncio.Event(), await _target()
+    address = f"127.0.0.1:{target.addresses[0][1]}"
     door.store.listen(lambda _: told.set())
-    async with door.serving() as url:
-        until = door.now().timestamp() + 12  # starting a server takes a while on a busy machine
-        async with _Pushing(url.removeprefix("http://"), RULES.format(until=until)), asyncio.timeout(60):
+    async with door.serving() as url, _Pushing(url.removeprefix("http://"), address), asyncio.timeout(60):
+        await told.wait()
+        (alert,) = door.store.all()
+        about = {"instance": address, "job": "test", "region": "eu"}
+        assert dict(alert.labels) == {"alertname": "Once", "team": "a", **about}
+        assert not alert.resolved(door.now())
+        assert (await amtool(f"{url}/alertmanager", "alert", "query", "-o", "json")).out.count("Once") >= 1
+        await target.cleanup()
+        while not door.store.all()[0].resolved(door.now()):
+            told.clear()
             await told.wait()
-            (alert,) = door.store.all()
-            assert dict(alert.labels) == {"alertname": "Once", "region": "eu", "team": "a"}
-            assert not alert.resolved(door.now())
-            assert (await amtool(f"{url}/alertmanager", "alert", "query", "-o", "json")).out.count("Once") >= 1
-            while not door.store.all()[0].resolved(door.now()):
-                told.clear()
-                await told.wait()
-            (alert,) = door.store.all()
-            assert (alert.source, alert.expires, alert.generator_url[:7]) == ("api", False, "http://")
+        (alert,) = door.store.all()
+        assert (alert.source, alert.expires, alert.generator_url[:7]) == ("api", False, "http://")
+
+
+async def _target() -> web.AppRunner:
+    """What the Prometheus scrapes: the alert fires as long as it answers."""
+    app = web.Application()
+    app.router.add_get("/metrics", _no_metrics)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    return runner
+
+
+async def _no_metrics(_: web.Request) -> web.Response:
+    return web.Response(text="", content_type="text/plain")
 
 
 HOOK = """
