@@ -84,6 +84,7 @@ async def _start(house: Pilothouse, stack: AsyncExitStack) -> None:
     await engine.components.register_all(ground.now())
     stack.push_async_callback(house.speaking.outbox.close)
     await house.durable.launch()
+    stack.push_async_callback(house.engine.platforms.close)
     stack.push_async_callback(house.durable.close)
     await engine.desk.resume_all()
     stack.push_async_callback(house.duties.end)

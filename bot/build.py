@@ -141,7 +141,7 @@ def _readings(ground: Ground, engine: Engine, alerting: Alerting) -> Readings:
         engine.components,
         engine.journal,
         alerting.journal,
-        engine.artifacts,
+        engine.platforms,
         lambda: alert_rows(alerting.watch.rows(), alerting.store.all(), ground.now()),
         lambda: alerting.rotations,
         now=ground.now,
@@ -153,7 +153,7 @@ def _tour(ground: Ground, engine: Engine) -> Tour:
     return Tour(
         ground.database.log,
         engine.journal,
-        engine.manager,
+        engine.platforms,
         ground.catalog,
         channel=settings.file.channels.welcome or settings.file.channels.deploys,
         board=settings.board_url,

@@ -7,6 +7,7 @@ services themselves need not know them.
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from typing import TypedDict
 
 from bot.engine_half import Engine
@@ -24,10 +25,11 @@ class TargetGroup(TypedDict):
     labels: dict[str, str]
 
 
-def target_groups(instances: list[Instance], proxy: str | None) -> list[TargetGroup]:
-    """One group an instance that lives, and one for the proxy's own numbers."""
+def target_groups(instances: Sequence[Instance], proxies: Sequence[str]) -> list[TargetGroup]:
+    """One group an instance that lives, and one for the proxies' own numbers."""
     groups = [_group(one) for one in instances if one.health is not InstanceHealth.DEAD]
-    return [*groups, {"targets": [proxy], "labels": {"job": "pilothouse-proxy"}}] if proxy else groups
+    own: list[TargetGroup] = [{"targets": list(proxies), "labels": {"job": "pilothouse-proxy"}}]
+    return [*groups, *own] if proxies else groups
 
 
 def _group(one: Instance) -> TargetGroup:
@@ -43,10 +45,10 @@ def _group(one: Instance) -> TargetGroup:
 
 async def discover(ground: Ground, engine: Engine) -> list[TargetGroup]:
     """Every running instance of every placement; the proxy as soon as there is one."""
-    instances = [one for place in ground.catalog().placements() for one in await engine.manager.observe(place)]
+    instances = [one for place in ground.catalog().placements() for one in await engine.platforms.observe(place)]
     try:
-        proxy = await engine.shifter.metrics_address() if instances else None
+        pages = await engine.platforms.metrics() if instances else []
     except EngineError as error:
         log.warning("the proxy's numbers can't be found: %s", error)
-        proxy = None
-    return target_groups(instances, proxy)
+        pages = []
+    return target_groups(instances, pages)

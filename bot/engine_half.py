@@ -14,18 +14,15 @@ from engine.deployments.desk import DeploymentDesk
 from engine.deployments.drive import Drive
 from engine.deployments.journal import PREFIX, DeploymentJournal
 from engine.durable_dbos import DbosDurable
-from engine.infrastructure.artifacts import LocalArtifacts
-from engine.infrastructure.balancers.proxy import ProxyShifter
-from engine.infrastructure.local import LocalManager
+from engine.infrastructure.platform import Ground as PlatformGround
+from engine.infrastructure.platforms import Platforms
 
 
 @dataclass(frozen=True, slots=True)
 class Engine:
     """The half that deploys."""
 
-    manager: LocalManager
-    shifter: ProxyShifter
-    artifacts: LocalArtifacts
+    platforms: Platforms
     components: ComponentManager
     journal: DeploymentJournal
     desk: DeploymentDesk
@@ -34,11 +31,10 @@ class Engine:
 def build_engine(ground: Ground, durable: DbosDurable, journal: DeploymentJournal) -> Engine:
     """Managers, components and the deployments' desk."""
     data, now, catalog = ground.settings.data, ground.now, ground.catalog
-    manager, shifter = LocalManager(data / "instances", now=now), ProxyShifter(data / "proxy")
-    artifacts = LocalArtifacts()
-    components = ComponentManager(ground.database.log, manager, shifter, ground.probe, catalog, now=now)
-    desk = DeploymentDesk(journal, catalog, artifacts, components, durable, now=now)
-    return Engine(manager, shifter, artifacts, components, journal, desk)
+    platforms = Platforms(PlatformGround(data, now))
+    components = ComponentManager(ground.database.log, platforms, platforms, ground.probe, catalog, now=now)
+    desk = DeploymentDesk(journal, catalog, platforms, components, durable, now=now)
+    return Engine(platforms, components, journal, desk)
 
 
 def join(ground: Ground, engine: Engine, alerting: Alerting, acting: Callable[[], bool]) -> None:
@@ -53,8 +49,8 @@ def join(ground: Ground, engine: Engine, alerting: Alerting, acting: Callable[[]
     drive = Drive(
         engine.journal,
         ground.catalog,
-        engine.manager,
-        engine.shifter,
+        engine.platforms,
+        engine.platforms,
         engine.components,
         EngineMetrics(alerting.source),
         EngineAlerts(alerting.store.all, healths, now=ground.now),

@@ -99,6 +99,6 @@ def _health_job(engine: Engine, place: Placement) -> Job:
     async def check(_: datetime) -> None:
         await engine.components.check(place)
         # Asking the router also starts it again after it was killed.
-        await engine.shifter.read(place)
+        await engine.platforms.read(place)
 
     return Job(f"health of {place.service} in {place.environment}", place.health.interval, check)

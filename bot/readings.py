@@ -14,6 +14,7 @@ from engine.components.lifecycle import Component
 from engine.deployments.deployment import Deployment, DeploymentId, PersonId, State
 from engine.deployments.journal import Summary
 from engine.ports import ArtifactSource
+from engine.targets import ContainerTarget, LocalTarget, Target
 
 SHOWN: Final = 20
 LOOK_BACK: Final = 500  # deployments searched for the latest one of each place
@@ -191,11 +192,16 @@ def _row(
         service=str(place.service),
         environment=str(place.environment),
         description=catalog.service(place.service).description,
-        address=f"http://127.0.0.1:{place.target.port}",
+        address=_address(place.target),
         component=component,
         in_flight=deployment,
         last=last,
     )
+
+
+def _address(target: Target) -> str:
+    """Where a proxy of this machine serves it; elsewhere the platform's own router does."""
+    return f"http://127.0.0.1:{target.port}" if isinstance(target, LocalTarget | ContainerTarget) else ""
 
 
 def _shift(name: str, rotation: Rotation, now: datetime) -> OnCallRow:

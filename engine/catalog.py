@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import timedelta
-from typing import Literal, NewType
+from typing import Literal, NewType, TypeVar
 
 from engine.errors import NotFound
+from engine.strategy_specs import StrategySpec
+from engine.targets import Target
 
 ServiceName = NewType("ServiceName", str)
 EnvironmentName = NewType("EnvironmentName", str)
 Version = NewType("Version", str)
-
-Comparison = Literal["<", "<=", ">", ">="]
-GateKind = Literal["rule", "query", "health", "approval"]
+_Kind = TypeVar("_Kind")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,64 +27,6 @@ class HealthCheck:
     healthy_after: int = 1
     unhealthy_after: int = 2
     grace: timedelta = timedelta(seconds=10)
-
-
-@dataclass(frozen=True, slots=True)
-class LocalTarget:
-    """A service as child processes of this machine behind the built-in proxy.
-
-    `artifact` is a path with `{version}`; a version exists when that path does. `command` may use
-    `{artifact}`, `{version}`, `{port}` and `{instance}`. `port` is where the proxy listens.
-    """
-
-    artifact: str
-    command: tuple[str, ...]
-    port: int
-    instances: int = 2
-    environment: Mapping[str, str] = field(default_factory=dict)
-    stop_timeout: timedelta = timedelta(seconds=10)
-
-
-@dataclass(frozen=True, slots=True)
-class GateSpec:
-    """One condition a step must meet. `query` and `rule` may use {service}, {environment}, {version}, {window}.
-
-    A query gate passes while `value comparison threshold` holds; `minimum` is the PromQL count below which the
-    verdict is inconclusive.
-    """
-
-    name: str
-    kind: GateKind
-    query: str = ""
-    comparison: Comparison = "<"
-    threshold: float = 0.0
-    unit: Literal["", "ratio", "seconds"] = ""
-    rule: str = ""
-    samples_query: str = ""
-    minimum_samples: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class CanaryStep:
-    """Send `weight` percent to the new version, then stay for `dwell`; `approval` waits for a person before it."""
-
-    weight: int
-    dwell: timedelta
-    approval: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class StrategySpec:
-    """How a version replaces another. Canary uses `steps`; rolling uses `max_surge` and `max_unavailable`."""
-
-    name: str
-    kind: Literal["canary", "rolling"]
-    steps: tuple[CanaryStep, ...] = ()
-    gates: tuple[GateSpec, ...] = ()
-    max_surge: int = 1
-    max_unavailable: int = 0
-    warm_up: timedelta = timedelta(seconds=0)
-    progress_deadline: timedelta = timedelta(minutes=10)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,10 +44,16 @@ class Placement:
 
     service: ServiceName
     environment: EnvironmentName
-    target: LocalTarget
+    target: Target
     health: HealthCheck
     strategy: StrategySpec
     figures: tuple[Figure, ...] = ()
+
+    def on(self, kind: type[_Kind]) -> _Kind:
+        """The target, for the manager of that kind. Raises TypeError: managers get only placements of their own."""
+        if not isinstance(self.target, kind):
+            raise TypeError(f"{self.service} in {self.environment} runs on {self.target}, not on a {kind.__name__}")
+        return self.target
 
 
 @dataclass(frozen=True, slots=True)

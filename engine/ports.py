@@ -27,7 +27,11 @@ class InstanceHealth(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Instance:
-    """One running copy of a version. `address` is `host:port`; `note` is the platform's own word on a failure."""
+    """One running copy of a version. `address` is `host:port`; `note` is the platform's own word on a failure.
+
+    `judged` says that `health` is the platform's own verdict, so that nobody asks the instance itself. `pid` is 0
+    where the platform has no processes to name.
+    """
 
     id: InstanceId
     service: ServiceName
@@ -38,6 +42,7 @@ class Instance:
     started_at: datetime
     health: InstanceHealth
     note: str = ""
+    judged: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,9 +13,11 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from rapidfuzz import process
 
 from alerting.rules.expression import Kind, parse_expression
-from bot.settings.model import File, GatePart, LocalPart, StrategyPart
-from bot.settings.placeholders import strays_in_artifact, strays_in_command, strays_in_query
+from bot.settings.model import File
+from bot.settings.placeholders import strays_in_query
 from bot.settings.positions import Field
+from bot.settings.strategy_parts import GatePart, StrategyPart
+from bot.settings.target_checks import target_faults
 from engine.deployments.deployment import PersonId
 from engine.security.identity import SYSTEM, Person
 from engine.security.permissions import Permission, Role, allowed
@@ -164,14 +166,10 @@ def _promql(field: Field, query: str) -> Iterator[Fault]:
 
 
 def _services(file: File) -> Iterator[Fault]:
-    ports = Counter(place.port for service in file.services.values() for place in service.environments.values())
+    places = [place for service in file.services.values() for place in service.environments.values()]
+    ports = Counter(port for place in places for port in (place.port, place.preview_port) if port is not None)
     for name, service in file.services.items():
-        if "{version}" not in service.local.artifact:
-            yield (
-                ("services", name, "local", "artifact"),
-                "has to hold {version}, such as releases/{version}/app.py",
-            )
-        yield from _strays(("services", name, "local"), service.local)
+        yield from target_faults(name, service)
         for index, figure in enumerate(service.figures):
             yield from _promql(("services", name, "figures", index, "query"), figure.query)
         for environment, place in service.environments.items():
@@ -180,17 +178,9 @@ def _services(file: File) -> Iterator[Fault]:
                 yield field, unknown("environment", environment, file.environments)
             if place.strategy not in file.strategies:
                 yield (*field, "strategy"), unknown("strategy", place.strategy, file.strategies)
-            if ports[place.port] > 1 or place.port == file.http.port:
-                yield (
-                    (*field, "port"),
-                    f"port {place.port} is taken by another part of this file; choose another",
-                )
-
-
-def _strays(field: Field, local: LocalPart) -> Iterator[Fault]:
-    yield from (((*field, "artifact"), stray) for stray in strays_in_artifact(local.artifact))
-    for index, word in enumerate(local.command):
-        yield from (((*field, "command", index), stray) for stray in strays_in_command(word))
+            for key, port in (("port", place.port), ("preview_port", place.preview_port)):
+                if port is not None and (ports[port] > 1 or port == file.http.port):
+                    yield (*field, key), f"port {port} is taken by another part of this file; choose another"
 
 
 def _policies(file: File) -> Iterator[Fault]:

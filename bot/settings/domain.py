@@ -8,25 +8,16 @@ from alerting.incidents.incident import PageStep
 from alerting.incidents.incident import PersonId as AlertingPersonId
 from alerting.oncall.escalation import EscalationPolicy
 from alerting.oncall.rotation import Rotation
-from bot.settings.model import EnvironmentPart, File, GatePart, PlacementPart, ServicePart, StrategyPart
+from bot.settings.model import EnvironmentPart, File, ServicePart
 from bot.settings.read import Settings
-from engine.catalog import (
-    CanaryStep,
-    Catalog,
-    Environment,
-    EnvironmentName,
-    Figure,
-    GateSpec,
-    HealthCheck,
-    LocalTarget,
-    Placement,
-    Service,
-    ServiceName,
-    StrategySpec,
-)
+from bot.settings.strategy_parts import GatePart, StrategyPart
+from bot.settings.target_parts import PlacementPart
+from bot.settings.targets import to_target
+from engine.catalog import Catalog, Environment, EnvironmentName, Figure, HealthCheck, Placement, Service, ServiceName
 from engine.deployments.deployment import PersonId
 from engine.security.identity import Person, SlackId, SlackTeam, SlackUser
 from engine.security.permissions import Role
+from engine.strategy_specs import CanaryStep, GateSpec, StrategySpec
 
 
 def to_catalog(settings: Settings) -> Catalog:
@@ -103,22 +94,10 @@ def _placement(
     return Placement(
         service=service,
         environment=environment,
-        target=_target(settings, part, place),
+        target=to_target(settings, part, place),
         health=HealthCheck(**dict(part.health)),
         strategy=strategies[place.strategy],
         figures=tuple(Figure(figure.name, figure.query, figure.unit) for figure in part.figures),
-    )
-
-
-def _target(settings: Settings, part: ServicePart, place: PlacementPart) -> LocalTarget:
-    here = str(settings.base)
-    return LocalTarget(
-        artifact=str(settings.resolve(part.local.artifact)),
-        command=tuple(word.replace("{here}", here) for word in part.local.command),
-        port=place.port,
-        instances=place.instances,
-        environment=dict(part.local.environment),
-        stop_timeout=part.local.stop_timeout,
     )
 
 

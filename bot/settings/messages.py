@@ -5,20 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from bot.settings import model
+from bot.settings import parts
 from engine.security.secrets import mask
 
 LONGEST: Final = 60  # characters of a value that are shown
 
 _SHAPES: Final[Mapping[str, str]] = {
-    model.NAME: "has to be 1 to 40 lower-case letters, digits and dashes",
-    model.SLACK: "has to be TEAM/USER with the ids Slack shows, such as T0123ABCD/U0456EFGH",
-    model.CHANNEL: "has to be a channel's name in lower case, without # and spaces",
-    model.ADDRESS: "has to be an address such as https://example.com",
-    model.TARGET: "has to be schedule:NAME, schedule:NAME/next or person:NAME",
-    model.CLOCK: "has to be a time of day such as '09:00', in quotes",
-    model.PATH: "has to be a path that begins with /",
-    model.LEVEL: "has to be debug, info, warning, error or critical",
+    parts.NAME: "has to be 1 to 40 lower-case letters, digits and dashes",
+    parts.SLACK: "has to be TEAM/USER with the ids Slack shows, such as T0123ABCD/U0456EFGH",
+    parts.CHANNEL: "has to be a channel's name in lower case, without # and spaces",
+    parts.ADDRESS: "has to be an address such as https://example.com",
+    parts.TARGET: "has to be schedule:NAME, schedule:NAME/next or person:NAME",
+    parts.CLOCK: "has to be a time of day such as '09:00', in quotes",
+    parts.PATH: "has to be a path that begins with /",
+    parts.LEVEL: "has to be debug, info, warning, error or critical",
 }
 _KINDS: Final[Mapping[str, str]] = {
     "missing": "is missing; it has no default",

@@ -2,77 +2,31 @@
 
 from __future__ import annotations
 
-import re
-import unicodedata
-from ipaddress import ip_address
 from pathlib import Path
-from typing import Annotated, Final, Literal
+from typing import Annotated, Literal
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, Field
 
-from bot.settings.durations import Duration, Number, PositiveDuration
-
-NAME: Final = r"^[a-z0-9][a-z0-9-]{0,39}$"
-SLACK: Final = r"^[A-Z0-9]+/[A-Z0-9]+$"
-CHANNEL: Final = r"^([^\s#@<>&A-Z]{1,80})?$"
-ADDRESS: Final = r"^(https?://[^\s/]+(/\S*)?)?$"
-TARGET: Final = r"^(schedule:[a-z0-9-]+(/next)?|person:[a-z0-9-]+)$"
-CLOCK: Final = r"^([01]\d|2[0-3]):[0-5]\d$"
-PATH: Final = r"^/"
-HOST: Final = (
-    r"(?=.{1,253}$)[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?)*"
+from bot.settings.durations import Duration, PositiveDuration
+from bot.settings.parts import (
+    CLOCK,
+    ONE_LINE,
+    PATH,
+    SLACK,
+    TARGET,
+    Address,
+    Channel,
+    Host,
+    Label,
+    Line,
+    LocalPath,
+    Name,
+    NamedChannel,
+    Part,
+    Title,
 )
-# Control and format characters, surrogates, ends of lines and paragraphs: some make a text read other than it is
-# stored (Unicode Standard Annex 9). The joiners write Persian, Hindi and emoji.
-UNSEEN: Final = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
-JOINERS: Final = frozenset("\u200c\u200d")
-LEVEL: Final = r"^(?i:debug|info|warning|error|critical)$"
-
-
-def _local_path(path: Path) -> Path:
-    try:
-        path.expanduser()
-    except RuntimeError:
-        raise ValueError(f"there is no home folder {path.parts[0]}; write the whole path") from None
-    if "\0" in str(path):
-        raise ValueError("holds a character that no path may hold")
-    return path
-
-
-def _host(host: str) -> str:
-    """An IP address or a host's name (RFC 1123)."""
-    try:
-        ip_address(host)
-    except ValueError:
-        if not re.fullmatch(HOST, host) or host.replace(".", "").isdigit():
-            raise ValueError("has to be an address to listen on, such as 127.0.0.1, or 0.0.0.0 for all") from None
-    return host
-
-
-def _line(text: str) -> str:
-    bad = next((one for one in text if one not in JOINERS and unicodedata.category(one) in UNSEEN), None)
-    if bad is not None:
-        raise ValueError(f"has to be one line of visible characters; U+{ord(bad):04X} is none, remove it")
-    return text
-
-
-Name = Annotated[str, Field(pattern=NAME)]
-Host = Annotated[str, AfterValidator(_host)]
-ONE_LINE: Final = AfterValidator(_line)  # of what people are shown; after the lengths, which have words of their own
-Line = Annotated[str, ONE_LINE]
-Title = Annotated[str, Field(min_length=1, max_length=60), ONE_LINE]
-Label = Annotated[str, Field(min_length=1), ONE_LINE]
-Channel = Annotated[str, Field(pattern=CHANNEL), ONE_LINE]
-NamedChannel = Annotated[str, Field(pattern=CHANNEL, min_length=1), ONE_LINE]
-Address = Annotated[str, Field(pattern=ADDRESS)]
-Port = Annotated[int, Field(ge=1, le=65535)]
-LocalPath = Annotated[Path, AfterValidator(_local_path)]
-
-
-class Part(BaseModel):
-    """Base of every section: frozen, nothing unknown."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True)
+from bot.settings.strategy_parts import StrategyPart
+from bot.settings.target_parts import ContainerPart, EcsPart, KubernetesPart, LambdaPart, LocalPart, PlacementPart
 
 
 class Http(Part):
@@ -118,40 +72,6 @@ class EnvironmentPart(Part):
     approval_expires: PositiveDuration = Field(default="1h", validate_default=True)
 
 
-class StepPart(Part):
-    """A canary step: `weight` percent to the new version for `dwell`; `approval` waits for a person first."""
-
-    weight: int = Field(ge=1, le=100)
-    dwell: Duration
-    approval: bool = False
-
-
-class GatePart(Part):
-    """A condition each step must meet: no firing rule, a query below or above a number, or healthy instances."""
-
-    name: Title
-    kind: Literal["rule", "query", "health"]
-    query: str = ""
-    below: Number | None = None
-    above: Number | None = None
-    unit: Literal["", "ratio", "seconds"] = ""
-    rule: Line = ""
-    samples: str = ""
-    at_least: int = Field(default=0, ge=0, le=1_000_000_000)
-
-
-class StrategyPart(Part):
-    """How a version replaces another."""
-
-    kind: Literal["canary", "rolling"]
-    steps: list[StepPart] = Field(default_factory=list)
-    gates: list[GatePart] = Field(default_factory=list)
-    max_surge: int = Field(default=1, ge=0, le=100)
-    max_unavailable: int = Field(default=0, ge=0, le=100)
-    warm_up: Duration = Field(default="0s", validate_default=True)
-    progress_deadline: PositiveDuration = Field(default="10m", validate_default=True)
-
-
 class HealthPart(Part):
     """How an instance proves that it is well."""
 
@@ -163,26 +83,6 @@ class HealthPart(Part):
     grace: PositiveDuration = Field(default="10s", validate_default=True)
 
 
-class LocalPart(Part):
-    """Processes on this machine. `artifact` holds {version}.
-
-    `command` may use {python} {here} {artifact} {version} {port} {instance}; {here} is the folder of the settings file.
-    """
-
-    artifact: str = Field(min_length=1)
-    command: list[str] = Field(min_length=1)
-    environment: dict[str, str] = Field(default_factory=dict)
-    stop_timeout: PositiveDuration = Field(default="10s", validate_default=True)
-
-
-class PlacementPart(Part):
-    """A service in one environment: the port its proxy listens on, how many instances, which strategy."""
-
-    port: Port
-    instances: int = Field(default=2, ge=1, le=100)
-    strategy: str
-
-
 class FigurePart(Part):
     """A number to show beside a deployment."""
 
@@ -192,11 +92,15 @@ class FigurePart(Part):
 
 
 class ServicePart(Part):
-    """A thing people deploy."""
+    """A thing people deploy. What it runs on stands here, or in an environment of its own."""
 
     description: Annotated[str, Field(max_length=200), ONE_LINE] = ""
     channel: Channel = ""
-    local: LocalPart
+    local: LocalPart | None = None
+    container: ContainerPart | None = None
+    kubernetes: KubernetesPart | None = None
+    ecs: EcsPart | None = None
+    lambda_: LambdaPart | None = Field(default=None, alias="lambda")
     health: HealthPart = Field(default_factory=HealthPart)
     environments: dict[Name, PlacementPart] = Field(min_length=1)
     figures: list[FigurePart] = Field(default_factory=list)

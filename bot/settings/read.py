@@ -14,7 +14,8 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from bot.settings.checks import find_faults, unknown
 from bot.settings.messages import message_of
-from bot.settings.model import ADDRESS, LEVEL, File, Host
+from bot.settings.model import File
+from bot.settings.parts import ADDRESS, LEVEL, Host
 from bot.settings.positions import Field, line_of, read_positions
 from bot.settings.problems import SettingsProblem, SettingsWrong
 

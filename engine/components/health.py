@@ -85,6 +85,12 @@ class HealthBook:
         self._tallies[instance.id] = judge(before, outcome, check, now=now)
         return self._tallies[instance.id]
 
+    def note_judged(self, instance: Instance, *, now: datetime) -> Tally:
+        """Note what the platform itself says of an instance that is alive."""
+        tally = Tally(instance.health, instance.pid, instance.started_at, reason=instance.note, checked_at=now)
+        self._tallies[instance.id] = tally
+        return tally
+
     def note_dead(self, instance: Instance, *, now: datetime) -> Tally:
         """Note that the platform calls the instance dead, in the platform's own words."""
         before = self.tally(instance)

@@ -146,6 +146,8 @@ class ComponentManager:
     async def _judge(self, place: Placement, one: Instance, anew: bool) -> Tally:
         if one.health is InstanceHealth.DEAD:
             return self._book.note_dead(one, now=self._now())
+        if one.judged:
+            return self._book.note_judged(one, now=self._now())
         known = self._book.tally(one)
         if known is not None and not anew and not self._book.due(one, place.health, now=self._now()):
             return known

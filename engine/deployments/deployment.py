@@ -11,8 +11,9 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final, NewType
 
-from engine.catalog import EnvironmentName, ServiceName, StrategySpec, Version
+from engine.catalog import EnvironmentName, ServiceName, Version
 from engine.errors import IllegalMove
+from engine.strategy_specs import StrategySpec
 
 DeploymentId = NewType("DeploymentId", str)
 PersonId = NewType("PersonId", str)

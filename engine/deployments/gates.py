@@ -9,13 +9,14 @@ from datetime import datetime, timedelta
 from math import isfinite
 from typing import Final
 
-from engine.catalog import Comparison, Figure, GateSpec
+from engine.catalog import Figure
 from engine.deployments.action import Observation
 from engine.deployments.deployment import Deployment, Measurement, Verdict
 from engine.deployments.judge import warm
 from engine.deployments.words import render_number
 from engine.errors import PermanentFailure, TemporaryFailure
 from engine.ports import FiringAlert, FiringAlerts, InstanceHealth, MetricQueries, MetricSample
+from engine.strategy_specs import Comparison, GateSpec
 
 SHORTEST_WINDOW: Final = timedelta(seconds=10)
 LONGEST_WINDOW: Final = timedelta(minutes=10)

@@ -9,10 +9,11 @@ from difflib import get_close_matches
 from itertools import pairwise
 from typing import Final
 
-from engine.catalog import CanaryStep, Environment, GateSpec, Placement, StrategySpec, Version
+from engine.catalog import Environment, Placement, Version
 from engine.deployments.deployment import Plan
 from engine.errors import Invalid
 from engine.ports import Artifact
+from engine.strategy_specs import CanaryStep, GateSpec, StrategySpec
 
 # A version becomes part of paths, labels and instance names.
 VERSION: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,63}")

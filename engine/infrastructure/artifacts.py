@@ -14,6 +14,7 @@ from typing import Final
 from engine.catalog import Placement, Version
 from engine.errors import NotFound, PermanentFailure
 from engine.ports import Artifact
+from engine.targets import LocalTarget
 
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _MARK: Final = "{version}"
@@ -26,7 +27,7 @@ class LocalArtifacts:
 
     async def versions(self, place: Placement) -> Sequence[Version]:
         """Every version that exists, older names first (`v2` before `v10`)."""
-        return await asyncio.to_thread(_versions, place.target.artifact)
+        return await asyncio.to_thread(_versions, place.on(LocalTarget).artifact)
 
     async def artifact(self, place: Placement, version: Version) -> Artifact:
         """The version with the digest of what lies there now. Raises NotFound with the nearest name."""
@@ -85,7 +86,7 @@ def _natural(version: str) -> tuple[tuple[int, int, str], ...]:
 
 
 def _artifact(place: Placement, version: Version) -> Artifact:
-    template = place.target.artifact
+    template = place.on(LocalTarget).artifact
     path = artifact_path(template, version)
     if not is_version_name(version) or not path.exists():
         raise _not_found(place, version)
@@ -99,7 +100,7 @@ def _artifact(place: Placement, version: Version) -> Artifact:
 
 
 def _not_found(place: Placement, version: Version) -> NotFound:
-    known = _versions(place.target.artifact)
+    known = _versions(place.on(LocalTarget).artifact)
     near = difflib.get_close_matches(version, known, n=1)
     listed = ", ".join(known[-5:]) or "none yet"
     return NotFound(

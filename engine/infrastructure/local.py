@@ -20,6 +20,7 @@ from engine.infrastructure import processes
 from engine.infrastructure.artifacts import artifact_path, is_version_name
 from engine.infrastructure.records import Record, Records
 from engine.ports import Instance, InstanceHealth, InstanceId
+from engine.targets import LocalTarget
 
 _HOST: Final = "127.0.0.1"
 _ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
@@ -71,7 +72,7 @@ class LocalManager:
         Raises TemporaryFailure when the kernel does not end one.
         """
         found = await asyncio.to_thread(self._known, instances)
-        await self._stop(found, place.target.stop_timeout)
+        await self._stop(found, place.on(LocalTarget).stop_timeout)
 
     async def stop_everything(self) -> None:
         """Stop every instance of every placement, each within its own stop timeout."""
@@ -138,11 +139,11 @@ class LocalManager:
             port=_choose_port(before.port if before else 0, taken),
             launch=secrets.token_hex(8),
             started_at=self._now(),
-            stop_timeout=place.target.stop_timeout.total_seconds(),
+            stop_timeout=place.on(LocalTarget).stop_timeout.total_seconds(),
         )
 
     def _launch(self, place: Placement, version: Version, intent: Record) -> None:
-        artifact = artifact_path(place.target.artifact, version)
+        artifact = artifact_path(place.on(LocalTarget).artifact, version)
         if not artifact.exists():
             raise PermanentFailure(
                 f"{intent.id} could not be started: there is no {artifact}.",
@@ -162,7 +163,7 @@ class LocalManager:
             "instance": intent.id,
             "python": sys.executable,
         }
-        command = [_PLACEHOLDER.sub(lambda found: values[found[1]], word) for word in place.target.command]
+        command = [_PLACEHOLDER.sub(lambda found: values[found[1]], word) for word in place.on(LocalTarget).command]
         try:
             return processes.spawn(command, _environment(place, intent), self._records.log(intent.id))
         except OSError as error:
@@ -225,7 +226,7 @@ def _marks(record: Record) -> Mapping[str, str]:
 
 def _environment(place: Placement, record: Record) -> Mapping[str, str]:
     own = {"PORT": str(record.port), **_marks(record)}
-    return {**processes.clean_environment(), **place.target.environment, **own}
+    return {**processes.clean_environment(), **place.on(LocalTarget).environment, **own}
 
 
 def _end_of(record: Record) -> str:

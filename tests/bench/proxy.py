@@ -11,9 +11,11 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from engine.catalog import EnvironmentName, HealthCheck, LocalTarget, Placement, ServiceName, StrategySpec, Version
+from engine.catalog import EnvironmentName, HealthCheck, Placement, ServiceName, Version
 from engine.infrastructure.balancers.proxy import ProxyShifter
 from engine.ports import Instance, InstanceHealth, InstanceId
+from engine.strategy_specs import StrategySpec
+from engine.targets import LocalTarget
 from tests.bench.figure import Figure
 from tests.bench.process import cpu_seconds
 from tests.bench.shop import WITHIN, need, until

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Final, Literal, Protocol
+from typing import Final, Protocol
 
 from engine.deployments.action import Action, Observation
 from engine.deployments.deployment import Deployment
@@ -17,7 +17,7 @@ class Strategy(Protocol):
     def __call__(self, deployment: Deployment, seen: Observation, *, now: datetime) -> Action: ...
 
 
-STRATEGIES: Final[Mapping[Literal["canary", "rolling"], Strategy]] = {
+STRATEGIES: Final[Mapping[str, Strategy]] = {
     "canary": canary.next_step,
     "rolling": rolling.next_step,
 }

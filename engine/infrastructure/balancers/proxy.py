@@ -36,6 +36,7 @@ from engine.infrastructure.balancers.orders import (
 )
 from engine.infrastructure.files import rotate, tail
 from engine.ports import Instance, InstanceId, TrafficReading
+from engine.targets import ContainerTarget, LocalTarget
 
 _Expected = TypeVar("_Expected", Done, Reading, DrainedAnswer, Pong)
 _START: Final = timedelta(seconds=10)
@@ -65,7 +66,7 @@ class ProxyShifter:
         route = Route(
             service=place.service,
             environment=place.environment,
-            port=place.target.port,
+            port=_proxied(place).port,
             health=place.health,
             members=tuple(Member(one.id, one.version, one.address) for one in instances),
             weights=dict(weights),
@@ -191,6 +192,10 @@ class ProxyShifter:
         if self._child is not None:
             processes.reap(self._child)
             self._child = None
+
+
+def _proxied(place: Placement) -> LocalTarget | ContainerTarget:
+    return place.on(LocalTarget) if isinstance(place.target, LocalTarget) else place.on(ContainerTarget)
 
 
 def _environment() -> Mapping[str, str]:

@@ -13,11 +13,13 @@ from pathlib import Path
 
 import pytest
 
-from engine.catalog import EnvironmentName, HealthCheck, LocalTarget, Placement, ServiceName, StrategySpec
+from engine.catalog import EnvironmentName, HealthCheck, Placement, ServiceName
 from engine.infrastructure.artifacts import LocalArtifacts
 from engine.infrastructure.balancers.proxy import ProxyShifter
 from engine.infrastructure.local import LocalManager
 from engine.ports import ArtifactSource, Instance, InstanceHealth, InstanceManager, TrafficShifter
+from engine.strategy_specs import StrategySpec
+from engine.targets import LocalTarget
 from tests.fakes.infrastructure import FakeArtifacts, FakeManager, FakeShifter
 
 SERVER = """

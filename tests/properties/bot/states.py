@@ -6,10 +6,10 @@ from hypothesis import strategies as st
 
 from alerting.incidents import incident as incidents
 from bot.readings import AlertRow, OnCallRow, Overview, ServiceRow
-from engine.catalog import CanaryStep, GateSpec, StrategySpec
 from engine.components.lifecycle import Component, ComponentState
 from engine.deployments import deployment as deployments
 from engine.deployments.deployment import Deployment, Measurement, Outcome, Plan, Purpose, State, Step, Verdict
+from engine.strategy_specs import CanaryStep, GateSpec, StrategySpec
 
 NOW = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
 ENEMY = "<!channel> <@U0EVE> <https://evil.example|click> & &lt; *b* _i_ ~s~ `c` \u202e😀 "

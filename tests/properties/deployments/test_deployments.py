@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.catalog import CanaryStep, GateSpec, StrategySpec
 from engine.commands import Abort, Approve, Deploy, Resume
 from engine.deployments.action import Observation
 from engine.deployments.deployment import Deployment, State
 from engine.deployments.journal import subject_of
 from engine.deployments.strategies import next_step
 from engine.errors import NotNow
+from engine.strategy_specs import CanaryStep, GateSpec, StrategySpec
 from tests.unit.deployments.world import ANN, BEN, CANARY, GATE, ROLLING, Behaviour, Killed, Town
 
 HEALTH = GateSpec(name="health", kind="health")

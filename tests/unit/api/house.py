@@ -25,19 +25,7 @@ from bot.inputs.api.routes import ROOT, build_api
 from bot.inputs.api.summaries import Summaries
 from bot.readings import AlertRow, Readings
 from bot.routes import Rooms, build_routes
-from engine.catalog import (
-    CanaryStep,
-    Catalog,
-    Environment,
-    EnvironmentName,
-    GateSpec,
-    HealthCheck,
-    LocalTarget,
-    Placement,
-    Service,
-    ServiceName,
-    StrategySpec,
-)
+from engine.catalog import Catalog, Environment, EnvironmentName, HealthCheck, Placement, Service, ServiceName
 from engine.commands import Request, Response
 from engine.components.health import Outcome
 from engine.components.manager import ComponentManager
@@ -53,6 +41,8 @@ from engine.security.identity import Directory, Person, SlackTeam, SlackUser
 from engine.security.permissions import Role
 from engine.security.sessions import Sessions
 from engine.security.tokens import Tokens
+from engine.strategy_specs import CanaryStep, GateSpec, StrategySpec
+from engine.targets import LocalTarget
 from tests.fakes.durable import FakeDurable, VirtualClock
 from tests.fakes.infrastructure import FakeArtifacts, FakeManager, FakeShifter
 from tests.fakes.memory_storage import MemoryDatabase

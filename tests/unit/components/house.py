@@ -6,22 +6,13 @@ from collections.abc import Awaitable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
-from engine.catalog import (
-    Catalog,
-    Environment,
-    EnvironmentName,
-    HealthCheck,
-    LocalTarget,
-    Placement,
-    Service,
-    ServiceName,
-    StrategySpec,
-    Version,
-)
+from engine.catalog import Catalog, Environment, EnvironmentName, HealthCheck, Placement, Service, ServiceName, Version
 from engine.components.health import Outcome
 from engine.components.lifecycle import Component, Seen
 from engine.components.manager import ComponentManager
 from engine.ports import InstanceHealth, InstanceId
+from engine.strategy_specs import StrategySpec
+from engine.targets import LocalTarget
 from storage.events import Event, NewEvent
 from tests.fakes.clock import VirtualClock
 from tests.fakes.infrastructure import FakeManager, FakeShifter

@@ -5,12 +5,13 @@ from datetime import timedelta
 
 import pytest
 
-from engine.catalog import CanaryStep, Environment, EnvironmentName
+from engine.catalog import Environment, EnvironmentName
 from engine.commands import Abort, Approve, Deploy, Reject, Resume, RollBack
 from engine.deployments.decide import DeploymentNotNow
 from engine.deployments.deployment import Deployment, DeploymentId, Outcome, Purpose, State
 from engine.errors import Denied, Invalid, NotFound, NotNow
 from engine.ports import Artifact
+from engine.strategy_specs import CanaryStep
 from tests.unit.deployments.world import ANN, BEN, CANARY, CID, Behaviour, Town
 
 

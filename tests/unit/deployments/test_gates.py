@@ -7,7 +7,7 @@ from math import inf, nan
 
 import pytest
 
-from engine.catalog import Figure, GateSpec, Version
+from engine.catalog import Figure, Version
 from engine.deployments.action import Observation
 from engine.deployments.deployment import Deployment, DeploymentId, Purpose, State, Verdict
 from engine.deployments.gates import Gates, fill
@@ -15,6 +15,7 @@ from engine.deployments.plan import make_plan
 from engine.deployments.words import render_number
 from engine.errors import EngineError, PermanentFailure, TemporaryFailure
 from engine.ports import Artifact, FiringAlert, MetricSample, TrafficReading
+from engine.strategy_specs import GateSpec
 from tests.fakes.durable import VirtualClock
 from tests.unit.deployments.world import ANN, CANARY, GATE, World
 

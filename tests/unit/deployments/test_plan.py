@@ -5,10 +5,11 @@ from datetime import timedelta
 
 import pytest
 
-from engine.catalog import CanaryStep, Environment, EnvironmentName, GateSpec, StrategySpec, Version
+from engine.catalog import Environment, EnvironmentName, Version
 from engine.deployments.plan import make_plan
 from engine.errors import Invalid
 from engine.ports import Artifact
+from engine.strategy_specs import CanaryStep, GateSpec, StrategySpec
 from tests.fakes.durable import VirtualClock
 from tests.unit.deployments.world import CANARY, GATE, ROLLING, World
 

@@ -5,11 +5,12 @@ from datetime import timedelta
 
 import pytest
 
-from engine.catalog import Catalog, GateSpec, Version
+from engine.catalog import Catalog, Version
 from engine.commands import Abort, Approve, Deploy, Resume, RollBack
 from engine.deployments.deployment import Deployment, Outcome, State
 from engine.errors import NotNow, PermanentFailure
 from engine.ports import FiringAlert
+from engine.strategy_specs import GateSpec
 from tests.unit.deployments.world import ANN, BEN, CANARY, Behaviour, Town
 
 RULE = GateSpec(name="alerts", kind="rule")

@@ -5,18 +5,14 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from engine.catalog import (
-    CanaryStep,
     Catalog,
     Environment,
     EnvironmentName,
     Figure,
-    GateSpec,
     HealthCheck,
-    LocalTarget,
     Placement,
     Service,
     ServiceName,
-    StrategySpec,
     Version,
 )
 from engine.commands import Actor, Request
@@ -34,6 +30,8 @@ from engine.ports import (
     MetricSample,
     TrafficReading,
 )
+from engine.strategy_specs import CanaryStep, GateSpec, StrategySpec
+from engine.targets import LocalTarget
 from storage.events import Card, CardChange, Event, EventLog, NewEvent, Snapshot
 from tests.fakes.durable import FakeDurable, VirtualClock
 from tests.fakes.memory_storage import MemoryDatabase

@@ -7,9 +7,11 @@ from datetime import timedelta
 
 import pytest
 
-from engine.catalog import EnvironmentName, HealthCheck, LocalTarget, Placement, ServiceName, StrategySpec
+from engine.catalog import EnvironmentName, HealthCheck, Placement, ServiceName
 from engine.errors import NotFound, PermanentFailure
 from engine.infrastructure.artifacts import LocalArtifacts, digest_of, is_version_name
+from engine.strategy_specs import StrategySpec
+from engine.targets import LocalTarget
 
 artifacts = LocalArtifacts()
 

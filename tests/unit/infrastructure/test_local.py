@@ -16,12 +16,14 @@ from pathlib import Path
 
 import pytest
 
-from engine.catalog import EnvironmentName, HealthCheck, LocalTarget, Placement, ServiceName, StrategySpec
+from engine.catalog import EnvironmentName, HealthCheck, Placement, ServiceName
 from engine.errors import PermanentFailure
 from engine.infrastructure import processes
 from engine.infrastructure.local import LocalManager
 from engine.infrastructure.records import Records
 from engine.ports import InstanceHealth
+from engine.strategy_specs import StrategySpec
+from engine.targets import LocalTarget
 
 PARENT = """
 import asyncio, os, signal, sys

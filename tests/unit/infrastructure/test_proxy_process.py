@@ -16,11 +16,13 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from engine.catalog import EnvironmentName, HealthCheck, LocalTarget, Placement, ServiceName, StrategySpec, Version
+from engine.catalog import EnvironmentName, HealthCheck, Placement, ServiceName, Version
 from engine.errors import PermanentFailure
 from engine.infrastructure import processes
 from engine.infrastructure.balancers.proxy import ProxyShifter
 from engine.infrastructure.local import LocalManager
+from engine.strategy_specs import StrategySpec
+from engine.targets import LocalTarget
 
 V1, V2 = Version("v1"), Version("v2")
 ROOT = Path(__file__).parents[3]

@@ -1,0 +1,89 @@
+"""What is wrong with the sections that say what a service runs on. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+from bot.settings.model import ServicePart
+from bot.settings.placeholders import strays_in_artifact, strays_in_command
+from bot.settings.positions import Field
+from bot.settings.target_parts import (
+    ContainerPart,
+    EcsPart,
+    KubernetesPart,
+    LambdaPart,
+    LocalPart,
+    PlacementPart,
+)
+
+Fault = tuple[Field, str]
+TargetPart = LocalPart | ContainerPart | KubernetesPart | EcsPart | LambdaPart
+KINDS: Final[Mapping[str, str]] = {
+    "local": "local",
+    "container": "container",
+    "kubernetes": "kubernetes",
+    "ecs": "ecs",
+    "lambda": "lambda_",
+}
+"""The sections' names with those of their fields."""
+VERSIONED: Final[Mapping[str, str]] = {
+    "local": "artifact",
+    "container": "image",
+    "kubernetes": "image",
+    "ecs": "image",
+    "lambda": "code",
+}
+PROXIED: Final = ("local", "container")
+
+
+def target_sections(part: ServicePart | PlacementPart) -> dict[str, TargetPart]:
+    """The sections that say what it runs on, by name."""
+    found = {name: getattr(part, field) for name, field in KINDS.items()}
+    return {name: section for name, section in found.items() if section is not None}
+
+
+def target_faults(name: str, service: ServicePart) -> Iterator[Fault]:
+    """What is wrong with what a service runs on."""
+    field: Field = ("services", name)
+    yield from _sections(field, target_sections(service))
+    for environment, place in service.environments.items():
+        here: Field = (*field, "environments", environment)
+        yield from _sections(here, target_sections(place))
+        yield from _place(here, place, target_sections(place) or target_sections(service))
+
+
+def _sections(field: Field, sections: Mapping[str, TargetPart]) -> Iterator[Fault]:
+    if len(sections) > 1:
+        yield (*field, list(sections)[1]), f"a service runs on one of {', '.join(sections)}; remove the others"
+    for kind, section in sections.items():
+        key = VERSIONED[kind]
+        if "{version}" not in getattr(section, key):
+            example = "releases/{version}/app.py" if kind == "local" else "registry/shop:{version}"
+            yield (*field, kind, key), f"has to hold {{version}}, such as {example}"
+        yield from (((*field, kind, key), stray) for stray in strays_in_artifact(getattr(section, key)))
+        for index, word in enumerate(section.command if isinstance(section, LocalPart) else ()):
+            yield from (((*field, kind, "command", index), stray) for stray in strays_in_command(word))
+
+
+def _place(field: Field, place: PlacementPart, sections: Mapping[str, TargetPart]) -> Iterator[Fault]:
+    if not sections:
+        yield field, f"nothing says what it runs on; add one of {', '.join(KINDS)} here or to the service"
+        return
+    kind, section = next(iter(sections.items()))
+    if kind in PROXIED and place.port is None:
+        yield (*field, "port"), "is missing; it says where the proxy of this machine listens"
+    for name in ("port", "preview_port", "haproxy"):
+        if kind not in PROXIED and getattr(place, name) is not None:
+            yield (*field, name), f"is for services behind a proxy of this machine, not on {kind}; remove it"
+    if kind == "lambda" and "instances" in place.model_fields_set and place.instances != 1:
+        yield (*field, "instances"), "a Lambda function scales by itself; leave it out"
+    if isinstance(section, KubernetesPart):
+        yield from _router(field, section)
+
+
+def _router(field: Field, part: KubernetesPart) -> Iterator[Fault]:
+    needed = "route" if part.router == "gateway" else "service"
+    if not getattr(part, needed):
+        said = "the HTTPRoute whose weights split traffic" if needed == "route" else "the Service that selects pods"
+        yield field, f"kubernetes with router {part.router} needs `{needed}`, {said}"
