@@ -112,7 +112,7 @@ def test_the_demo_is_good() -> None:
         ("kind: canary", "kind: cannery", "strategies.careful.kind: has to be 'canary' or 'rolling', not 'cannery'"),
         ("port: 9480", "port: 70000", "services.shop.environments.production.port: has to be at most 65535, not 70000"),
         ("port: 9480", "port: 8080", "production.port: port 8080 is taken by another part of this file"),
-        ("port: 9480, ", "", "services.shop.environments.production.port: is missing; it has no default"),
+        ("port: 9480, ", "", "services.shop.environments.production.port: is missing; it says where the proxy"),
         ("strategy: careful", "strategy: carful", "there is no strategy 'carful'. Did you mean 'careful'?"),
         ("production: {port", "prod: {port", "there is no environment 'prod'. Did you mean 'production'?"),
         ("releases/{version}.json", "releases/app", "services.shop.local.artifact: has to hold {version}"),
