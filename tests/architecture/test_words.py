@@ -17,6 +17,7 @@ from bot.inputs.cli import _parser
 from bot.inputs.slack.app import COMMANDS
 from bot.settings.model import File
 from bot.settings.read import Environment, Terminal
+from bot.settings.target_parts import ContainerPart, EcsPart, KubernetesPart, LambdaPart, LocalPart, PlacementPart
 from tests.architecture.source import ROOT, dotted, load_modules
 
 PAGES = sorted([ROOT / "README.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").glob("*.md")])
@@ -125,9 +126,9 @@ def test_settings_page_tells_every_field_and_variable() -> None:
 def fields(part: type[BaseModel], prefix: str = "") -> Iterator[str]:
     """Every field as `services.NAME.health.path`; an item of a list as `gates[].kind`."""
     for name, field in part.model_fields.items():
-        path = f"{prefix}{name}"
+        path = f"{prefix}{field.alias or name}"
         inner = _part_of(field.annotation)
-        if inner is None:
+        if inner is None or _told_before(part, inner):
             yield path
             continue
         yield from fields(inner, f"{path}{_step(field.annotation)}.")
@@ -137,6 +138,11 @@ def _part_of(annotation: object) -> type[BaseModel] | None:
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation
     return next((part for one in getattr(annotation, "__args__", ()) if (part := _part_of(one))), None)
+
+
+def _told_before(part: type[BaseModel], inner: type[BaseModel]) -> bool:
+    """Whether the page tells this section once, for the service, and only names it in an environment."""
+    return part is PlacementPart and inner in {LocalPart, ContainerPart, KubernetesPart, EcsPart, LambdaPart}
 
 
 def _step(annotation: object) -> str:
@@ -154,8 +160,8 @@ def test_settings_page_gives_the_defaults_of_the_model() -> None:
 def defaults(part: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, str]]:
     """(field, its default as the page writes it): `required`, `none`, or the value as code."""
     for name, field in part.model_fields.items():
-        path, inner = f"{prefix}{name}", _part_of(field.annotation)
-        if inner is not None:
+        path, inner = f"{prefix}{field.alias or name}", _part_of(field.annotation)
+        if inner is not None and not _told_before(part, inner):
             yield from defaults(inner, f"{path}{_step(field.annotation)}.")
         elif field.is_required():
             yield path, "required"
