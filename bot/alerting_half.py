@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Final
 
 from alerting.alerts.store import AlertStore
 from alerting.incidents.desk import IncidentDesk
@@ -33,6 +34,9 @@ from bot.settings.domain import to_policies, to_rotations
 from bot.watch import Watch
 from engine.deployments.journal import DeploymentJournal
 from engine.durable_dbos import DbosDurable
+
+NOTED_AT_LEAST: Final = timedelta(seconds=5)
+"""How often it is noted that rules are evaluated at all, when none was: well within what the history takes for away."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +71,7 @@ class Alerting:
     interval: float
     others: bool
     _woken_at: int = -1
+    _noted: tuple[int, datetime] | None = None
 
     async def take_up(self) -> None:
         """Go on where whoever evaluated and told before has left off. Raises storage's errors."""
@@ -94,7 +99,10 @@ class Alerting:
 
     async def note_history(self, now: datetime) -> None:
         """Keep how the rules stand, for pictures of their days. Raises storage's errors."""
-        await self.history.note(self.evaluator.snapshot(), at=now)
+        evaluations = self.evaluator.evaluations
+        if self._noted is None or evaluations != self._noted[0] or now - self._noted[1] >= NOTED_AT_LEAST:
+            await self.history.note(self.evaluator.snapshot(), at=now)
+            self._noted = evaluations, now
 
     async def share_health(self, now: datetime, *, acting: bool) -> None:
         """Write down how the rules do, or read it where they are not evaluated. Raises storage's errors."""

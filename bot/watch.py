@@ -23,9 +23,9 @@ from alerting.rules.evaluate import Evaluator
 from alerting.rules.rule import Rule, RuleGroup
 from alerting.rules.state import Alert, Change, State, Transition
 from alerting.rules.status import RuleStatus
+from bot import pace
 from bot.readings import AlertRow
 
-UPDATES: Final = timedelta(seconds=10)
 SHOWN: Final = frozenset({State.PENDING, State.FIRING})
 EXPIRING: Final = frozenset({Change.DROPPED, Change.PENDING})
 """It fired and nobody knows whether it still would: its rule broke its limit, or waits longer since a reload."""
@@ -61,7 +61,8 @@ class Watch:
         self._now = now
         # What an evaluation has changed is told before anybody compares with what fires.
         self._telling = asyncio.Lock()
-        self._updated: dict[str, datetime] = {}
+        self._told_at: dict[str, datetime] = {}
+        self._shown_at: dict[str, datetime] = {}
         self._news: dict[str, ReceivedAlert] = {}
 
     async def start(self) -> None:
@@ -108,15 +109,21 @@ class Watch:
 
     async def _reconcile(self) -> None:
         now = self._now()
-        firing = [
-            self._received(status.rule, alert, now)
+        firing = {
+            self._mark(alert): (status.rule, alert)
             for status in self._evaluator.snapshot()
             for alert in status.alerts
             if alert.state is State.FIRING
-        ]
-        await self._take(firing)
-        await self._keep(await self._store.sync(RULES, {alert.fingerprint for alert in firing}, at=now))
+        }
+        untold = [one for mark, one in firing.items() if not self._stands(mark)]
+        await self._take([self._received(rule, alert, now) for rule, alert in untold])
+        await self._keep(await self._store.sync(RULES, firing.keys(), at=now))
         await self._desk.keep(await self._over(now))
+
+    def _stands(self, mark: str) -> bool:
+        """Whether the store has it as what fires by our rules, without an end."""
+        known = self._store.get(mark)
+        return known is not None and known.source == RULES and known.ends_at is None
 
     def rows(self) -> Sequence[AlertRow]:
         """What is pending or firing by our rules, for whoever shows it."""
@@ -131,12 +138,17 @@ class Watch:
         return [AlertChange("resolved", alert) for alert in over]
 
     async def _tell(self, transitions: Iterable[Transition]) -> None:
-        await self._take([self._told(one) for one in transitions if self._worth_telling(one)])
+        every = pace.pace(self._journal.open_count)
+        worth = [one for one in transitions if self._worth_telling(one, min(every, pace.LONGEST_IN_STORE))]
+        told = [(one, self._told(one)) for one in worth]
+        if told:
+            await self._store.take([alert for _, alert in told])
+            # Values too, which are no news to the store.
+            await self._keep([alert for one, alert in told if self._worth_showing(one, every)])
 
     async def _take(self, alerts: Sequence[ReceivedAlert]) -> None:
         if alerts:
             await self._store.take(alerts)
-            # Values too, which are no news to the store.
             await self._keep(alerts)
 
     async def _keep(self, alerts: Sequence[ReceivedAlert]) -> None:
@@ -155,6 +167,10 @@ class Watch:
         url = f"{self._graph_url}/graph?g0.expr={quote_plus(rule.expr)}&g0.tab=1" if self._graph_url else ""
         return structs.replace(self._of_rules(alert, at, ended=ended), generator_url=url)
 
+    def _mark(self, alert: Alert) -> str:
+        """The fingerprint that it is told with."""
+        return fingerprint({**self._external_labels, **alert.labels}) if self._external_labels else alert.fingerprint
+
     def _of_rules(self, alert: Alert, at: datetime, *, ended: datetime | None) -> ReceivedAlert:
         """As Prometheus sends it: with the external labels that it lacks (notifier of Prometheus)."""
         labels = {**self._external_labels, **alert.labels} if self._external_labels else alert.labels
@@ -164,23 +180,31 @@ class Watch:
             starts_at=alert.fired_at or alert.active_at,
             ends_at=ended,
             updated_at=at,
-            fingerprint=fingerprint(labels) if self._external_labels else alert.fingerprint,
+            fingerprint=self._mark(alert),
             source=RULES,
             value=alert.value,
         )
 
-    def _worth_telling(self, one: Transition) -> bool:
-        """A value moves at every evaluation; people and the log need it now and then only."""
+    def _worth_telling(self, one: Transition, every: timedelta) -> bool:
         if one.change is Change.PENDING:
-            return self._updated.pop(one.alert.fingerprint, None) is not None
-        last = self._updated.get(one.alert.fingerprint)
-        if one.change is Change.UPDATED and last is not None and one.at - last < UPDATES:
-            return False
-        if one.change is Change.RESOLVED or one.change in EXPIRING:
-            self._updated.pop(one.alert.fingerprint, None)
-        else:
-            self._updated[one.alert.fingerprint] = one.at
-        return True
+            self._shown_at.pop(one.alert.fingerprint, None)
+            return self._told_at.pop(one.alert.fingerprint, None) is not None
+        return _worth(one, self._told_at, every)
+
+    def _worth_showing(self, one: Transition, every: timedelta) -> bool:
+        return one.change is Change.PENDING or _worth(one, self._shown_at, every)
+
+
+def _worth(one: Transition, told: dict[str, datetime], every: timedelta) -> bool:
+    """Whether it is more than a value that moved, or one that is due; `told` is when each was told last."""
+    last = told.get(one.alert.fingerprint)
+    if one.change is Change.UPDATED and last is not None and not pace.due(one.rule.name, last, one.at, every):
+        return False
+    if one.change is Change.RESOLVED or one.change in EXPIRING:
+        told.pop(one.alert.fingerprint, None)
+    else:
+        told[one.alert.fingerprint] = one.at
+    return True
 
 
 def alerts_of(statuses: Iterable[RuleStatus]) -> Iterator[Alert]:

@@ -73,6 +73,11 @@ class IncidentJournal:
             self._recent.put(found)
         return found
 
+    @property
+    def open_count(self) -> int:
+        """How many incidents were open when the index was last asked for."""
+        return len(self._firing)
+
     async def open(self, incident: IncidentId, event: IncidentOpened, *, at: datetime) -> Incident:
         """Write a new incident. Raises Conflict when this one exists, KeyTaken when its group has an open one."""
         first = opened(incident, event, at)

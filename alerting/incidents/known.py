@@ -45,6 +45,9 @@ class FiringIndex:
         self._homes: dict[str, tuple[IncidentId, ...]] = {}
         self._known: dict[IncidentId, tuple[int, frozenset[str]]] = {}
 
+    def __len__(self) -> int:
+        return len(self._known)
+
     @property
     def homes(self) -> Mapping[str, tuple[IncidentId, ...]]:
         """The incidents of each alert, as they are from now on too."""

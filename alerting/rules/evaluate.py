@@ -75,6 +75,7 @@ class Evaluator:
         self._running: set[GroupKey] = set()
         self._in_charge = in_charge
         self._restored = 0
+        self._evaluations = 0
         # Settling a group and replacing groups must not see each other's half.
         self._changing = asyncio.Lock()
 
@@ -141,6 +142,11 @@ class Evaluator:
         heirs = _by_name(after.values())
         ended = [rule for rule in gone if isinstance(rule, AlertRule) and rule.id in states]
         return [told for rule in ended for told in end_all(rule, states[rule.id], at, heirs.get(rule.name, ()))]
+
+    @property
+    def evaluations(self) -> int:
+        """How often rules were evaluated so far; while it stays the same, so does `snapshot`."""
+        return self._evaluations
 
     def snapshot(self) -> list[RuleStatus]:
         """Every rule in the order of its file, with its health and its alerts."""
@@ -272,6 +278,7 @@ class Evaluator:
 
     def _note(self, problems: Mapping[RuleId, str | None], *, at: datetime, took: timedelta) -> None:
         """Keep how the rules did; those that did alike share one value."""
+        self._evaluations += 1
         alike: dict[tuple[Health, str | None], Health] = {}
         for rule, problem in problems.items():
             key = self._health.get(rule, _UNKNOWN), problem

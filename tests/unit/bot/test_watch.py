@@ -210,3 +210,17 @@ async def test_alerts_carry_the_external_labels_they_lack(trial: Trial) -> None:
     trial.quiet()
     await trial.tick()
     assert await trial.states() == [State.RESOLVED]
+
+
+async def test_the_reconciliation_writes_nothing_when_nothing_is_missing(
+    trial: Trial, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await trial.tick()
+    taken: list[object] = []
+
+    async def take(alerts: Sequence[object]) -> None:
+        taken.extend(alerts)
+
+    monkeypatch.setattr(trial.store, "take", take)
+    await trial.watch.reconcile()
+    assert taken == []
