@@ -37,6 +37,8 @@ THREADS: Final = 4
 POLL: Final = timedelta(milliseconds=100)  # how soon SQLite notices a wake
 HASTE: Final = timedelta(milliseconds=50)  # how often DBOS looks for loops taken over, while it launches
 CALM: Final = timedelta(seconds=1)  # and later, when only another replica's death brings any
+ALONE: Final = timedelta(seconds=5)  # and on SQLite, where there is no other replica
+CHORES: Final = 10.0  # seconds between DBOS's looks for delayed and overdue workflows, of which we have none
 LONGEST: Final = timedelta(minutes=5)  # of one wait; a turn is cheap, a lost wake is not
 AGAIN: Final = timedelta(seconds=2)  # how often it is tried to begin what has fallen anew
 GRACE: Final = timedelta(seconds=2)  # for turns under way when closing
@@ -90,7 +92,8 @@ class DbosDurable:
             await self._ended()
             raise
         await self.take_over()
-        self._look_for_loops(every=CALM)
+        # Not before DBOS has looked once more: what was just taken over is to run now.
+        self._main.call_later(2 * CALM.total_seconds(), self._calm_down)
 
     async def start(self, subject: str) -> None:
         """Begin the subject's loop; one that runs, here or elsewhere, is left alone."""
@@ -148,7 +151,9 @@ class DbosDurable:
         self._stop = asyncio.Event()
         self._locks: dict[str, asyncio.Lock] = {}
         _prepare(self._url)
-        from dbos import DBOS, SetWorkflowID  # noqa: PLC0415  # half a second of imports, off the caller's loop
+        from dbos import DBOS, SetWorkflowID, _workflow_commands  # noqa: PLC0415  # half a second, off the caller's loop
+
+        _workflow_commands._BACKGROUND_JOBS_INTERVAL_SEC = CHORES  # noqa: SLF001  # no setting reaches it
 
         self._dbos, self._with_id = DBOS, SetWorkflowID
         self._queue = DBOS(config=self._config())._registry.get_internal_queue()  # noqa: SLF001
@@ -166,6 +171,9 @@ class DbosDurable:
         await self._stop.wait()
         picking_up.cancel()
         logging.getLogger("dbos").setLevel(logging.CRITICAL)  # it warns of each loop we end on purpose
+
+    def _calm_down(self) -> None:
+        self._look_for_loops(every=ALONE if urlsplit(self._url).scheme == "sqlite" else CALM)
 
     def _look_for_loops(self, *, every: timedelta) -> None:
         self._queue._polling_interval_sec = every.total_seconds()  # noqa: SLF001  # no setting reaches it
