@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import lru_cache
 from itertools import islice
 from typing import Final
 from urllib.parse import quote_plus
@@ -164,14 +165,13 @@ class Watch:
         return told
 
     def _received(self, rule: Rule, alert: Alert, at: datetime, *, ended: datetime | None = None) -> ReceivedAlert:
-        url = f"{self._graph_url}/graph?g0.expr={quote_plus(rule.expr)}&g0.tab=1" if self._graph_url else ""
-        return structs.replace(self._of_rules(alert, at, ended=ended), generator_url=url)
+        return self._of_rules(alert, at, ended=ended, url=_graph_link(self._graph_url, rule.expr))
 
     def _mark(self, alert: Alert) -> str:
         """The fingerprint that it is told with."""
         return fingerprint({**self._external_labels, **alert.labels}) if self._external_labels else alert.fingerprint
 
-    def _of_rules(self, alert: Alert, at: datetime, *, ended: datetime | None) -> ReceivedAlert:
+    def _of_rules(self, alert: Alert, at: datetime, *, ended: datetime | None, url: str = "") -> ReceivedAlert:
         """As Prometheus sends it: with the external labels that it lacks (notifier of Prometheus)."""
         labels = {**self._external_labels, **alert.labels} if self._external_labels else alert.labels
         return ReceivedAlert(
@@ -182,6 +182,7 @@ class Watch:
             updated_at=at,
             fingerprint=self._mark(alert),
             source=RULES,
+            generator_url=url,
             value=alert.value,
         )
 
@@ -205,6 +206,12 @@ def _worth(one: Transition, told: dict[str, datetime], every: timedelta) -> bool
     else:
         told[one.alert.fingerprint] = one.at
     return True
+
+
+@lru_cache(maxsize=16_384)
+def _graph_link(url: str, expr: str) -> str:
+    """Where a browser sees the query, as Prometheus links it; "" without a server to show it."""
+    return f"{url}/graph?g0.expr={quote_plus(expr)}&g0.tab=1" if url else ""
 
 
 def alerts_of(statuses: Iterable[RuleStatus]) -> Iterator[Alert]:

@@ -88,8 +88,11 @@ class Book:
         """Write down how the rule stands after its last evaluation; whether that was news."""
         if self.cut is not None:
             return False
+        line = _line_of(status)
+        if not status.alerts and not self.series and _last(self.rule) is line:
+            return False  # most rules at most times
         at = _second(status.health.last_evaluation, day)
-        news = _move(self.rule, at, _line_of(status))
+        news = _move(self.rule, at, line)
         now = {alert.fingerprint: alert for alert in status.alerts if alert.state is not State.INACTIVE}
         resolved = {alert.fingerprint: alert for alert in status.alerts if alert.state is State.INACTIVE}
         for mark, track in self.series.items():
@@ -111,9 +114,11 @@ class Book:
                 return len(self.left) > before
             labels = {name: value for name, value in alert.labels.items() if name != "alertname"}
             track = self.series[mark] = Track(labels)
-        news = False
+        news, last = False, _last(track.moves)
+        if alert.state is State.FIRING and last is Line.FIRING:
+            return False
         if alert.state is State.FIRING and alert.fired_at is not None:
-            if alert.active_at < alert.fired_at and _last(track.moves) is Line.INACTIVE:
+            if alert.active_at < alert.fired_at and last is Line.INACTIVE:
                 news = _move(track.moves, _second(alert.active_at, day), Line.PENDING)
             return _move(track.moves, _second(alert.fired_at, day), Line.FIRING) or news
         return _move(track.moves, _second(alert.active_at, day), Line.PENDING)
