@@ -18,6 +18,7 @@ from tests.bench.figure import Figure
 from tests.bench.process import cpu_seconds
 from tests.bench.rule_load import fill, rule_file
 from tests.bench.shop import need
+from tests.fakes.alertmanager import Alertmanager
 from tests.fakes.prometheus import free_port
 from tests.fakes.scene import ROOT
 from tests.fakes.watchtower import Watchtower
@@ -30,17 +31,20 @@ IDLE: Final = 5.0
 RULES: Final = 2000
 FEW: Final = 1000
 MANY: Final = 10_000
+STANDING: Final = 230.0  # until 200 incidents stand in one channel, which takes a post a second
 PAST: Final = 360.0  # seconds of series before and after the start; Prometheus takes ten minutes ahead
-FUTURE: Final = 420.0
+FUTURE: Final = 560.0
 ROUTING: Final = """
 route: {{receiver: chat, group_by: [alertname], group_wait: 0s}}
 receivers: [{{name: chat, chat_configs: [{{channel: incidents}}]}}]
 """
+NOBODY: Final = "{route: {receiver: nobody, group_by: [alertname]}, receivers: [{name: nobody}]}"
 HOW: Final = (
     f"CPU of the client and of Prometheus above its idle share over {ROUNDS} rounds of {INTERVAL:.0f} s, for each "
     "evaluation of a rule; 24,000 series of 200 targets, every tenth rule fires for 20 instances whose values change; "
-    "Pilothouse is its evaluator as a process of its own with a SQLite database; the whole product is `serve` with 200 "
-    "incidents of 20 alerts in chat; vmalert has no place to write to"
+    "Pilothouse is its evaluator as a process of its own with a SQLite database; the whole product is `serve` while "
+    "200 incidents of 20 alerts stand in chat and are rewritten; vmalert has no place to write to and tells nobody, save "
+    "in the figure with an Alertmanager, which it tells of every alert and whose CPU is counted too"
 )
 
 
@@ -65,19 +69,19 @@ class Bench:
     room: Path
     idle: float = 0.0
 
-    async def cost(self, pid: int | None, rules: int) -> Cost:
-        """What one round after the other costs, once all has settled."""
-        await asyncio.sleep(SETTLE)
-        before = self._used(pid)
+    async def cost(self, rules: int, *pids: int, settle: float = SETTLE) -> Cost:
+        """What one round after the other costs these processes and the server, once all has settled."""
+        await asyncio.sleep(settle)
+        before = self._used(pids)
         begin = time.monotonic()
         await asyncio.sleep(ROUNDS * INTERVAL)
         took = time.monotonic() - begin
-        client, server = (after - then for after, then in zip(self._used(pid), before, strict=True))
+        client, server = (after - then for after, then in zip(self._used(pids), before, strict=True))
         evaluations = rules * took / INTERVAL
         return Cost(1000 * client / evaluations, 1000 * max(server - self.idle * took, 0.0) / evaluations)
 
-    def _used(self, pid: int | None) -> tuple[float, float]:
-        return cpu_seconds(pid) if pid is not None else 0.0, cpu_seconds(self.server.pid)
+    def _used(self, pids: Sequence[int]) -> tuple[float, float]:
+        return sum(map(cpu_seconds, pids)), cpu_seconds(self.server.pid)
 
     def write_rules(self, rules: int) -> Path:
         """The rule file with that many rules."""
@@ -90,22 +94,32 @@ async def measure() -> Sequence[Figure]:
     """Ours, vmalert and Prometheus one after the other, on the same server."""
     need("prometheus", "prometheus")
     need("vmalert", "vmalert of VictoriaMetrics")
+    need("alertmanager", "prometheus-alertmanager")
     async with _bench() as bench:
         path = bench.write_rules(RULES)
         async with _process(*_ours(path, bench)) as client:
-            ours = await bench.cost(client.pid, RULES)
-        whole = await _whole_product(rule_file(RULES, f"{INTERVAL:.0f}s"), bench)
-        async with _process(*_vmalert(path, bench)) as client:
-            theirs = await bench.cost(client.pid, RULES)
+            ours = await bench.cost(RULES, client.pid)
+        async with _process(*_vmalert(path, bench, "-notifier.blackhole")) as client:
+            theirs = await bench.cost(RULES, client.pid)
         bench.server.take(path.read_text(encoding="utf-8"))
-        own = await bench.cost(None, RULES)
+        own = await bench.cost(RULES)
+        bench.server.take("groups: []")
+        telling = await _vmalert_telling(path, bench)
+        whole = await _whole_product(rule_file(RULES, f"{INTERVAL:.0f}s"), bench)
     return [
         *_figures("Rule evaluation, Pilothouse", ours),
         *_figures("Rule evaluation, vmalert", theirs),
+        *_figures("Rule evaluation, vmalert with Alertmanager", telling),
         *_figures("Rule evaluation, the whole product", whole),
         Figure("Rule evaluation, Prometheus itself", "ms of CPU", (own.both,), HOW),
         Figure("Rule evaluation, Pilothouse beside vmalert", "times", (ours.both / theirs.both,), HOW, aim=0.1),
         Figure("Rule evaluation, the whole product beside vmalert", "times", (whole.both / theirs.both,), HOW, aim=0.1),
+        Figure(
+            "Rule evaluation, the whole product beside vmalert with Alertmanager",
+            "times",
+            (whole.both / telling.both,),
+            HOW,
+        ),
         Figure("Rule evaluation, the whole product beside Prometheus", "times", (whole.both / own.both,), HOW, aim=1),
         Figure("Rule evaluation, Pilothouse beside Prometheus", "times", (ours.both / own.both,), HOW, aim=1),
     ]
@@ -134,7 +148,7 @@ def _figures(what: str, cost: Cost) -> list[Figure]:
 
 async def _ours_alone(bench: Bench, rules: int) -> tuple[Cost, int]:
     async with _process(*_ours(bench.write_rules(rules), bench)) as client:
-        cost = await bench.cost(client.pid, rules)
+        cost = await bench.cost(rules, client.pid)
         client.terminate()
         assert client.stdout is not None
         told = json.loads(await client.stdout.read())
@@ -153,15 +167,23 @@ async def _whole_product(rules: str, bench: Bench) -> Cost:
     room = bench.room / "whole"
     room.mkdir()
     async with Watchtower(room, rules, routing=ROUTING, prometheus_url=bench.server.url) as tower:
-        return await bench.cost(await tower.start("whole"), RULES)
+        return await bench.cost(RULES, await tower.start("whole"), settle=STANDING)
 
 
-def _vmalert(rules: Path, bench: Bench) -> Sequence[str]:
+async def _vmalert_telling(rules: Path, bench: Bench) -> Cost:
+    async with (
+        Alertmanager(NOBODY) as manager,
+        _process(*_vmalert(rules, bench, f"-notifier.url={manager.url}")) as one,
+    ):
+        return await bench.cost(RULES, one.pid, manager.pid)
+
+
+def _vmalert(rules: Path, bench: Bench, notifier: str) -> Sequence[str]:
     return (
         "vmalert",
         f"-rule={rules}",
         f"-datasource.url={bench.server.url}",
-        "-notifier.blackhole",
+        notifier,
         f"-evaluationInterval={INTERVAL:.0f}s",
         f"-httpListenAddr=127.0.0.1:{free_port()}",
     )

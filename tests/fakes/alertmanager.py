@@ -42,6 +42,7 @@ class Alertmanager:
         self._flags = flags
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
+        self.pid = 0
 
     async def __aenter__(self) -> Self:
         async with AsyncExitStack() as stack:
@@ -49,6 +50,7 @@ class Alertmanager:
             (room / "alertmanager.yml").write_text(self._config, encoding="utf-8")
             process = await self._start(room)
             stack.push_async_callback(_stop, process)
+            self.pid = process.pid
             await self._wait_until_ready(process, room)
             self._stack = stack.pop_all()
         return self
