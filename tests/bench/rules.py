@@ -43,8 +43,8 @@ HOW: Final = (
     f"CPU of the client and of Prometheus above its idle share over {ROUNDS} rounds of {INTERVAL:.0f} s, for each "
     "evaluation of a rule; 24,000 series of 200 targets, every tenth rule fires for 20 instances whose values change; "
     "Pilothouse is its evaluator as a process of its own with a SQLite database; the whole product is `serve` while "
-    "200 incidents of 20 alerts stand in chat and are rewritten; vmalert has no place to write to and tells nobody, save "
-    "in the figure with an Alertmanager, which it tells of every alert and whose CPU is counted too"
+    "200 incidents of 20 alerts stand in chat and are rewritten; vmalert has no place to write to and tells nobody, "
+    "save in the figure with an Alertmanager, which it tells of every alert and whose CPU is counted too"
 )
 
 
