@@ -15,13 +15,18 @@ if TYPE_CHECKING:
 
 
 class Backend:
-    """`active` counts requests sent here and not answered; while leaving, connections are not kept."""
+    """`active` counts requests sent here and not answered; while leaving, connections are not kept.
+
+    `since` is when it became ready, by the site's clock; of one trusted from the start, long ago.
+    """
 
     def __init__(self, site: Site, member: Member, *, ready: bool) -> None:
         self.member = member
         self.version = member.version
+        self.name = member.id.encode()
         self.active = 0
         self.leaving = False
+        self.since = float("-inf")
         self.standing = Standing(ready=ready, eager=not ready)
         self.look_again = asyncio.Event()
         self.watcher: asyncio.Task[None] | None = None
@@ -65,6 +70,11 @@ class Backend:
         """Open a connection and give it to the exchange, or tell it that there is none."""
         self._site.tasks.create_task(self._connect(exchange), name=f"connect {self.member.id}")
 
+    def answered(self) -> None:
+        """A request got its whole answer."""
+        if self.standing.failed:
+            self.find(Finding.ANSWERED)
+
     def leave(self) -> None:
         """A request sent here is over."""
         self.active -= 1
@@ -81,10 +91,14 @@ class Backend:
         self.leaving = False
 
     def find(self, finding: Finding) -> None:
-        """Judge by one more finding, from a check or from a request that met a closed port."""
+        """Judge by one more finding, from a check or from a request."""
         before = self.standing
-        self.standing = before.after(finding, self._site.health)
+        after = before.after(finding, self._site.health)
+        if finding is Finding.FAILED and before.ready and not after.ready and self._site.has_only(self):
+            return  # an answer now and then is better than none
+        self.standing = after
         if self.standing.ready != before.ready:
+            self.since = self._site.time()
             self._site.standing_changed()
         if self.standing.eager and not before.eager:
             self.look_again.set()

@@ -17,9 +17,10 @@ from engine.infrastructure.balancers.heads import (
     refusal,
 )
 from engine.infrastructure.balancers.limits import Awaits, Hold
+from engine.infrastructure.balancers.wishes import NO_WISH
 
 if TYPE_CHECKING:
-    from engine.infrastructure.balancers.site import Site
+    from engine.infrastructure.balancers.entrance import Entrance
 
 
 class Client(asyncio.Protocol):
@@ -28,6 +29,7 @@ class Client(asyncio.Protocol):
     __slots__ = (
         "_awaits",
         "_current",
+        "_entrance",
         "_fault",
         "_head_bytes",
         "_headers",
@@ -38,7 +40,6 @@ class Client(asyncio.Protocol):
         "_parsing",
         "_peer",
         "_queue",
-        "_site",
         "_switching",
         "_target",
         "_tunnel",
@@ -48,8 +49,8 @@ class Client(asyncio.Protocol):
         "transport",
     )
 
-    def __init__(self, site: Site) -> None:
-        self._site = site
+    def __init__(self, entrance: Entrance) -> None:
+        self._entrance = entrance
         self._parser = HttpRequestParser(self)
         self._peer = b""
         self._queue: list[Exchange] = []
@@ -76,8 +77,8 @@ class Client(asyncio.Protocol):
         self.transport = cast("asyncio.Transport", transport)
         peer = transport.get_extra_info("peername")
         self._peer = peer[0].encode() if peer else b"unknown"
-        self._site.clients.add(self)
-        self._expect(Awaits.NEXT_REQUEST, self._site.limits.head)
+        self._entrance.clients.add(self)
+        self._expect(Awaits.NEXT_REQUEST, self._entrance.limits.head)
 
     def data_received(self, data: bytes) -> None:
         if self._tunnel is not None:
@@ -94,7 +95,7 @@ class Client(asyncio.Protocol):
         return waits and self._awaits is not Awaits.GOODBYE
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio names it
-        self._site.clients.discard(self)
+        self._entrance.clients.discard(self)
         self._queue.clear()
         self._awaits = Awaits.GOODBYE
         if self._tunnel is not None:
@@ -109,7 +110,7 @@ class Client(asyncio.Protocol):
             self._tunnel.pause_reading()
         elif self._current is not None and self._current.upstream is not None:
             self._current.upstream.transport.pause_reading()
-            self._expect(Awaits.READER, self._site.limits.response)
+            self._expect(Awaits.READER, self._entrance.limits.response)
 
     def resume_writing(self) -> None:
         self.choked = False
@@ -117,7 +118,7 @@ class Client(asyncio.Protocol):
             self._tunnel.resume_reading()
         elif self._current is not None and self._current.upstream is not None:
             self._current.upstream.transport.resume_reading()
-            self._expect(Awaits.INSTANCE, self._site.limits.response)
+            self._expect(Awaits.INSTANCE, self._entrance.limits.response)
 
     # httptools
 
@@ -156,7 +157,9 @@ class Client(asyncio.Protocol):
             # The parser takes such a body for the new protocol, or for the next request.
             self._fault = BadMessage(400, "A request to switch protocols must not have a body.")
             return
-        self._parsing = Exchange(self, self._site, head, since=self._site.time())
+        read = self._entrance.read_wish
+        wish = NO_WISH if read is None else read(self._headers, self._peer)
+        self._parsing = Exchange(self, self._entrance, head, wish, since=self._entrance.time())
         self._queue.append(self._parsing)
 
     def on_body(self, data: bytes) -> None:
@@ -179,7 +182,7 @@ class Client(asyncio.Protocol):
 
     def pass_on(self, data: bytes) -> None:
         """Write a piece of the answer."""
-        self.deadline = self._site.time() + self._site.limits.response
+        self.deadline = self._entrance.time() + self._entrance.limits.response
         self.transport.write(data)
 
     def answered(self, *, keep_alive: bool) -> None:
@@ -187,7 +190,7 @@ class Client(asyncio.Protocol):
         current, self._current = self._current, None
         self.release(Hold.INSTANCE_FULL, Hold.NO_INSTANCE_YET)
         if keep_alive and not self.leaving:
-            self._expect(Awaits.NEXT_REQUEST, self._site.limits.idle)
+            self._expect(Awaits.NEXT_REQUEST, self._entrance.limits.idle)
             self._after(current)
         elif current is not None and current.received:
             self._awaits = Awaits.GOODBYE
@@ -262,7 +265,7 @@ class Client(asyncio.Protocol):
             self._fault = self._fault or BadMessage(400, f"This is not HTTP/1.1: {error}.")
         if self._in_head:
             self._measure_head(len(data), first=not was_in_head)
-        self._proceed()
+        self._proceed(len(data))
         if rest:
             self.data_received(rest)
 
@@ -271,7 +274,7 @@ class Client(asyncio.Protocol):
         if self._head_bytes > HEAD_LIMIT:
             self._fault = self._fault or BadMessage(431, f"The head is larger than {HEAD_LIMIT} bytes.")
         if first and self._current is None:
-            self._expect(Awaits.HEAD, self._site.limits.head)
+            self._expect(Awaits.HEAD, self._entrance.limits.head)
 
     def _pause_parsing(self) -> None:
         """A request to switch protocols is whole. Only WebSocket is passed on; others are answered as usual."""
@@ -280,7 +283,7 @@ class Client(asyncio.Protocol):
             self._switching = self._parsing
             self.hold(Hold.SWITCHING)
 
-    def _proceed(self) -> None:
+    def _proceed(self, arrived: int = 0) -> None:
         if self._fault is not None:
             self._turn_away(self._fault)
         self._advance()
@@ -288,7 +291,7 @@ class Client(asyncio.Protocol):
         if current is None:
             return
         current.flush()
-        self._expect_progress()
+        self._expect_progress(arrived)
         if current.waits():
             self.hold(Hold.NO_INSTANCE_YET)
         if self._queue:
@@ -327,7 +330,7 @@ class Client(asyncio.Protocol):
         if broken is not None and broken is self._current:
             self._cut_short(broken)
         if self._current is None and not self._queue and self._awaits is not Awaits.GOODBYE:
-            self._site.count("", bad.status, self._site.time())
+            self._entrance.count("", bad.status, self._entrance.time())
             self.transport.write(refusal(bad.status, bad.text, "refused", keep_alive=False, is_head=False))
             self._say_goodbye()
 
@@ -347,17 +350,21 @@ class Client(asyncio.Protocol):
             return
         self.transport.resume_reading()
         self.transport.write_eof()
-        self.deadline = self._site.time() + self._site.limits.linger
+        self.deadline = self._entrance.time() + self._entrance.limits.linger
 
     def _expect(self, awaits: Awaits, seconds: float) -> None:
         if self._awaits is not Awaits.GOODBYE:
             self._awaits = awaits
-            self.deadline = self._site.time() + seconds
+            self.deadline = self._entrance.time() + seconds
 
-    def _expect_progress(self) -> None:
+    def _expect_progress(self, arrived: int = 0) -> None:
         if self._current is None or self._tunnel is not None:
             return
         if self._current.received or self._holds:
-            self._expect(Awaits.INSTANCE, self._site.limits.response)
+            self._expect(Awaits.INSTANCE, self._entrance.limits.response)
+        elif self._awaits is Awaits.BODY:  # a trickle must not hold the connection for ever
+            limits = self._entrance.limits
+            longest = self._entrance.time() + limits.body
+            self.deadline = min(longest, self.deadline + arrived / limits.body_rate)
         else:
-            self._expect(Awaits.BODY, self._site.limits.body)
+            self._expect(Awaits.BODY, self._entrance.limits.body)

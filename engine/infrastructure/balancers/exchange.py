@@ -5,42 +5,50 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from engine.infrastructure.balancers.heads import Framing, RequestHead
+from engine.infrastructure.balancers.standing import Finding
+from engine.infrastructure.balancers.wishes import Wish
 
 if TYPE_CHECKING:
     from engine.infrastructure.balancers.backend import Backend
     from engine.infrastructure.balancers.client import Client
-    from engine.infrastructure.balancers.site import Site
+    from engine.infrastructure.balancers.entrance import Entrance
     from engine.infrastructure.balancers.upstream import Upstream
 
 _CALLER_LEFT = 499  # as nginx counts a caller that did not wait for the answer
 
 
 class Exchange:
-    """Lives from a request's head until its answer is written or given up. Ends exactly once."""
+    """Lives from a request's head until its answer is written or given up. Ends exactly once.
+
+    It passes over instances that cannot be reached, each at most once, and is sent a second time at most: only when the
+    connection closed without an answer, and only what may be done twice and has no body under way.
+    """
 
     __slots__ = (
         "_avoid",
         "_backend",
         "_body_sent",
+        "_entrance",
         "_keep_alive",
         "_over",
         "_pending",
         "_resent",
         "_since",
-        "_site",
         "_status",
+        "_wish",
         "client",
         "head",
         "received",
         "upstream",
     )
 
-    def __init__(self, client: Client, site: Site, head: RequestHead, *, since: float) -> None:
+    def __init__(self, client: Client, entrance: Entrance, head: RequestHead, wish: Wish, *, since: float) -> None:
         self.client = client
         self.head = head
         self.received = False
         self.upstream: Upstream | None = None
-        self._site = site
+        self._entrance = entrance
+        self._wish = wish
         self._since = since
         self._backend: Backend | None = None
         self._pending: list[bytes] = []
@@ -60,7 +68,11 @@ class Exchange:
 
     def start(self) -> None:
         """Send the request to whoever's turn it is."""
-        self._choose(fresh=not self._repeatable())
+        backend = self._entrance.choose(self._wish, ())
+        if backend is None:
+            self._fail(503, *self._entrance.nobody())
+        else:
+            self._send_to(backend, fresh=not self._repeatable())
 
     def feed(self, data: bytes) -> None:
         """A piece of the body arrived; `flush` sends it."""
@@ -110,20 +122,22 @@ class Exchange:
             return
         self._avoid.add(backend)
         self._leave_backend()
-        if self._site.has_other(self._avoid):
-            self._choose(fresh=True)
-        else:
+        other = self._entrance.choose(self._wish, self._avoid)
+        if other is None:
             self._fail(502, "unreachable", f"No instance could be reached: {reason}.")
+        else:
+            self._entrance.count_retry("unreachable")
+            self._send_to(other, fresh=True)
 
-    def upstream_lost(self) -> None:
-        """The connection ended before the answer did."""
+    def upstream_lost(self, *, stale: bool) -> None:
+        """The connection ended before the answer did; `stale` is one that had only been kept too long."""
         if self._over:
             return
         self.upstream = None
+        if not stale:
+            self._blame()
         if self._status:
-            self._site.lose()
-            self._close()
-            self.client.abort()
+            self._lose()
         elif self._repeatable() and not self._resent:
             self._again()
         else:
@@ -132,10 +146,9 @@ class Exchange:
     def bad_response(self, reason: str) -> None:
         """What the instance said cannot be passed on."""
         self.upstream = None
+        self._blame()
         if self._status:
-            self._site.lose()
-            self._close()
-            self.client.abort()
+            self._lose()
         else:
             self._fail(502, "bad-response", reason)
 
@@ -151,6 +164,8 @@ class Exchange:
     def complete(self) -> None:
         """The answer is whole."""
         self.upstream = None
+        if self._backend is not None:
+            self._backend.answered()
         self._close()
         self.client.answered(keep_alive=self._keep_alive and self.received)
 
@@ -172,18 +187,13 @@ class Exchange:
             return
         started = bool(self._status)
         self._drop_upstream()
+        self._blame()
         if started:
-            self._site.lose()
-            self._close()
-            self.client.abort()
+            self._lose()
         else:
             self._fail(504, "timeout", "The instance did not answer in time.")
 
-    def _choose(self, *, fresh: bool) -> None:
-        backend = self._site.choose(self._avoid)
-        if backend is None:
-            self._fail(503, "no-instance", f"No instance of {self._site.title} is healthy.")
-            return
+    def _send_to(self, backend: Backend, *, fresh: bool) -> None:
         self._backend = backend
         backend.active += 1
         upstream = backend.take(fresh=fresh)
@@ -197,7 +207,22 @@ class Exchange:
         if self._backend is not None:
             self._avoid.add(self._backend)
         self._leave_backend()
-        self._choose(fresh=True)
+        backend = self._entrance.choose(self._wish, self._avoid) or self._entrance.choose(self._wish, ())
+        if backend is None:
+            self._fail(502, "closed", "The instance closed the connection without an answer, and no other is healthy.")
+        else:
+            self._entrance.count_retry("closed")
+            self._send_to(backend, fresh=True)
+
+    def _blame(self) -> None:
+        if self._backend is not None:
+            self._backend.find(Finding.FAILED)
+
+    def _lose(self) -> None:
+        """The answer has begun and will not be whole."""
+        self._entrance.lose()
+        self._close()
+        self.client.abort()
 
     def _repeatable(self) -> bool:
         return self.head.idempotent and not self._body_sent
@@ -207,7 +232,7 @@ class Exchange:
 
     def _fail(self, status: int, mark: str, text: str) -> None:
         self._status = status
-        self._site.lose()
+        self._entrance.lose()
         self._close()
         self.client.refuse(status, text, mark, keep_alive=self.head.keep_alive and self.received)
 
@@ -224,7 +249,7 @@ class Exchange:
     def _close(self) -> None:
         self._over = True
         version = self._backend.version if self._backend is not None else ""
-        self._site.count(version, self._status, self._since)
+        self._entrance.count(version, self._status, self._since)
         self._leave_backend()
 
     def _leave_backend(self) -> None:

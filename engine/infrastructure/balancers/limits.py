@@ -11,7 +11,8 @@ class Limits:
     """All times in seconds.
 
     `head`: from the first byte of a request to the end of its head. `idle`: a kept connection between requests.
-    `body`: between two pieces of a request's body. `response`: until an instance begins to answer, and between
+    `body`: between two pieces of a request's body, while it arrives at `body_rate` bytes a second or more; what is
+    slower than that uses the patience up. `response`: until an instance begins to answer, and between
     two pieces of its answer. `connect`: to reach an instance. `linger`: for a caller to read our last word.
     `fresh`: how long a pooled connection may have idled to carry a request that cannot be sent again.
     """
@@ -19,6 +20,7 @@ class Limits:
     head: float = 10.0
     idle: float = 75.0
     body: float = 30.0
+    body_rate: float = 500.0
     response: float = 60.0
     connect: float = 2.0
     linger: float = 2.0

@@ -12,6 +12,8 @@ BOUNDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2
 _HEADS: Final = {
     "requests_total": ("counter", "Requests answered, by version and status code."),
     "lost_total": ("counter", "Requests that no instance answered whole."),
+    "retries_total": ("counter", "Requests sent again or to another instance, by reason."),
+    "preview_requests_total": ("counter", "Requests answered on the preview port, by version and status code."),
     "weight": ("gauge", "Percent of new requests each version gets now."),
     "ready": ("gauge", "Whether the instance passes its health checks (1) or not (0)."),
     "request_seconds": ("histogram", "Time from a request's head to the end of its answer."),
@@ -25,6 +27,8 @@ class Meters:
     requests: int = 0
     lost: int = 0
     codes: Counter[tuple[str, int]] = field(default_factory=Counter)
+    retries: Counter[str] = field(default_factory=Counter)
+    previews: Counter[tuple[str, int]] = field(default_factory=Counter)
     buckets: dict[str, list[int]] = field(default_factory=dict)
     sums: dict[str, float] = field(default_factory=dict)
 
@@ -62,21 +66,24 @@ def render(measured: Iterable[Measured]) -> str:
 
 
 def _samples(name: str, one: Measured) -> Iterator[str]:
+    meters = one.meters
     match name:
-        case "requests_total":
-            for (version, code), count in sorted(one.meters.codes.items()):
-                yield f"{_labels(one, version=version, code=str(code))} {count}"
+        case "requests_total" | "preview_requests_total":
+            codes = meters.codes if name == "requests_total" else meters.previews
+            return (
+                f"{_labels(one, version=of, code=str(code))} {count}" for (of, code), count in sorted(codes.items())
+            )
         case "lost_total":
-            yield f"{_labels(one)} {one.meters.lost}"
+            return iter((f"{_labels(one)} {meters.lost}",))
+        case "retries_total":
+            return (f"{_labels(one, reason=reason)} {count}" for reason, count in sorted(meters.retries.items()))
         case "weight":
-            for version, weight in one.weights.items():
-                yield f"{_labels(one, version=version)} {weight}"
+            return (f"{_labels(one, version=version)} {weight}" for version, weight in one.weights.items())
         case "ready":
-            for (version, instance), ready in one.ready.items():
-                yield f"{_labels(one, version=version, instance_id=instance)} {int(ready)}"
+            found = one.ready.items()
+            return (f"{_labels(one, version=of, instance_id=name)} {int(ready)}" for (of, name), ready in found)
         case _:
-            for version in sorted(one.meters.buckets):
-                yield from _histogram(one, version)
+            return (line for version in sorted(meters.buckets) for line in _histogram(one, version))
 
 
 def _histogram(one: Measured, version: str) -> Iterator[str]:

@@ -1,13 +1,21 @@
-"""What the proxy can be told and what it answers: one JSON object a line over its Unix socket."""
+"""What the proxy can be told and what it answers: one JSON object a line over its Unix socket.
+
+A proxy outlives the release that started it, so both sides meet others' messages: fields are only ever added, with a
+default that means what was before, and a field that is not known is passed over. `KNOWS` names what was added.
+"""
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Final, Literal
 
 import msgspec
 
 from engine.catalog import EnvironmentName, HealthCheck, ServiceName, Version
 from engine.ports import InstanceId
+from engine.strategy_specs import Pin
+from engine.targets import Balancing
+
+KNOWS: Final = ("balancing", "preview_port", "pin")
 
 
 class Member(msgspec.Struct, frozen=True):
@@ -19,7 +27,12 @@ class Member(msgspec.Struct, frozen=True):
 
 
 class Route(msgspec.Struct, frozen=True):
-    """One placement: the loopback port callers use, who answers, and how much of it by version in percent."""
+    """One placement: the loopback port callers use, who answers, and how much of it by version in percent.
+
+    `balancing` chooses among a version's instances. `preview_port` shows the version in flight before it has a share
+    (0: nowhere), and requests that carry `pin` go to it. `known` are the versions named here in the order they came,
+    which the proxy keeps itself: the last one is in flight when there are several.
+    """
 
     service: ServiceName
     environment: EnvironmentName
@@ -27,6 +40,10 @@ class Route(msgspec.Struct, frozen=True):
     health: HealthCheck
     members: tuple[Member, ...] = ()
     weights: dict[Version, int] = {}
+    balancing: Balancing = "round-robin"
+    preview_port: int = 0
+    pin: Pin | None = None
+    known: tuple[Version, ...] = ()
 
 
 class Configure(msgspec.Struct, frozen=True, tag_field="do", tag="configure"):
@@ -59,7 +76,9 @@ class Stop(msgspec.Struct, frozen=True, tag_field="do", tag="stop"):
 
 
 class Done(msgspec.Struct, frozen=True, tag_field="is", tag="done"):
-    """It is so now."""
+    """It is so now. `knows` are the later fields of a route that this proxy heeds; a proxy before them says none."""
+
+    knows: tuple[str, ...] = ()
 
 
 class Failed(msgspec.Struct, frozen=True, tag_field="is", tag="failed"):

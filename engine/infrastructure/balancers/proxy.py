@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import signal
 import sys
@@ -14,11 +15,12 @@ from typing import Final, TypeVar
 import msgspec
 
 import engine
-from engine.catalog import Placement, Version
+from engine.catalog import EnvironmentName, HealthCheck, Placement, ServiceName, Version
 from engine.errors import PermanentFailure, TemporaryFailure
 from engine.infrastructure import processes
 from engine.infrastructure.balancers.control import tell
 from engine.infrastructure.balancers.orders import (
+    KNOWS,
     Answer,
     Configure,
     Done,
@@ -44,6 +46,9 @@ _STOP: Final = timedelta(seconds=8)
 _ANSWER: Final = timedelta(seconds=10)
 _RETRY: Final = timedelta(seconds=1)
 _AWAY: Final = (OSError, EOFError, TimeoutError)
+_PLAIN: Final = Route(ServiceName(""), EnvironmentName(""), 0, HealthCheck())
+
+log = logging.getLogger(__name__)
 
 
 class ProxyShifter:
@@ -57,21 +62,26 @@ class ProxyShifter:
         self._log = directory / "proxy.log"
         self._starting = asyncio.Lock()
         self._child: processes.Process | None = None
+        self._unheeded: frozenset[str] = frozenset()
 
     async def configure(self, place: Placement, instances: Sequence[Instance], weights: Mapping[Version, int]) -> None:
         """Route to these instances. Those that never passed a check get requests only after their first success.
 
         `weights` sum to 100, or are empty to send nothing. Raises PermanentFailure when the port is taken.
         """
+        target = _proxied(place)
         route = Route(
             service=place.service,
             environment=place.environment,
-            port=_proxied(place).port,
+            port=target.port,
             health=place.health,
             members=tuple(Member(one.id, one.version, one.address) for one in instances),
             weights=dict(weights),
+            balancing=target.balancing,
+            preview_port=target.preview_port,
+            pin=place.strategy.pin,
         )
-        await self._ask(Configure(route), Done)
+        self._compare(route, (await self._ask(Configure(route), Done)).knows)
 
     async def read(self, place: Placement) -> TrafficReading:
         """What the proxy does now: effective weights, and who passes its checks."""
@@ -100,6 +110,19 @@ class ProxyShifter:
         if running is not None and not await processes.wait_end(running, _STOP):
             raise TemporaryFailure(f"The proxy (pid {running.pid}) does not end.", "Try again, or kill it.")
         self._reap()
+
+    def _compare(self, route: Route, known: Collection[str]) -> None:
+        """Say once what a proxy of an earlier release passes over; it serves all the same."""
+        asked = {name for name in KNOWS if getattr(route, name) != getattr(_PLAIN, name)}
+        unheeded = frozenset(asked - set(known))
+        if fresh := unheeded - self._unheeded:
+            names = ", ".join(sorted(fresh))
+            log.warning(
+                "The running proxy is of an earlier release and does not heed %s. To have it, end the process in %s.",
+                names,
+                self._directory / "proxy.pid",
+            )
+        self._unheeded |= unheeded
 
     async def _ask(self, order: Order, expected: type[_Expected]) -> _Expected:
         try:

@@ -11,9 +11,11 @@ from typing import Final
 import msgspec
 
 from engine.catalog import EnvironmentName, ServiceName
+from engine.infrastructure.balancers.flight import following
 from engine.infrastructure.balancers.limits import Limits
 from engine.infrastructure.balancers.meters import render
 from engine.infrastructure.balancers.orders import (
+    KNOWS,
     Answer,
     Configure,
     Done,
@@ -66,9 +68,11 @@ class ProxyServer:
         self._tasks.create_task(self._remember(), name="remember who is ready")
 
     async def _resume(self, route: Route, memory: Memory) -> None:
+        route = following(route.known, route)
         site = self._sites[_key(route)] = self._new_site(route)
         try:
             await site.listen(route.port)
+            await site.preview.show_at(route.preview_port)
         except OSError as error:  # the others can be served; whoever asks for this one hears why it is not
             self._deaf[_key(route)] = _not_done(route, error)
         site.adopt(route, memory.ready)
@@ -81,7 +85,7 @@ class ProxyServer:
             self._metrics.close()
         with suppress(TimeoutError):
             async with asyncio.timeout(_GOODBYE):
-                while any(site.clients for site in self._sites.values()):  # noqa: ASYNC110 - once, at the end
+                while any(site.everybody() for site in self._sites.values()):  # noqa: ASYNC110 - once, at the end
                     await asyncio.sleep(0.02)
         for site in self._sites.values():
             site.abort()
@@ -101,7 +105,7 @@ class ProxyServer:
                 return Pong(os.getpid(), self._metrics_port)
             case Stop():
                 self.stopping.set()
-                return Done()
+                return Done(KNOWS)
 
     def _read(self, key: _Key) -> Answer:
         site = self._sites.get(key)
@@ -112,8 +116,10 @@ class ProxyServer:
             return failed
         async with self._saving:
             site = self._sites.get(_key(route)) or self._new_site(route)
+            route = following(site.route.known, route)
             try:
                 await site.listen(route.port)
+                await site.preview.show_at(route.preview_port)
                 await self._save(self._memory(instead=route))
             except OSError as error:
                 if _key(route) not in self._sites:
@@ -122,7 +128,7 @@ class ProxyServer:
             self._sites[_key(route)] = site
             self._deaf.pop(_key(route), None)
             site.adopt(route)
-            return Done()
+            return Done(KNOWS)
 
     def _new_site(self, route: Route) -> Site:
         return Site(route, limits=self._limits, tasks=self._tasks, changed=self._changed.set)
@@ -176,9 +182,10 @@ def _wrong(route: Route) -> Failed | None:
 def _not_done(route: Route, error: OSError) -> Failed:
     name = f"{route.service} in {route.environment}"
     if error.filename is None:
+        ports = f"port {route.port}" + (f" and preview port {route.preview_port}" if route.preview_port else "")
         return Failed(
             "permanent",
-            f"The proxy cannot listen on port {route.port} for {name}: {error.strerror or error}.",
+            f"The proxy cannot listen on {ports} for {name}: {error.strerror or error}.",
             "Stop the program that has the port, or choose another `port` in the settings.",
         )
     return Failed("temporary", f"The proxy cannot write {error.filename}: {error.strerror}.", "Make room on the disk.")

@@ -1,4 +1,4 @@
-"""One placement behind one port: its instances, whose turn it is, and what is counted."""
+"""One placement behind its ports: its instances, whose turn it is, and what is counted."""
 
 from __future__ import annotations
 
@@ -10,13 +10,16 @@ from engine.infrastructure.balancers.backend import Backend
 from engine.infrastructure.balancers.balancing import effective_weights, turns
 from engine.infrastructure.balancers.checks import watch
 from engine.infrastructure.balancers.client import Client
+from engine.infrastructure.balancers.door import Door
+from engine.infrastructure.balancers.flight import in_flight
 from engine.infrastructure.balancers.limits import Limits
 from engine.infrastructure.balancers.meters import Measured, Meters
 from engine.infrastructure.balancers.orders import Member, Reading, Route
+from engine.infrastructure.balancers.picking import PICKERS, Picker
+from engine.infrastructure.balancers.preview import Preview
 from engine.infrastructure.balancers.tasks import Tasks
+from engine.infrastructure.balancers.wishes import Reader, Wish, reader_of
 from engine.ports import InstanceId
-
-_HOST = "127.0.0.1"
 
 
 class Site:
@@ -26,12 +29,13 @@ class Site:
         self.route = route
         self.limits = limits
         self.tasks = tasks
+        self.read_wish: Reader | None = None
         self.time = asyncio.get_running_loop().time
         self.clients: set[Client] = set()
         self.meters = Meters()
+        self.preview = Preview(self)
         self._changed = changed
-        self._server: asyncio.Server | None = None
-        self._port = 0
+        self._door = Door(lambda: Client(self))
         self._members: dict[Member, Backend] = {}
         self._draining: list[Backend] = []
         self._weights: dict[Version, int] = {}
@@ -39,7 +43,7 @@ class Site:
         self._order: Sequence[Version] = ()
         self._cursor = 0
         self._groups: dict[Version, list[Backend]] = {}
-        self._next: dict[Version, int] = {}
+        self._pickers: dict[Version, Picker] = {}
 
     @property
     def title(self) -> str:
@@ -53,14 +57,7 @@ class Site:
 
     async def listen(self, port: int) -> int:
         """Take requests on this port (0: any), no longer on the one before. Raises OSError when it is taken."""
-        if self._server is not None and port == self._port:
-            return port
-        loop = asyncio.get_running_loop()
-        server = await loop.create_server(lambda: Client(self), _HOST, port, backlog=1024)
-        self._close_server()
-        self._server = server
-        self._port = server.sockets[0].getsockname()[1]
-        return self._port
+        return await self._door.open(port)
 
     def adopt(self, route: Route, ready: Collection[InstanceId] = ()) -> None:
         """Serve `route` from now on. Known instances keep their standing, absent ones drain.
@@ -69,7 +66,10 @@ class Site:
         shift straight to a version that has yet to pass its first check would answer nobody meanwhile.
         `ready` passed their checks before the proxy started and are trusted until a check or a request fails.
         """
+        if route.balancing != self.route.balancing:
+            self._pickers = {}
         self.route = route
+        self.read_wish = reader_of(route.pin, route.balancing)
         self._former = self._weights if any(route.weights.values()) else {}
         wanted = set(route.members)
         for member in [one for one in self._members if one not in wanted]:
@@ -79,18 +79,33 @@ class Site:
                 self._members[member] = self._enlist(member, ready=member.id in ready)
         self._arrange()
 
-    def choose(self, avoid: Collection[Backend]) -> Backend | None:
-        """Whose turn it is; one to avoid only when there is no other; None when nobody is ready."""
-        for _ in range(len(self._order)):
-            backend = self._turn()
-            if backend not in avoid:
+    def choose(self, wish: Wish, avoid: Collection[Backend]) -> Backend | None:
+        """Whose turn it is among those not to avoid; one of the version in flight when a pin asks for it."""
+        if wish.pinned and (flight := in_flight(self.route)) is not None:
+            backend = self.one_of(flight, wish, avoid)
+            if backend is not None:
                 return backend
-        others = [one for group in self._groups.values() for one in group]
-        return next((one for one in others if one not in avoid), others[0] if others else None)
+        for _ in self._order:
+            self._cursor = (self._cursor + 1) % len(self._order)
+            backend = self.one_of(self._order[self._cursor], wish, avoid)
+            if backend is not None:
+                return backend
+        return None
 
-    def has_other(self, avoid: Collection[Backend]) -> bool:
-        """Whether somebody not to avoid is ready."""
-        return any(one not in avoid for group in self._groups.values() for one in group)
+    def one_of(self, version: Version, wish: Wish, avoid: Collection[Backend]) -> Backend | None:
+        """Whose turn it is among the ready instances of a version, whatever its share."""
+        group = self._groups.get(version)
+        if avoid and group:
+            group = [one for one in group if one not in avoid]
+        return self._pickers[version].pick(group, wish.caller, self.time()) if group else None
+
+    def has_only(self, backend: Backend) -> bool:
+        """Whether nobody but this one can answer those who come by the ordinary port."""
+        return not any(one is not backend for version in self._weights for one in self._groups[version])
+
+    def nobody(self) -> tuple[str, str]:
+        """See Entrance."""
+        return "no-instance", f"No instance of {self.title} is healthy."
 
     def count(self, version: str, status: int, since: float) -> None:
         """A request is over."""
@@ -99,6 +114,10 @@ class Site:
     def lose(self) -> None:
         """A request got no whole answer from an instance."""
         self.meters.lost += 1
+
+    def count_retry(self, reason: str) -> None:
+        """A request is sent again, or to another instance."""
+        self.meters.retries[reason] += 1
 
     def standing_changed(self) -> None:
         """An instance became ready, or stopped to be."""
@@ -113,6 +132,10 @@ class Site:
     def ready(self) -> tuple[InstanceId, ...]:
         """Who passes the checks."""
         return tuple(member.id for member, one in self._members.items() if one.standing.ready)
+
+    def everybody(self) -> tuple[Client, ...]:
+        """All callers of both ports."""
+        return (*self.clients, *self.preview.clients)
 
     def reading(self) -> Reading:
         """What is served now."""
@@ -135,31 +158,24 @@ class Site:
     def sweep(self) -> None:
         """End the patience with callers that used it up, and close connections nobody needed for long."""
         now = self.time()
-        for client in [one for one in self.clients if one.deadline <= now]:
+        for client in [one for one in self.everybody() if one.deadline <= now]:
             client.expire()
         for backend in self._members.values():
             backend.sweep(now - self.limits.pooled_idle)
 
     def leave(self) -> None:
         """Take no new connection and no further request on those there are."""
-        self._close_server()
+        self._door.close()
+        self.preview.close()
         for client in tuple(self.clients):
             client.leave()
 
     def abort(self) -> None:
         """Cut what is left."""
-        for client in tuple(self.clients):
+        for client in self.everybody():
             client.abort()
         for backend in self._members.values():
             backend.retire()
-
-    def _turn(self) -> Backend:
-        self._cursor = (self._cursor + 1) % len(self._order)
-        version = self._order[self._cursor]
-        group = self._groups[version]
-        position = self._next.get(version, 0) % len(group)
-        self._next[version] = position + 1
-        return group[position]
 
     def _arrange(self) -> None:
         groups: dict[Version, list[Backend]] = {}
@@ -170,7 +186,8 @@ class Site:
         if told:
             self._former = {}
         self._weights = told or effective_weights(self._former, groups)
-        self._groups = {version: groups[version] for version in self._weights}
+        self._groups = groups
+        self._pickers = {one: self._pickers.get(one) or PICKERS[self.route.balancing]() for one in groups}
         self._order = turns(self._weights)
 
     def _enlist(self, member: Member, *, ready: bool) -> Backend:
@@ -190,8 +207,3 @@ class Site:
         backend.retire()
         if backend.active:
             self._draining.append(backend)
-
-    def _close_server(self) -> None:
-        if self._server is not None:
-            self._server.close()
-            self._server, self._port = None, 0

@@ -100,7 +100,8 @@ class Upstream(asyncio.Protocol):
             exchange.pass_on(b"0\r\n\r\n" if self._head.chunk else b"")
             exchange.complete()
         else:
-            exchange.upstream_lost()
+            # An instance may close a connection it kept just as it is used again, and be well.
+            exchange.upstream_lost(stale=exc is None and self.idle_since > 0 and not self._head_bytes)
 
     def pause_writing(self) -> None:
         if self.exchange is not None:
