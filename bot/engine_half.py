@@ -9,11 +9,13 @@ from bot.alerting_half import Alerting
 from bot.bridges import EngineAlerts, EngineMetrics
 from bot.ground import Ground
 from bot.rule_health import RuleHealth, healths_of
+from bot.settings.gates import load_hook_secrets
 from engine.components.manager import ComponentManager
 from engine.deployments.desk import DeploymentDesk
 from engine.deployments.drive import Drive
 from engine.deployments.journal import PREFIX, DeploymentJournal
 from engine.durable_dbos import DbosDurable
+from engine.infrastructure.hooks import HttpHooks
 from engine.infrastructure.platform import Ground as PlatformGround
 from engine.infrastructure.platforms import Platforms
 
@@ -54,6 +56,7 @@ def join(ground: Ground, engine: Engine, alerting: Alerting, acting: Callable[[]
         engine.components,
         EngineMetrics(alerting.source),
         EngineAlerts(alerting.store.all, healths, now=ground.now),
+        hooks=HttpHooks(ground.session, load_hook_secrets(ground.settings).get),
         now=ground.now,
     )
     ground.turns[PREFIX] = drive.turn

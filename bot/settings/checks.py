@@ -7,31 +7,21 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from typing import Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from rapidfuzz import process
 
-from alerting.rules.expression import Kind, parse_expression
+from bot.settings.gate_checks import gate_faults, promql_faults
 from bot.settings.model import File
-from bot.settings.placeholders import strays_in_query
 from bot.settings.positions import Field
-from bot.settings.strategy_parts import GatePart, StrategyPart
+from bot.settings.strategy_parts import StrategyPart
 from bot.settings.target_checks import target_faults
+from bot.settings.trigger_checks import schedule_faults, trigger_faults
 from engine.deployments.deployment import PersonId
 from engine.security.identity import SYSTEM, Person
 from engine.security.permissions import Permission, Role, allowed
 
 Fault = tuple[Field, str]
-
-# Enough to see whether a query is PromQL before a deployment asks it.
-SAMPLES: Final = {
-    "{service}": "shop",
-    "{environment}": "production",
-    "{version}": "v2",
-    "{previous}": "v1",
-    "{window}": "60s",
-}
 
 
 def find_faults(file: File) -> list[Fault]:
@@ -44,6 +34,7 @@ def find_faults(file: File) -> list[Fault]:
         *_services(file),
         *_policies(file),
         *_schedules(file),
+        *_triggers(file),
     ]
 
 
@@ -111,7 +102,7 @@ def _strategies(file: File) -> Iterator[Fault]:
     for name, strategy in file.strategies.items():
         yield from _steps(("strategies", name), strategy)
         for index, gate in enumerate(strategy.gates):
-            yield from _gate(("strategies", name, "gates", index), gate)
+            yield from gate_faults(("strategies", name, "gates", index), gate, strategy.kind)
         twice = [gate for gate, count in Counter(gate.name for gate in strategy.gates).items() if count > 1]
         if twice:
             yield ("strategies", name, "gates"), f"two gates are called {twice[0]!r}; give each its own name"
@@ -132,46 +123,13 @@ def _steps(field: Field, strategy: StrategyPart) -> Iterator[Fault]:
         )
 
 
-def _gate(field: Field, gate: GatePart) -> Iterator[Fault]:
-    if gate.kind == "query" and not gate.query:
-        yield field, "a query gate needs `query`, a PromQL expression that gives one number"
-    foreign = [name for name in _foreign(gate) if name in gate.model_fields_set]
-    if foreign:
-        yield (*field, foreign[0]), f"belongs to another kind of gate than {gate.kind!r}; remove it or change `kind`"
-    yield from _promql((*field, "query"), gate.query)
-    yield from _promql((*field, "samples"), gate.samples)
-    if gate.kind == "query" and (gate.below is None) == (gate.above is None):
-        yield field, "a query gate needs exactly one of `below` and `above`"
-    if gate.at_least and not gate.samples:
-        yield (*field, "at_least"), "needs `samples`, the PromQL expression that counts the samples"
-
-
-def _foreign(gate: GatePart) -> tuple[str, ...]:
-    of_query = ("query", "below", "above", "samples", "at_least")
-    return {"query": ("rule",), "rule": of_query}.get(gate.kind, (*of_query, "rule"))
-
-
-def _promql(field: Field, query: str) -> Iterator[Fault]:
-    text = query
-    for name, sample in SAMPLES.items():
-        text = text.replace(name, sample)
-    yield from ((field, stray) for stray in strays_in_query(query))
-    try:
-        kind = parse_expression(text).kind if text else Kind.SCALAR
-    except ValueError as error:
-        yield field, f"is no PromQL: {' '.join(str(error).split())[:200]}"
-    else:
-        if kind not in {Kind.VECTOR, Kind.SCALAR}:
-            yield field, f"has to give one number, and gives a {kind}"
-
-
 def _services(file: File) -> Iterator[Fault]:
     places = [place for service in file.services.values() for place in service.environments.values()]
     ports = Counter(port for place in places for port in (place.port, place.preview_port) if port is not None)
     for name, service in file.services.items():
         yield from target_faults(name, service)
         for index, figure in enumerate(service.figures):
-            yield from _promql(("services", name, "figures", index, "query"), figure.query)
+            yield from promql_faults(("services", name, "figures", index, "query"), figure.query)
         for environment, place in service.environments.items():
             field: Field = ("services", name, "environments", environment)
             if environment not in file.environments:
@@ -201,3 +159,21 @@ def _schedules(file: File) -> Iterator[Fault]:
         for index, person in enumerate(schedule.people):
             if person not in file.people:
                 yield ("schedules", name, "people", index), unknown("person", person, file.people)
+
+
+def _triggers(file: File) -> Iterator[Fault]:
+    yield from trigger_faults(file)
+    for name, trigger in file.triggers.items():
+        yield from _aim(("triggers", name), file, trigger.service, trigger.environment)
+    yield from schedule_faults(file)
+    for name, schedule in file.deploy_schedules.items():
+        yield from _zone(("deploy_schedules", name, "timezone"), schedule.timezone)
+        yield from _aim(("deploy_schedules", name), file, schedule.service, schedule.environment)
+
+
+def _aim(field: Field, file: File, service: str, environment: str) -> Iterator[Fault]:
+    if service not in file.services:
+        yield (*field, "service"), unknown("service", service, file.services)
+    elif environment not in file.services[service].environments:
+        known = file.services[service].environments
+        yield (*field, "environment"), unknown(f"environment of {service}", environment, known)

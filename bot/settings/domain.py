@@ -8,16 +8,17 @@ from alerting.incidents.incident import PageStep
 from alerting.incidents.incident import PersonId as AlertingPersonId
 from alerting.oncall.escalation import EscalationPolicy
 from alerting.oncall.rotation import Rotation
+from bot.settings.gates import to_gate
 from bot.settings.model import EnvironmentPart, File, ServicePart
 from bot.settings.read import Settings
-from bot.settings.strategy_parts import GatePart, StrategyPart
+from bot.settings.strategy_parts import StrategyPart
 from bot.settings.target_parts import PlacementPart
 from bot.settings.targets import to_target
 from engine.catalog import Catalog, Environment, EnvironmentName, Figure, HealthCheck, Placement, Service, ServiceName
 from engine.deployments.deployment import PersonId
 from engine.security.identity import Person, SlackId, SlackTeam, SlackUser
 from engine.security.permissions import Role
-from engine.strategy_specs import CanaryStep, GateSpec, StrategySpec
+from engine.strategy_specs import CanaryStep, StrategySpec
 
 
 def to_catalog(settings: Settings) -> Catalog:
@@ -44,26 +45,11 @@ def _strategy(name: str, part: StrategyPart) -> StrategySpec:
         name=name,
         kind=part.kind,
         steps=tuple(CanaryStep(step.weight, step.dwell, step.approval) for step in part.steps),
-        gates=tuple(map(_gate, part.gates)),
+        gates=tuple(map(to_gate, part.gates)),
         max_surge=part.max_surge,
         max_unavailable=part.max_unavailable,
         warm_up=part.warm_up,
         progress_deadline=part.progress_deadline,
-    )
-
-
-def _gate(part: GatePart) -> GateSpec:
-    above = part.above is not None
-    return GateSpec(
-        name=part.name,
-        kind=part.kind,
-        query=part.query,
-        comparison=">" if above else "<",
-        threshold=(part.above if part.above is not None else part.below) or 0.0,
-        unit=part.unit,
-        rule=part.rule,
-        samples_query=part.samples,
-        minimum_samples=part.at_least,
     )
 
 
@@ -102,8 +88,8 @@ def _placement(
 
 
 def to_people(file: File) -> tuple[Person, ...]:
-    """Everyone who may use Pilothouse."""
-    return tuple(
+    """Everyone who may use Pilothouse, and the triggers, each of which may deploy to its one environment."""
+    people = (
         Person(
             id=PersonId(name),
             name=part.name,
@@ -114,6 +100,11 @@ def to_people(file: File) -> tuple[Person, ...]:
         )
         for name, part in file.people.items()
     )
+    triggers = (
+        Person(PersonId(name), f"trigger {name}", roles={part.environment: Role.DEPLOYER})
+        for name, part in file.triggers.items()
+    )
+    return (*people, *triggers)
 
 
 def slack_id(identity: str) -> SlackId:

@@ -6,8 +6,9 @@ from typing import Literal
 
 from pydantic import Field
 
-from bot.settings.durations import Duration, Number, PositiveDuration
-from bot.settings.parts import Line, Part, Title
+from bot.settings.durations import Duration, PositiveDuration
+from bot.settings.gate_parts import GatePart
+from bot.settings.parts import Part
 
 
 class StepPart(Part):
@@ -16,20 +17,6 @@ class StepPart(Part):
     weight: int = Field(ge=1, le=100)
     dwell: Duration
     approval: bool = False
-
-
-class GatePart(Part):
-    """A condition each step must meet: no firing rule, a query below or above a number, or healthy instances."""
-
-    name: Title
-    kind: Literal["rule", "query", "health"]
-    query: str = ""
-    below: Number | None = None
-    above: Number | None = None
-    unit: Literal["", "ratio", "seconds"] = ""
-    rule: Line = ""
-    samples: str = ""
-    at_least: int = Field(default=0, ge=0, le=1_000_000_000)
 
 
 class StrategyPart(Part):

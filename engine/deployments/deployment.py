@@ -12,8 +12,9 @@ from enum import StrEnum
 from typing import Final, NewType
 
 from engine.catalog import EnvironmentName, ServiceName, Version
+from engine.deployments.compare import Compared
 from engine.errors import IllegalMove
-from engine.strategy_specs import StrategySpec
+from engine.strategy_specs import GateSpec, StrategySpec
 
 DeploymentId = NewType("DeploymentId", str)
 PersonId = NewType("PersonId", str)
@@ -37,12 +38,14 @@ class Outcome(StrEnum):
     """How it ended."""
 
     PROMOTED = "promoted"
+    FAST_PROMOTED = "fast_promoted"  # at once, without the steps: a roll-back
     ABORTED = "aborted"  # a person said so
     GATE_FAILED = "gate_failed"  # a gate said so
     REJECTED = "rejected"
     EXPIRED = "expired"  # nobody decided in time
-    SUPERSEDED = "superseded"  # a roll-back took its place before it began
+    SUPERSEDED = "superseded"  # another version was asked for: a roll-back before it began, or what is stable anew
     BROKEN = "broken"  # it could not be done, or not be undone
+    VOID = "void"  # what was agreed to is no longer what would be done
 
 
 class Purpose(StrEnum):
@@ -87,7 +90,10 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Measurement:
-    """One answer of one gate: what was asked, what came, against what, over how many samples, and the verdict."""
+    """One answer of one gate: what was asked, what came, against what, over how many samples, and the verdict.
+
+    `compared` is what a comparison stood on; `ask_after` is when a hook wants to be asked again.
+    """
 
     gate: str
     kind: str
@@ -99,6 +105,8 @@ class Measurement:
     at: datetime
     unit: str = ""
     note: str = ""
+    compared: Compared | None = None
+    ask_after: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,10 +120,22 @@ class Decision:
 
 
 @dataclass(frozen=True, slots=True)
+class Override:
+    """Something that stood in the way (`key` names the one cause, `what` tells it), passed for this reason."""
+
+    key: str
+    what: str
+    by: PersonId
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """What was agreed to: approvals are bound to `digest` and to this plan.
 
-    `previous` is the stable version at planning time, None for a first deployment.
+    `previous` is the stable version at planning time, None for a first deployment. `revision` is the release whose
+    recorded configuration is used, None for that of the settings; `configuration` tells the settings it was planned
+    on from others ("" where that was not noted). With an `approval_group` only its members' approvals count.
     """
 
     service: ServiceName
@@ -128,6 +148,11 @@ class Plan:
     approvals_needed: int
     four_eyes: bool
     expires_at: datetime | None
+    revision: int | None = None
+    configuration: str = ""
+    approval_group: str = ""
+    overrides: tuple[Override, ...] = ()
+    warnings: tuple[str, ...] = ()
 
     @property
     def first(self) -> bool:
@@ -161,6 +186,9 @@ class Deployment:
     outcome: Outcome | None = None
     reason: str = ""
     decisions: tuple[Decision, ...] = ()
+    held: str = ""  # why it waits though enough people agreed
+    in_line_since: datetime | None = None  # when it began to wait for one of the deployments that run to end
+    fence: int = 0  # the number of the place's newest lock when it began
     started_at: datetime | None = None
     step: int = -1
     step_entered_at: datetime | None = None
@@ -168,7 +196,7 @@ class Deployment:
     step_passed: bool = False
     waiting_step: int | None = None  # the step a person has to approve before it is entered
     weight: int = 0
-    traffic_at: datetime | None = None  # when the new version first got traffic: its warm-up counts from there
+    traffic_at: datetime | None = None  # since when it is judged: its first traffic, or its preview until then
     requests: int = 0  # through the router since the deployment began
     lost: int = 0  # of those, how many no instance answered
     counted: tuple[int, int] = (0, 0)  # the router's own counters of both, as last read
@@ -182,6 +210,7 @@ class Deployment:
     abort_asked_by: PersonId | None = None
     paused_at: datetime | None = None
     promoted_at: datetime | None = None  # when promotion began: from then on the old version may be gone
+    released_at: datetime | None = None  # when the old version was not kept for going back any longer
     progressed_at: datetime | None = None  # the last thing that came to be: the progress deadline counts from there
     ended_at: datetime | None = None
     updated_at: datetime | None = None
@@ -202,6 +231,26 @@ class Deployment:
     def approved(self) -> bool:
         """Whether enough people agreed."""
         return len({one.person for one in self.approvals}) >= self.plan.approvals_needed
+
+    @property
+    def previewing(self) -> bool:
+        """Whether it stands at a step without traffic: what is judged is the preview, before the switch."""
+        steps = self.plan.strategy.steps
+        return 0 <= self.step < len(steps) and steps[self.step].weight == 0
+
+    @property
+    def gates_now(self) -> tuple[GateSpec, ...]:
+        """The gates that are asked now: those of before a switch while there is only a preview, then those of after."""
+        time = "before" if self.previewing else "after"
+        return tuple(gate for gate in self.plan.strategy.gates if gate.when in {"always", time})
+
+    @property
+    def kept_until(self) -> datetime | None:
+        """How long the old version is kept at full strength beside the promoted one; None when it is not (any more)."""
+        since, keep = self.traffic_at or self.promoted_at, self.plan.strategy.keep_old
+        if self.promoted_at is None or since is None or self.released_at or self.plan.first or not keep:
+            return None
+        return since + keep
 
     def step_left(self, now: datetime) -> timedelta:
         """How much of the present step's dwell is left; zero outside a step."""

@@ -38,9 +38,10 @@ from engine.deployments.events import (
 from engine.deployments.gates import Gates
 from engine.deployments.journal import DeploymentJournal, Overtaken, id_of
 from engine.deployments.strategies import next_step
-from engine.deployments.strategies.recipe import GLANCE
+from engine.deployments.strategies.moves import GLANCE
 from engine.deployments.words import describe, sentence
 from engine.errors import NotFound, PermanentFailure, Refused, TemporaryFailure
+from engine.hooks import HookCalls
 from engine.ports import (
     ComponentBook,
     FiringAlerts,
@@ -72,6 +73,7 @@ class Drive:
         metrics: MetricQueries,
         alerts: FiringAlerts,
         *,
+        hooks: HookCalls,
         now: Callable[[], datetime],
     ) -> None:
         self._journal = journal
@@ -79,7 +81,7 @@ class Drive:
         self._manager = manager
         self._shifter = shifter
         self._components = components
-        self._gates = Gates(metrics, alerts)
+        self._gates = Gates(metrics, alerts, hooks)
         self._now = now
 
     async def turn(self, subject: str) -> timedelta | None:

@@ -44,6 +44,7 @@ from engine.security.tokens import Tokens
 from engine.strategy_specs import CanaryStep, GateSpec, StrategySpec
 from engine.targets import LocalTarget
 from tests.fakes.durable import FakeDurable, VirtualClock
+from tests.fakes.hooks import FakeHooks
 from tests.fakes.infrastructure import FakeArtifacts, FakeManager, FakeShifter
 from tests.fakes.memory_storage import MemoryDatabase
 
@@ -145,6 +146,7 @@ class House:
             self.components,
             self.metrics,
             self.metrics,
+            hooks=FakeHooks(),
             now=self.clock,
         )
 

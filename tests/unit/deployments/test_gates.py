@@ -17,6 +17,7 @@ from engine.errors import EngineError, PermanentFailure, TemporaryFailure
 from engine.ports import Artifact, FiringAlert, MetricSample, TrafficReading
 from engine.strategy_specs import GateSpec
 from tests.fakes.durable import VirtualClock
+from tests.fakes.hooks import FakeHooks
 from tests.unit.deployments.world import ANN, CANARY, GATE, World
 
 NOW = VirtualClock().at
@@ -67,7 +68,7 @@ def deployment_with(*gates: GateSpec, warm_up: float = 0, traffic: float = 60) -
 async def verdict_of(gate: GateSpec, metrics: Metrics, alerts: Alerts | None = None, **more: float):  # type: ignore[no-untyped-def]
     seen = Observation((), TrafficReading({}, (), 0, 0))
     deployment = deployment_with(gate, **more)
-    return (await Gates(metrics, alerts or Alerts()).measure(deployment, seen, now=NOW))[0]
+    return (await Gates(metrics, alerts or Alerts(), FakeHooks()).measure(deployment, seen, now=NOW))[0]
 
 
 SIMPLE = replace(GATE, query="q")
@@ -173,7 +174,7 @@ def test_the_window_is_bounded(traffic: float, window: str) -> None:
 
 async def test_a_figure_that_cannot_be_had_is_a_dash() -> None:
     figures = (Figure("Errors", "q", "ratio"), Figure("Rate", "none"))
-    shown = await Gates(Metrics({"q": [0.0123]}), Alerts()).figures(figures, deployment_with(GATE), now=NOW)
+    shown = await Gates(Metrics({"q": [0.0123]}), Alerts(), FakeHooks()).figures(figures, deployment_with(GATE), now=NOW)
     assert shown == (("Errors", "1.23 %"), ("Rate", "–"))
 
 

@@ -34,6 +34,7 @@ from engine.strategy_specs import CanaryStep, GateSpec, StrategySpec
 from engine.targets import LocalTarget
 from storage.events import Card, CardChange, Event, EventLog, NewEvent, Snapshot
 from tests.fakes.durable import FakeDurable, VirtualClock
+from tests.fakes.hooks import FakeHooks
 from tests.fakes.memory_storage import MemoryDatabase
 
 ANN, BEN, CID = PersonId("ann"), PersonId("ben"), PersonId("cid")
@@ -334,7 +335,7 @@ class Town:
         self.log = MemoryDatabase().log
         self.journal = DeploymentJournal(MortalLog(self.log, self.world.moment))  # type: ignore[arg-type]
         w = self.world
-        self.drive = Drive(self.journal, w.catalog, w, w, w, w, w, now=self.clock)
+        self.drive = Drive(self.journal, w.catalog, w, w, w, w, w, hooks=FakeHooks(), now=self.clock)
         self.durable = FakeDurable(self.drive.turn, self.clock)
         self.desk = DeploymentDesk(self.journal, w.catalog, w, w, self.durable, now=self.clock)
         self.asked = 0
