@@ -1,4 +1,4 @@
-"""Which version is the new one, which instance of a version answers, and what a request may wish. Pure, as properties."""
+"""Which version is the new one, which of its instances answers, and what a request may wish."""
 
 from __future__ import annotations
 

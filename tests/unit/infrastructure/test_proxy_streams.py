@@ -1,0 +1,147 @@
+"""What flows goes through as it comes, at the pace of the slower side, and a slow caller holds nothing for ever."""
+
+from __future__ import annotations
+
+import asyncio
+
+GET = b"GET / HTTP/1.1\r\nHost: shop\r\n"
+LAST = b"Connection: close\r\n\r\n"
+CHUNKED = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
+OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+
+
+async def gone(stage):
+    async with asyncio.timeout(3):
+        while stage.site.clients:  # noqa: ASYNC110 - sockets close in their own time
+            await asyncio.sleep(0.005)
+
+
+async def test_each_event_of_a_stream_arrives_before_the_next_is_made(stage):
+    heard = asyncio.Queue()
+
+    async def events(_head, _reader, writer):
+        writer.write(CHUNKED)
+        for number in range(5):
+            writer.write(b"9\r\ndata: %d\n\n\r\n" % number)
+            await heard.get()
+        writer.write(b"0\r\n\r\n")
+
+    await stage.instance("one", events)
+    stage.route()
+    reader, writer = await stage.connect()
+    writer.write(GET + LAST)
+    async with asyncio.timeout(5):
+        await reader.readuntil(b"\r\n\r\n")
+        for number in range(5):
+            assert await reader.readuntil(b"\n\n\r\n") == b"9\r\ndata: %d\n\n\r\n" % number
+            heard.put_nowait(number)
+        assert await reader.read(-1) == b"0\r\n\r\n"
+    writer.close()
+
+
+async def test_each_piece_of_a_body_arrives_before_the_next_is_sent(stage):
+    pieces = asyncio.Queue()
+
+    async def collect(_head, reader, writer):
+        while (size := int((await reader.readuntil(b"\r\n")).strip(), 16)) > 0:
+            pieces.put_nowait((await reader.readexactly(size + 2))[:-2])
+        await reader.readexactly(2)
+        writer.write(OK)
+
+    await stage.instance("one", collect)
+    stage.route()
+    reader, writer = await stage.connect()
+    writer.write(b"POST / HTTP/1.1\r\nHost: shop\r\nTransfer-Encoding: chunked\r\n" + LAST)
+    async with asyncio.timeout(5):
+        for piece in (b"one", b"two", b"three"):
+            writer.write(b"%x\r\n%b\r\n" % (len(piece), piece))
+            assert await pieces.get() == piece
+        writer.write(b"0\r\n\r\n")
+        assert (await reader.read(-1)).endswith(b"ok")
+    writer.close()
+
+
+async def test_a_large_body_to_a_slow_instance_waits_in_the_caller(stage):
+    size, go_on = 30_000_000, asyncio.Event()
+
+    async def slow(_head, reader, writer):
+        await go_on.wait()
+        await reader.readexactly(size)
+        writer.write(OK)
+
+    await stage.instance("one", slow)
+    stage.route()
+    reader, writer = await stage.connect()
+    writer.write(b"PUT / HTTP/1.1\r\nHost: shop\r\nContent-Length: %d\r\n" % size + LAST)
+    sent, block = 0, bytes(500_000)
+    async with asyncio.timeout(10):
+        try:
+            while sent < size:
+                writer.write(block)
+                sent += len(block)
+                async with asyncio.timeout(0.1):
+                    await writer.drain()
+        except TimeoutError:  # nobody takes it: it stays here
+            go_on.set()
+        assert sent < size
+        writer.write(bytes(size - sent))
+        assert (await reader.read(-1)).endswith(b"ok")
+    writer.close()
+
+
+async def test_a_body_that_trickles_is_given_up_though_it_never_pauses(stage):
+    async def never(_head, reader, _writer):
+        await reader.read(-1)
+
+    await stage.instance("one", never)
+    stage.route()
+    reader, writer = await stage.connect()
+    writer.write(b"POST / HTTP/1.1\r\nHost: shop\r\nContent-Length: 100000\r\n\r\n")
+
+    async def trickle():
+        while not writer.is_closing():
+            writer.write(b"a")
+            await asyncio.sleep(0.02)
+
+    dripping = asyncio.create_task(trickle(), name="trickle")
+    async with asyncio.timeout(3):
+        assert (await reader.read(-1)).startswith(b"HTTP/1.1 408 ")
+    dripping.cancel()
+    writer.close()
+    await gone(stage)
+    assert stage.site.meters.lost == 0
+
+
+async def test_a_body_that_is_slow_but_moves_is_waited_for(stage):
+    async def take(_head, reader, writer):
+        await reader.readexactly(4000)
+        writer.write(OK)
+
+    await stage.instance("one", take)
+    stage.route()
+    reader, writer = await stage.connect()
+    writer.write(b"POST / HTTP/1.1\r\nHost: shop\r\nContent-Length: 4000\r\n" + LAST)
+    for _ in range(20):  # longer than the patience for one pause, which is 0.3 s
+        writer.write(bytes(200))
+        await asyncio.sleep(0.03)
+    async with asyncio.timeout(3):
+        assert (await reader.read(-1)).endswith(b"ok")
+    writer.close()
+
+
+async def test_a_caller_that_never_reads_is_left_and_the_instance_let_go(stage):
+    async def pour(_head, _reader, writer):
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 100000000\r\n\r\n")
+        for _ in range(1000):
+            writer.write(bytes(100_000))
+            await writer.drain()
+
+    await stage.instance("one", pour)
+    stage.route()
+    _, writer = await asyncio.open_connection("127.0.0.1", stage.port, limit=1000)
+    writer.write(GET + b"\r\n")
+    await asyncio.sleep(0.1)
+    assert stage.site.clients
+    await gone(stage)
+    assert stage.site.drained(["one"])
+    writer.close()
