@@ -1,0 +1,1 @@
+"""Copies of a service's data, taken before it is deployed and when somebody asks, and brought back."""
