@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from bot.settings import parts
+from bot.settings import parts, trigger_parts
 from engine.security.secrets import mask
 
 LONGEST: Final = 60  # characters of a value that are shown
@@ -18,6 +18,7 @@ _SHAPES: Final[Mapping[str, str]] = {
     parts.TARGET: "has to be schedule:NAME, schedule:NAME/next or person:NAME",
     parts.CLOCK: "has to be a time of day such as '09:00', in quotes",
     parts.PATH: "has to be a path that begins with /",
+    trigger_parts.VARIABLE: "has to be the name of a variable, such as SHOP_WEBHOOK_SECRET",
     parts.LEVEL: "has to be debug, info, warning, error or critical",
 }
 _KINDS: Final[Mapping[str, str]] = {

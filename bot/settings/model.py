@@ -27,6 +27,7 @@ from bot.settings.parts import (
 )
 from bot.settings.strategy_parts import StrategyPart
 from bot.settings.target_parts import ContainerPart, EcsPart, KubernetesPart, LambdaPart, LocalPart, PlacementPart
+from bot.settings.trigger_parts import DeploySchedulePart, TriggerPart
 
 
 class Http(Part):
@@ -161,3 +162,5 @@ class File(Part):
     alertmanager: LocalPath | None = None
     policies: dict[Name, PolicyPart] = Field(default_factory=dict)
     schedules: dict[Name, SchedulePart] = Field(default_factory=dict)
+    triggers: dict[Name, TriggerPart] = Field(default_factory=dict)
+    deploy_schedules: dict[Name, DeploySchedulePart] = Field(default_factory=dict)

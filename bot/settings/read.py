@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import Field as Setting
-from pydantic import ValidationError
+from pydantic import ValidationError, create_model
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
@@ -196,6 +196,18 @@ def problem_at(path: Path, lines: dict[Field, int], field: Field, message: str) 
 def load_terminal() -> Terminal:
     """What the environment says to commands that talk to a running server. Raises SettingsWrong."""
     return _from_environment(Terminal)
+
+
+class _Variables(BaseSettings):
+    """Variables that the file names."""
+
+    model_config = SettingsConfigDict(extra="ignore", frozen=True, hide_input_in_errors=True)
+
+
+def read_variables(names: Iterable[str]) -> dict[str, str]:
+    """What the environment says of each variable that the file names; nothing where it has none."""
+    fields: dict[str, Any] = dict.fromkeys(names, (str, ""))
+    return dict(create_model("Named", __base__=_Variables, **fields)())
 
 
 def _environment() -> Environment:
