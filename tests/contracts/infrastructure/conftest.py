@@ -20,6 +20,7 @@ from engine.infrastructure.local import LocalManager
 from engine.ports import ArtifactSource, Instance, InstanceHealth, InstanceManager, TrafficShifter
 from engine.strategy_specs import StrategySpec
 from engine.targets import LocalTarget
+from tests.contracts.infrastructure import worlds_container
 from tests.fakes.infrastructure import FakeArtifacts, FakeManager, FakeShifter
 
 SERVER = """
@@ -83,11 +84,15 @@ def _fake(place: Placement) -> World:
     return World(place, FakeArtifacts(contents), manager, shifter, kill, lambda one: shifter.unready.add(one.id))
 
 
-@pytest.fixture(params=["memory", "local"])
+@pytest.fixture(params=["memory", "local", *worlds_container.WORLDS])
 async def world(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[World]:
     place = _place(tmp_path / "artifacts")
     if request.param == "memory":
         yield _fake(place)
+        return
+    if request.param in worlds_container.WORLDS:
+        async with worlds_container.WORLDS[request.param](World, place, tmp_path) as made:
+            yield made
         return
     assert sys.platform == "linux"
     manager = LocalManager(tmp_path / "instances", now=lambda: datetime.now(UTC))

@@ -1,0 +1,144 @@
+"""The calls to container engines that we need, each with a deadline, its failures told by class (see faults)."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import math
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from typing import Any, Final
+
+import aiodocker
+import aiohttp
+
+from engine.errors import PermanentFailure
+from engine.infrastructure.container.faults import Absent, fault, pull_fault, slow, unreached
+
+Found = Mapping[str, Any]
+"""What the engine tells of one container or image, as its API documents it."""
+
+_ANSWER: Final = timedelta(seconds=15)
+_START: Final = timedelta(seconds=60)
+_PULL: Final = timedelta(minutes=10)
+
+
+class Api:
+    """The engine at one address. Raises Absent, Conflict, TemporaryFailure or PermanentFailure."""
+
+    def __init__(self, address: str) -> None:
+        self._address = address
+        try:
+            self._docker = aiodocker.Docker(url=address)
+        except ValueError as error:
+            raise PermanentFailure(
+                f"{address!r} is no address of a container engine: {error}",
+                "Write unix:///path or tcp://host:port as `engine` in the service's container settings.",
+            ) from error
+
+    async def images(self) -> Sequence[Found]:
+        """The images that are there."""
+        async with self._asking("list images"):
+            return await self._docker.images.list()
+
+    async def image(self, name: str) -> Found | None:
+        """The image called `name`, None when it is not there."""
+        try:
+            async with self._asking(f"look at image {name}"):
+                return await self._docker.images.inspect(name)
+        except Absent:
+            return None
+
+    async def pull(self, name: str) -> None:
+        """Fetch `name` from its registry. Raises Absent when that does not have it."""
+        async with self._asking(f"pull {name}", _PULL):
+            lines = await self._docker.images.pull(name)
+        words = next((str(line["error"]) for line in lines if line.get("error")), "")
+        if words:
+            raise pull_fault(name, words)
+
+    async def containers(self, labels: Mapping[str, str]) -> Sequence[Found]:
+        """Every container with these labels, ended ones too; one that goes away meanwhile is left out."""
+        wanted = json.dumps({"label": [f"{name}={value}" for name, value in labels.items()]})
+        async with self._asking("list containers"):
+            listed = await self._docker.containers.list(all=True, filters=wanted)
+        found = await asyncio.gather(*(self.container(one.id) for one in listed))
+        return [one for one in found if one is not None]
+
+    async def container(self, name: str) -> Found | None:
+        """The container called `name`, None when there is none."""
+        try:
+            async with self._asking(f"look at container {name}"):
+                return await self._docker.containers.container(name).show()
+        except Absent:
+            return None
+
+    async def create(self, name: str, config: Mapping[str, Any]) -> None:
+        """Make a container without starting it. Raises Conflict when the name is taken, Absent without its image."""
+        async with self._asking(f"create container {name}"):
+            await self._docker.containers.create(dict(config), name=name)
+
+    async def start(self, name: str) -> None:
+        """Start a container; one that runs is left alone."""
+        async with self._asking(f"start container {name}", _START):
+            await self._docker.containers.container(name).start()
+
+    async def stop(self, name: str, timeout: timedelta) -> None:
+        """Ask a container to end, and make it end after `timeout` (whole seconds, rounded up)."""
+        seconds = math.ceil(timeout.total_seconds())
+        async with self._asking(f"stop container {name}", timeout + _ANSWER):
+            await self._docker.containers.container(name).stop(t=seconds)
+
+    async def remove(self, name: str) -> None:
+        """Remove a container with its anonymous volumes; none of that name is fine."""
+        try:
+            async with self._asking(f"remove container {name}", _START):
+                await self._docker.containers.container(name).delete(force=True, v=True)
+        except Absent:
+            return
+
+    async def tail(self, name: str, lines: int) -> str:
+        """The last lines of a container's output; empty when it is gone."""
+        try:
+            async with self._asking(f"read the log of {name}"):
+                container = self._docker.containers.container(name)
+                pieces = await container.log(stdout=True, stderr=True, tail=lines)
+        except Absent:
+            return ""
+        return "".join(pieces).strip()
+
+    async def close(self) -> None:
+        """End the connections."""
+        await self._docker.close()
+
+    @asynccontextmanager
+    async def _asking(self, doing: str, within: timedelta = _ANSWER) -> AsyncIterator[None]:
+        try:
+            async with asyncio.timeout(within.total_seconds()):
+                yield
+        except TimeoutError as error:
+            raise slow(doing, self._address, within) from error
+        except aiodocker.DockerError as error:
+            raise fault(error.status, error.message, doing, self._address) from error
+        except (aiohttp.ClientError, OSError) as error:
+            raise unreached(str(error), self._address) from error
+
+
+class Apis:
+    """One connection pool for each engine, made when it is first used."""
+
+    def __init__(self) -> None:
+        self._apis: dict[str, Api] = {}
+
+    def at(self, address: str) -> Api:
+        """The engine at `address`."""
+        if address not in self._apis:
+            self._apis[address] = Api(address)
+        return self._apis[address]
+
+    async def close(self) -> None:
+        """End all connections; containers go on."""
+        for api in self._apis.values():
+            await api.close()
+        self._apis.clear()

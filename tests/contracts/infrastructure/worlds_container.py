@@ -1,0 +1,93 @@
+"""Containers of a real engine behind the built-in proxy, and processes of this machine behind a real HAProxy."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from engine.catalog import Placement
+from engine.infrastructure.artifacts import LocalArtifacts
+from engine.infrastructure.balancers.haproxy import HaproxyShifter
+from engine.infrastructure.balancers.proxy import ProxyShifter
+from engine.infrastructure.container.api import Apis
+from engine.infrastructure.container.images import Images
+from engine.infrastructure.container.manager import ContainerManager
+from engine.infrastructure.local import LocalManager
+from engine.ports import Instance
+from engine.targets import ContainerTarget, LocalTarget
+from tests.fakes import haproxy, podman
+
+IMAGE = "localhost/contract-shop"
+_built: set[str] = set()
+
+
+async def engine_with_images() -> podman.Engine:
+    """The process's engine with versions v1, v2 and v10 of the shop."""
+    engine = podman.shared_engine()
+    for version in ("v1", "v2", "v10"):
+        if version not in _built:
+            await podman.build(engine.url, f"{IMAGE}:{version}", files={"healthz": "ok", "index.html": version})
+            _built.add(version)
+    return engine
+
+
+@asynccontextmanager
+async def container_parts(place: Placement) -> AsyncIterator[tuple[Placement, Images, ContainerManager]]:
+    """The placement as containers, and what looks after them; none is left afterwards."""
+    if reason := podman.missing():
+        pytest.skip(reason)
+    engine = await engine_with_images()
+    local = place.on(LocalTarget)
+    target = ContainerTarget(
+        image=f"{IMAGE}:{{version}}",
+        container_port=8080,
+        port=local.port,
+        engine=engine.url,
+        stop_timeout=timedelta(seconds=1),
+    )
+    apis = Apis()
+    images = Images(apis)
+    yield replace(place, target=target), images, ContainerManager(apis, images)
+    await apis.close()
+    engine.podman("rm", "--all", "--force", "--time", "0")
+
+
+@asynccontextmanager
+async def container_world(make: Any, place: Placement, folder: Path) -> AsyncIterator[Any]:
+    """Containers behind the built-in proxy. `make` is the World to fill."""
+    async with container_parts(place) as (placed, images, manager):
+        shifter = ProxyShifter(folder / "proxy")
+        yield make(placed, images, manager, shifter, kill=_kill, sicken=_sicken)
+        await shifter.stop()
+
+
+@asynccontextmanager
+async def haproxy_world(make: Any, place: Placement, folder: Path) -> AsyncIterator[Any]:
+    """Processes of this machine behind an HAProxy."""
+    if haproxy.program() is None:
+        pytest.skip("HAProxy is not installed (apt install haproxy)")
+    manager = LocalManager(folder / "instances", now=lambda: datetime.now(UTC))
+    async with haproxy.running_haproxy(folder / "router") as real:
+        placed = replace(place, target=replace(place.on(LocalTarget), haproxy=real.target))
+        shifter = HaproxyShifter(folder / "told")
+        yield make(placed, LocalArtifacts(), manager, shifter, kill=_kill, sicken=_sicken)
+    await manager.stop_everything()
+
+
+def _kill(one: Instance) -> None:
+    os.kill(one.pid, signal.SIGKILL)
+
+
+def _sicken(one: Instance) -> None:
+    os.kill(one.pid, signal.SIGSTOP)
+
+
+WORLDS = {"container": container_world, "haproxy": haproxy_world}
