@@ -8,13 +8,14 @@ from typing import Final
 
 import alerting.errors as alerting_errors
 from alerting.alerts.alert import ReceivedAlert
+from alerting.incidents.journal import IncidentJournal
 from alerting.incidents.suspects import Change
 from alerting.metrics.port import Metrics, Scalar
 from bot.rule_health import RuleHealth
 from engine.deployments.deployment import Purpose, State
 from engine.deployments.journal import DeploymentJournal, Summary
 from engine.errors import PermanentFailure, TemporaryFailure
-from engine.ports import FiringAlert, MetricSample
+from engine.ports import FiringAlert, MetricSample, OpenIncident
 
 QUERY_TIMEOUT: Final = timedelta(seconds=5)
 MOST_CHANGES: Final = 100
@@ -82,6 +83,20 @@ class EngineAlerts:
                 f"Rule {one.name} was last evaluated at {one.at:%H:%M:%S} UTC, which is too long ago."
             )
         return one.at
+
+
+class EngineIncidents:
+    """Implements the engine's OpenIncidents by alerting's journal."""
+
+    def __init__(self, journal: IncidentJournal) -> None:
+        self._journal = journal
+
+    async def of(self, service: str, environment: str) -> Sequence[OpenIncident]:
+        return [
+            OpenIncident(str(one.id), one.title, one.opened_at)
+            for one in await self._journal.open_incidents()
+            if (one.service, one.environment) == (service, environment)
+        ]
 
 
 class DeploymentChanges:

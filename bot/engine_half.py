@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from alerting.incidents.journal import IncidentJournal
 from bot.alerting_half import Alerting
-from bot.bridges import EngineAlerts, EngineMetrics
+from bot.bridges import EngineAlerts, EngineIncidents, EngineMetrics
 from bot.ground import Ground
 from bot.rule_health import RuleHealth, healths_of
 from bot.settings.gates import load_hook_secrets
@@ -14,10 +15,14 @@ from engine.components.manager import ComponentManager
 from engine.deployments.desk import DeploymentDesk
 from engine.deployments.drive import Drive
 from engine.deployments.journal import PREFIX, DeploymentJournal
+from engine.deployments.releases import Releases
 from engine.durable_dbos import DbosDurable
 from engine.infrastructure.hooks import HttpHooks
 from engine.infrastructure.platform import Ground as PlatformGround
 from engine.infrastructure.platforms import Platforms
+from engine.permits.desk import PermitDesk
+from engine.permits.journal import PermitJournal
+from engine.permits.keeper import Keeper
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +33,10 @@ class Engine:
     components: ComponentManager
     journal: DeploymentJournal
     desk: DeploymentDesk
+    releases: Releases
+    permits: PermitDesk
+    permit_journal: PermitJournal
+    keeper: Keeper
 
 
 def build_engine(ground: Ground, durable: DbosDurable, journal: DeploymentJournal) -> Engine:
@@ -35,8 +44,12 @@ def build_engine(ground: Ground, durable: DbosDurable, journal: DeploymentJourna
     data, now, catalog = ground.settings.data, ground.now, ground.catalog
     platforms = Platforms(PlatformGround(data, now))
     components = ComponentManager(ground.database.log, platforms, platforms, ground.probe, catalog, now=now)
-    desk = DeploymentDesk(journal, catalog, platforms, components, durable, now=now)
-    return Engine(platforms, components, journal, desk)
+    log = ground.database.log
+    releases, permit_journal = Releases(log), PermitJournal(log)
+    keeper = Keeper(permit_journal, journal, catalog, EngineIncidents(IncidentJournal(log)))
+    desk = DeploymentDesk(journal, catalog, platforms, components, durable, permits=keeper, releases=releases, now=now)
+    permits = PermitDesk(permit_journal, journal, catalog, durable, now=now)
+    return Engine(platforms, components, journal, desk, releases, permits, permit_journal, keeper)
 
 
 def join(ground: Ground, engine: Engine, alerting: Alerting, acting: Callable[[], bool]) -> None:
@@ -57,6 +70,8 @@ def join(ground: Ground, engine: Engine, alerting: Alerting, acting: Callable[[]
         EngineMetrics(alerting.source),
         EngineAlerts(alerting.store.all, healths, now=ground.now),
         hooks=HttpHooks(ground.session, load_hook_secrets(ground.settings).get),
+        permits=engine.keeper,
+        releases=engine.releases,
         now=ground.now,
     )
     ground.turns[PREFIX] = drive.turn

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Literal, NewType, TypeVar
 
+from engine.backups.specs import BackupSpec
 from engine.errors import NotFound
+from engine.permits.windows import FreezeWindow
 from engine.strategy_specs import StrategySpec
 from engine.targets import Target
 
@@ -48,6 +50,7 @@ class Placement:
     health: HealthCheck
     strategy: StrategySpec
     figures: tuple[Figure, ...] = ()
+    backup: BackupSpec | None = None
 
     def on(self, kind: type[_Kind]) -> _Kind:
         """The target, for the manager of that kind. Raises TypeError: managers get only placements of their own."""
@@ -57,13 +60,34 @@ class Placement:
 
 
 @dataclass(frozen=True, slots=True)
+class ApprovalGroup:
+    """People by id; only theirs are the approvals that count."""
+
+    name: str
+    people: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
 class Environment:
-    """Where services run. `approvals` people other than the requester (with four eyes) must agree."""
+    """Where services run. `approvals` people other than the requester (with four eyes) must agree.
+
+    With a `group` only its members count. `windows` are when nothing is deployed there, `concurrent` how many
+    deployments may run at once (None: any number). An open incident of a service freezes it unless `incident_freeze`
+    is off. After a roll-back the place is locked, for `rollback_lock` or (None) until somebody unlocks it, unless
+    `lock_after_rollback` is off.
+    """
 
     name: EnvironmentName
     approvals: int = 0
     four_eyes: bool = True
     approval_expires: timedelta = timedelta(hours=1)
+    group: ApprovalGroup | None = None
+    windows: tuple[FreezeWindow, ...] = ()
+    concurrent: int | None = None
+    incident_freeze: bool = True
+    known_bad: Literal["warn", "block"] = "warn"
+    lock_after_rollback: bool = True
+    rollback_lock: timedelta | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,10 +102,11 @@ class Service:
 
 @dataclass(frozen=True, slots=True)
 class Catalog:
-    """All services and environments."""
+    """All services and environments; `concurrent` deployments may run at once over all (None: any number)."""
 
     services: Mapping[ServiceName, Service]
     environments: Mapping[EnvironmentName, Environment]
+    concurrent: int | None = None
 
     def service(self, name: str) -> Service:
         """The service called `name`. Raises NotFound with the nearest name left to the caller's table."""

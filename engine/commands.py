@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final, Literal
 
 from engine.deployments.deployment import DeploymentId
@@ -47,21 +47,30 @@ class Response:
 
 @dataclass(frozen=True, slots=True)
 class Deploy:
-    """Bring `version` of `service` to `environment`."""
+    """Bring `version` of `service` to `environment`.
+
+    `override` says why in spite of a freeze, an incident, a known fault of the version, or the lock after a roll-back;
+    then somebody else has to approve.
+    """
 
     service: str
     version: str
     environment: str
     strategy: str | None = None
+    override: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class RollBack:
-    """Go back. With a deployment id: to what ran before it. Without: to what ran before the stable version."""
+    """Go back. With a deployment id: to what ran before it. With `to`: to that revision or version.
+
+    With neither: to what ran before the stable version.
+    """
 
     service: str
     environment: str
     deployment: DeploymentId | None = None
+    to: str = ""
 
 
 WHATEVER_WAITS: Final = -1
@@ -105,3 +114,58 @@ class Restart:
 
     service: str
     environment: str
+
+
+@dataclass(frozen=True, slots=True)
+class Lock:
+    """Let nobody else deploy `service` to `environment`, for as long as it `lasts` (None: until unlocked)."""
+
+    service: str
+    environment: str
+    lasts: timedelta | None = None
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Unlock:
+    """Give the lock back; an admin breaks that of somebody else, with a reason."""
+
+    service: str
+    environment: str
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class AwaitUnlock:
+    """Tell me when the lock is gone."""
+
+    service: str
+    environment: str
+
+
+@dataclass(frozen=True, slots=True)
+class Freeze:
+    """Let nothing be deployed: of a service, to an environment, or both; "" is every one. `lasts` as in Lock."""
+
+    service: str
+    environment: str
+    lasts: timedelta | None = None
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Unfreeze:
+    """End the freeze of exactly this service and environment, as it was made."""
+
+    service: str
+    environment: str
+
+
+@dataclass(frozen=True, slots=True)
+class MarkVersion:
+    """Say that a version is known to be bad, or good after all."""
+
+    service: str
+    version: str
+    bad: bool
+    reason: str = ""

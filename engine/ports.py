@@ -12,6 +12,8 @@ from enum import StrEnum
 from typing import NewType, Protocol
 
 from engine.catalog import EnvironmentName, Placement, ServiceName, Version
+from engine.deployments.deployment import Deployment, PersonId
+from engine.permits.clearance import Clearance, Hindrance
 
 InstanceId = NewType("InstanceId", str)
 
@@ -174,4 +176,47 @@ class ComponentBook(Protocol):
 
     async def fail(self, place: Placement, reason: str, *, deployment: str, at: datetime, restored: bool) -> None:
         """The deployment ended badly. `restored` says the former stable version runs as before."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class OpenIncident:
+    """An incident that has not ended, as the alerting package reports it."""
+
+    id: str
+    title: str
+    since: datetime
+
+
+class OpenIncidents(Protocol):
+    """The incidents that are open now."""
+
+    async def of(self, service: str, environment: str) -> Sequence[OpenIncident]:
+        """Those of this service in this environment. Raises TemporaryFailure when nobody can tell."""
+        ...
+
+
+class Permits(Protocol):
+    """Whether a deployment may be asked for, and begin, now. Every call is safe to repeat."""
+
+    async def hindrances(
+        self, place: Placement, version: Version, person: PersonId, *, now: datetime
+    ) -> Sequence[Hindrance]:
+        """What stands in the way of deploying `version`, as `person` asks for it."""
+        ...
+
+    async def may_begin(self, deployment: Deployment, *, now: datetime) -> Clearance:
+        """Whether one that enough people agreed to may begin; a grant takes its place among those that run."""
+        ...
+
+    async def overtaken(self, deployment: Deployment, *, now: datetime) -> str:
+        """Why one that has begun may do nothing after all, for somebody locked at the same moment; "" when it may."""
+        ...
+
+    async def came_out(self, deployment: Deployment, *, at: datetime) -> None:
+        """Its version runs alone now: told before the end is written down."""
+        ...
+
+    async def went_back(self, deployment: Deployment, *, at: datetime) -> None:
+        """It was taken back: told before the end is written down."""
         ...

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 
+from engine.catalog import ApprovalGroup
 from engine.commands import WHATEVER_WAITS, Approve, Reject
 from engine.deployments.deployment import Decision, Deployment, Outcome, PersonId, State
 from engine.deployments.events import (
@@ -17,6 +19,7 @@ from engine.deployments.events import (
     RollbackStarted,
 )
 from engine.errors import Denied, NotNow
+from engine.permits.clearance import Hindrance
 
 
 class DeploymentNotNow(NotNow):
@@ -27,8 +30,21 @@ class DeploymentNotNow(NotNow):
         self.deployment = deployment
 
 
+@dataclass(frozen=True, slots=True)
+class Present:
+    """What would be done now, beside what was planned: the version's digest and the configuration of its place.
+
+    `group` are those whose approval counts (None: everybody's), `hindrance` is what stands in the way since.
+    """
+
+    digest: str
+    configuration: str
+    group: ApprovalGroup | None = None
+    hindrance: Hindrance | None = None
+
+
 def approve_events(
-    deployment: Deployment, person: PersonId, seen: Approve, present_digest: str, *, now: datetime
+    deployment: Deployment, person: PersonId, seen: Approve, present: Present, *, now: datetime
 ) -> tuple[DeploymentEvent, ...]:
     """Agreeing to the plan, or to the step that waits; nothing when this person has agreed already.
 
@@ -44,8 +60,9 @@ def approve_events(
         return (DeploymentExpired(),)
     if deployment.plan.four_eyes and person == deployment.requested_by:
         raise Denied("Another person has to approve this: you asked for it.", "Ask a colleague.")
-    if {deployment.plan.digest} != {present_digest, seen.digest or present_digest}:
-        raise _void(deployment)
+    if present.group is not None and person not in present.group.people:
+        raise Denied(f"Only approvals by members of {present.group.name} count here.", "Ask one of them.")
+    _check_same(deployment, seen, present)
     if step is None:
         return (mine,)
     agreed = {one.person for one in deployment.decisions if one.approved and one.step == step} | {person}
@@ -102,9 +119,20 @@ def _expired(deployment: Deployment, now: datetime) -> bool:
     return deployment.state is State.PLANNED and expires is not None and now >= expires
 
 
-def _void(deployment: Deployment) -> DeploymentNotNow:
+def _check_same(deployment: Deployment, seen: Approve, present: Present) -> None:
+    """Raises DeploymentNotNow when what would be done is not what was planned and seen, or may not be done now."""
+    plan = deployment.plan
+    if {plan.digest} != {present.digest, seen.digest or present.digest}:
+        raise _void(deployment, str(plan.version))
+    if plan.configuration and plan.configuration != present.configuration:
+        raise _void(deployment, f"The configuration of {plan.service} in {plan.environment}")
+    if present.hindrance is not None:
+        raise DeploymentNotNow(present.hindrance.reason, present.hindrance.remedy, deployment=deployment)
+
+
+def _void(deployment: Deployment, what: str) -> DeploymentNotNow:
     return DeploymentNotNow(
-        f"{deployment.plan.version} has changed since this was planned; the approval is void.",
+        f"{what} has changed since this was planned; the approval is void.",
         "Reject this one and ask for it anew.",
         deployment=deployment,
     )

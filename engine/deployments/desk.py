@@ -11,18 +11,29 @@ from engine.catalog import Catalog, Placement, Version
 from engine.commands import Abort, Approve, Deploy, Reject, Request, Resume, RollBack
 from engine.deployments.decide import (
     DeploymentNotNow,
+    Present,
     abort_events,
     approve_events,
     reject_events,
     resume_events,
 )
 from engine.deployments.deployment import Deployment, DeploymentId, Outcome, PersonId, Plan, Purpose, State
-from engine.deployments.events import DeploymentCancelled, DeploymentEvent, DeploymentExpired, DeploymentPlanned
+from engine.deployments.events import (
+    DeploymentCancelled,
+    DeploymentEvent,
+    DeploymentExpired,
+    DeploymentOverridden,
+    DeploymentPlanned,
+)
 from engine.deployments.journal import DeploymentJournal, Overtaken, PlaceTaken, subject_of
 from engine.deployments.plan import make_plan, make_return_plan, nearest, parse_version
+from engine.deployments.releases import Releases, configuration_of
+from engine.deployments.way_back import WayBack
 from engine.durable import Durable
 from engine.errors import Invalid, NotFound, NotNow
-from engine.ports import Artifact, ArtifactSource, ComponentBook
+from engine.permits.clearance import Hindrance
+from engine.permits.hindrances import left, overridden
+from engine.ports import Artifact, ArtifactSource, ComponentBook, Permits
 
 ATTEMPTS: Final = 8
 CommandT = TypeVar("CommandT")
@@ -43,6 +54,8 @@ class DeploymentDesk:
         components: ComponentBook,
         durable: Durable,
         *,
+        permits: Permits,
+        releases: Releases,
         now: Callable[[], datetime],
     ) -> None:
         self._journal = journal
@@ -50,6 +63,8 @@ class DeploymentDesk:
         self._artifacts = artifacts
         self._components = components
         self._durable = durable
+        self._permits = permits
+        self._way_back = WayBack(journal, releases)
         self._now = now
 
     async def resume_all(self) -> None:
@@ -58,7 +73,7 @@ class DeploymentDesk:
             await self._durable.start(subject_of(summary.id))
 
     async def deploy(self, request: Request, person: PersonId) -> Deployment:
-        """Plan a deployment; it starts at once when nobody has to approve.
+        """Plan a deployment; it starts at once when nobody has to approve. Raises NotNow for what stands in its way.
 
         Deploying what is stable while an update is in flight takes that update back.
         """
@@ -72,34 +87,43 @@ class DeploymentDesk:
         if version == stable:
             return await self._return_to_stable(place, version, person)
         artifact = await self._artifact(place, version)
+        found = await self._permits.hindrances(place, version, person, now=self._now())
+        overrides = overridden(found, person, command.override)
+        warnings = tuple(one.reason for one in found if not one.blocks)
         environment = self._catalog().environment(place.environment)
-        plan = make_plan(place, environment, artifact, stable, now=self._now())
+        plan = make_plan(place, environment, artifact, stable, now=self._now(), overrides=overrides, warnings=warnings)
         return await self._open(request, person, plan, Purpose.DEPLOY)
 
     async def roll_back(self, request: Request, person: PersonId) -> Deployment:
-        """Go back to what ran before. What is in flight is undone; nobody has to approve."""
+        """Go back to what ran before, or to a release. What is in flight is undone; nobody has to approve.
+
+        Neither locks nor freezes stand in its way.
+        """
         command = _command(request, RollBack)
         known = await self._journal.find(_id_for(request))
         if known is not None:
             return known
         place = self._catalog().placement(command.service, command.environment)
         flying = await self._journal.in_flight_at(place.service, place.environment)
-        if flying is not None and flying.purpose is Purpose.ROLL_BACK:
+        if flying is not None and flying.purpose is Purpose.ROLL_BACK and not command.to:
             return await self._journal.load(flying.id)  # asked twice: undoing the way back is what abort is for
         if flying is not None and (flying.state is not State.PLANNED or command.deployment == flying.id):
+            if command.to:  # it asks for more than the end of what is in flight
+                raise await self._occupied(flying.id)
             return await self._aborted(flying.id, person)
         stable = await self._components.stable(place)
-        target = await self._target(place, command.deployment, stable)
-        artifact = await self._artifact(place, target)
+        goal = await self._way_back.goal(place, command, stable)
+        artifact = await self._artifact(goal.place(place), goal.version)
+        plan = make_return_plan(goal.place(place), artifact, stable, goal.release)
         if flying is not None:
             await self._supersede(flying.id, person)
-        return await self._open(request, person, make_return_plan(place, artifact, stable), Purpose.ROLL_BACK)
+        return await self._open(request, person, plan, Purpose.ROLL_BACK)
 
     async def approve(self, request: Request, person: PersonId) -> Deployment:
         """Agree to a plan, or to the step that waits. The same person agreeing again changes nothing."""
         command = _command(request, Approve)
         deployment = await self._journal.load(command.deployment)
-        present = await self._present_digest(deployment)
+        present = await self._present(deployment)
         now = self._now()
         return await self._decide(
             command.deployment,
@@ -124,13 +148,22 @@ class DeploymentDesk:
         command = _command(request, Resume)
         return await self._decide(command.deployment, lambda found: resume_events(found, person), person)
 
-    async def _present_digest(self, deployment: Deployment) -> str:
-        """The digest of the artifact as it is now, asked only while it matters."""
+    async def _present(self, deployment: Deployment) -> Present:
+        """What would be done now, asked only while it matters."""
         plan = deployment.plan
         if deployment.state not in {State.PLANNED, State.PAUSED}:
-            return plan.digest
+            return Present(plan.digest, plan.configuration)
         place = self._catalog().placement(plan.service, plan.environment)
-        return (await self._artifact(place, plan.version)).digest
+        environment = self._catalog().environment(plan.environment)
+        digest = (await self._artifact(place, plan.version)).digest
+        hindrance = await self._hindrance(deployment, place) if deployment.state is State.PLANNED else None
+        return Present(digest, configuration_of(place, environment), environment.group, hindrance)
+
+    async def _hindrance(self, deployment: Deployment, place: Placement) -> Hindrance | None:
+        """What stands in the way since it was planned; what the plan overrides is agreed to with it."""
+        plan, now = deployment.plan, self._now()
+        found = await self._permits.hindrances(place, plan.version, deployment.requested_by, now=now)
+        return next(iter(left(found, plan.overrides)), None)
 
     async def _aborted(self, id: DeploymentId, person: PersonId) -> Deployment:  # noqa: A002
         return await self._decide(id, lambda found: abort_events(found, person), person)
@@ -157,9 +190,10 @@ class DeploymentDesk:
 
     async def _open(self, request: Request, person: PersonId, plan: Plan, purpose: Purpose) -> Deployment:
         planned = DeploymentPlanned(plan, purpose, person, request.id)
-        id = _id_for(request)  # noqa: A001
+        passed = [DeploymentOverridden(person, one.what, one.reason) for one in plan.overrides]
+        id, now = _id_for(request), self._now()  # noqa: A001
         try:
-            opened = await self._journal.begin(id, planned, at=self._now(), actor=person, correlation=request.id)
+            opened = await self._journal.begin(id, planned, *passed, at=now, actor=person, correlation=request.id)
         except PlaceTaken as taken:
             raise await self._occupied(taken.holder) from taken
         except Overtaken:  # the same request, handled at the same time
@@ -184,30 +218,6 @@ class DeploymentDesk:
             f"{version} of {place.service} runs in {place.environment} already.",
             "Use `restart` to start its instances anew.",
         )
-
-    async def _target(
-        self,
-        place: Placement,
-        id: DeploymentId | None,  # noqa: A002
-        stable: Version | None,
-    ) -> Version:
-        """The version to go back to. Raises NotNow when there is none."""
-        if id is not None:
-            previous = (await self._journal.load(id)).plan.previous
-        else:
-            previous = await self._before(place, stable)
-        if previous is None:
-            raise NotNow(f"Nothing ran before {stable or 'now'} in {place.environment}.", "Deploy a version instead.")
-        if previous == stable:
-            raise NotNow(f"{previous} of {place.service} runs in {place.environment} already.", "Nothing to do.")
-        return previous
-
-    async def _before(self, place: Placement, stable: Version | None) -> Version | None:
-        """What the deployment that brought the stable version replaced. Roll-backs only went back to it."""
-        for one in await self._journal.latest(place.service, place.environment, limit=200):
-            if (one.version, one.state, one.purpose) == (stable, State.SUCCEEDED, Purpose.DEPLOY):
-                return one.previous
-        return None
 
     def _place(self, command: Deploy) -> Placement:
         catalog = self._catalog()

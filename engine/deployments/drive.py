@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final, assert_never
 
@@ -25,8 +26,10 @@ from engine.deployments.action import (
 )
 from engine.deployments.deployment import Deployment, Outcome, State
 from engine.deployments.events import (
+    DeploymentCancelled,
     DeploymentEvent,
     DeploymentFailed,
+    DeploymentHeld,
     DeploymentRolledBack,
     DeploymentStarted,
     DeploymentSucceeded,
@@ -37,17 +40,20 @@ from engine.deployments.events import (
 )
 from engine.deployments.gates import Gates
 from engine.deployments.journal import DeploymentJournal, Overtaken, id_of
+from engine.deployments.releases import Releases
 from engine.deployments.strategies import next_step
 from engine.deployments.strategies.moves import GLANCE
 from engine.deployments.words import describe, sentence
 from engine.errors import NotFound, PermanentFailure, Refused, TemporaryFailure
 from engine.hooks import HookCalls
+from engine.permits.clearance import Granted, Held, Void
 from engine.ports import (
     ComponentBook,
     FiringAlerts,
     Instance,
     InstanceManager,
     MetricQueries,
+    Permits,
     TrafficReading,
     TrafficShifter,
 )
@@ -74,6 +80,8 @@ class Drive:
         alerts: FiringAlerts,
         *,
         hooks: HookCalls,
+        permits: Permits,
+        releases: Releases,
         now: Callable[[], datetime],
     ) -> None:
         self._journal = journal
@@ -82,6 +90,8 @@ class Drive:
         self._shifter = shifter
         self._components = components
         self._gates = Gates(metrics, alerts, hooks)
+        self._permits = permits
+        self._releases = releases
         self._now = now
 
     async def turn(self, subject: str) -> timedelta | None:
@@ -106,7 +116,7 @@ class Drive:
             if deployment.ended:
                 return None
             try:
-                place = self._place(deployment)
+                place = await self._place(deployment)
                 seen = await self._observe(deployment, place)
                 action = next_step(deployment, seen, now=self._now())
                 if isinstance(action, Wait):
@@ -114,15 +124,24 @@ class Drive:
                     return action.time
                 if action == before:  # asked again: its effect takes time
                     return GLANCE
-                before, deployment = action, await self._act(deployment, place, seen, action)
+                after = await self._act(deployment, place, seen, action)
+                if isinstance(after, timedelta):
+                    return after
+                before, deployment = action, after
             except TemporaryFailure as failure:
                 return await self._troubled(deployment, failure)
             except (PermanentFailure, Refused) as failure:
                 deployment = await self._broken(deployment, str(failure))
         return GLANCE
 
-    def _place(self, deployment: Deployment) -> Placement:
-        return self._catalog().placement(deployment.plan.service, deployment.plan.environment)
+    async def _place(self, deployment: Deployment) -> Placement:
+        """Where and how its version runs: as the settings say, or as a release ran that it goes back to."""
+        plan = deployment.plan
+        place = self._catalog().placement(plan.service, plan.environment)
+        if plan.revision is None:
+            return place
+        release = await self._releases.get(plan.service, plan.environment, plan.revision)
+        return replace(release.placement, strategy=place.strategy)
 
     async def _observe(self, deployment: Deployment, place: Placement) -> Observation:
         if deployment.state is State.PLANNED:
@@ -135,7 +154,8 @@ class Drive:
 
     async def _act(  # noqa: PLR0911  # one return an action
         self, deployment: Deployment, place: Placement, seen: Observation, action: Action
-    ) -> Deployment:
+    ) -> Deployment | timedelta:
+        """The deployment after the action; how long to wait where it may not be done yet."""
         match action:
             case Measure():
                 return await self._measure(deployment, place, seen)
@@ -150,8 +170,18 @@ class Drive:
             case GiveUp(reason):
                 return await self._give_up(deployment, place, reason)
             case _:
-                await self._affect(place, seen, action)
-                return deployment
+                return await self._affect_unless_overtaken(deployment, place, seen, action)
+
+    async def _affect_unless_overtaken(
+        self, deployment: Deployment, place: Placement, seen: Observation, action: Effect | Wait
+    ) -> Deployment:
+        """Do it; but the first effects of all not, when somebody locked the place as the deployment began."""
+        if deployment.state in {State.RUNNING, State.PROMOTING} and deployment.traffic_at is None:
+            why = await self._permits.overtaken(deployment, now=self._now())
+            if why:
+                return await self._record(deployment, RollbackStarted(why, Outcome.SUPERSEDED))
+        await self._affect(place, seen, action)
+        return deployment
 
     async def _affect(self, place: Placement, seen: Observation, action: Effect | Wait) -> None:
         match action:
@@ -169,11 +199,22 @@ class Drive:
     async def _record(self, deployment: Deployment, *events: DeploymentEvent) -> Deployment:
         return await self._journal.record(deployment, *events, at=self._now())
 
-    async def _begin(self, deployment: Deployment, place: Placement) -> Deployment:
+    async def _begin(self, deployment: Deployment, place: Placement) -> Deployment | timedelta:
+        match await self._permits.may_begin(deployment, now=self._now()):
+            case Granted(fence):
+                return await self._begun(deployment, place, fence)
+            case Void(reason):
+                return await self._record(deployment, DeploymentCancelled(reason, Outcome.VOID))
+            case Held(reason, again, in_line):
+                if (deployment.held, deployment.in_line_since is not None) != (reason, in_line):
+                    await self._record(deployment, DeploymentHeld(reason, in_line))
+                return again
+
+    async def _begun(self, deployment: Deployment, place: Placement, fence: int) -> Deployment:
         plan = deployment.plan
         counted = await self._shifter.read(place)
         await self._components.begin(place, plan.version, deployment=deployment.id, at=self._now())
-        return await self._record(deployment, DeploymentStarted(counted.requests, counted.lost))
+        return await self._record(deployment, DeploymentStarted(counted.requests, counted.lost, fence))
 
     async def _measure(self, deployment: Deployment, place: Placement, seen: Observation) -> Deployment:
         now = self._now()
@@ -183,12 +224,15 @@ class Drive:
         return await self._record(deployment, ProgressSeen(measurements, figures, traffic.requests, traffic.lost))
 
     async def _finish(self, deployment: Deployment, place: Placement, seen: Observation) -> Deployment:
-        version = deployment.plan.version
-        await self._components.finish(place, version, deployment=deployment.id, at=self._now())
+        version, now = deployment.plan.version, self._now()
+        await self._components.finish(place, version, deployment=deployment.id, at=now)
+        await self._releases.note(deployment, place, at=now)
+        await self._permits.came_out(deployment, at=now)
         return await self._record(deployment, _last(deployment, seen), DeploymentSucceeded())
 
     async def _give_back(self, deployment: Deployment, place: Placement, seen: Observation) -> Deployment:
         await self._fail_component(deployment, place, deployment.reason, restored=not deployment.plan.first)
+        await self._permits.went_back(deployment, at=self._now())
         return await self._record(deployment, _last(deployment, seen), DeploymentRolledBack())
 
     async def _give_up(self, deployment: Deployment, place: Placement | None, reason: str) -> Deployment:
@@ -220,7 +264,7 @@ class Drive:
         if deployment.state in {State.RUNNING, State.PAUSED, State.PROMOTING}:
             return await self._record(deployment, RollbackStarted(reason, Outcome.BROKEN))
         try:
-            place = self._place(deployment)
+            place = await self._place(deployment)
         except NotFound:
             return await self._give_up(deployment, None, reason)
         return await self._give_up(deployment, place, f"{reason} {await self._there(deployment, place)}".strip())

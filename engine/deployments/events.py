@@ -45,11 +45,32 @@ class DeploymentExpired:
 
 
 @dataclass(frozen=True, slots=True)
+class DeploymentOverridden:
+    """`person` passes what stood in the way, `what`, for this reason; somebody else has to agree."""
+
+    person: PersonId
+    what: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class DeploymentHeld:
+    """Enough people agreed, and it waits all the same: for its turn (`in_line`), a lock or a freeze."""
+
+    reason: str
+    in_line: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class DeploymentStarted:
-    """The component was taken; effects follow. The router's counters so far are what later ones are set against."""
+    """The component was taken; effects follow. The router's counters so far are what later ones are set against.
+
+    `fence` is the number of the place's newest lock, 0 when there never was one.
+    """
 
     requests: int = 0
     lost: int = 0
+    fence: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +150,11 @@ class PromotionStarted:
 
 
 @dataclass(frozen=True, slots=True)
+class OldReleased:
+    """The time for which the old version was kept is over: it may go."""
+
+
+@dataclass(frozen=True, slots=True)
 class RollbackStarted:
     """Traffic goes back; `outcome` is how the deployment will have ended."""
 
@@ -179,6 +205,8 @@ DeploymentEvent = (
     | DeploymentApproved
     | DeploymentRejected
     | DeploymentExpired
+    | DeploymentOverridden
+    | DeploymentHeld
     | DeploymentStarted
     | StepEntered
     | WeightShifted
@@ -190,6 +218,7 @@ DeploymentEvent = (
     | DeploymentResumed
     | AbortAsked
     | PromotionStarted
+    | OldReleased
     | RollbackStarted
     | TroubleMet
     | TroubleCleared

@@ -11,6 +11,7 @@ from engine.deployments.deployment import (
     Deployment,
     DeploymentId,
     Outcome,
+    Purpose,
     State,
     Step,
     Verdict,
@@ -23,6 +24,8 @@ from engine.deployments.events import (
     DeploymentEvent,
     DeploymentExpired,
     DeploymentFailed,
+    DeploymentHeld,
+    DeploymentOverridden,
     DeploymentPaused,
     DeploymentPlanned,
     DeploymentRejected,
@@ -31,6 +34,7 @@ from engine.deployments.events import (
     DeploymentStarted,
     DeploymentSucceeded,
     InstanceDied,
+    OldReleased,
     ProgressSeen,
     PromotionStarted,
     RollbackStarted,
@@ -73,8 +77,14 @@ def _changed(deployment: Deployment, event: DeploymentEvent, at: datetime) -> De
             return _ended(refused, State.CANCELLED, Outcome.REJECTED, "", at)
         case DeploymentExpired():
             return _ended(deployment, State.CANCELLED, Outcome.EXPIRED, "Nobody decided in time.", at)
-        case DeploymentStarted(requests, lost):
-            return deployment.moved(State.RUNNING, started_at=at, progressed_at=at, counted=(requests, lost))
+        case DeploymentOverridden():
+            return deployment  # the plan holds it; the fact is for the record
+        case DeploymentHeld(reason, in_line):
+            since = (deployment.in_line_since or at) if in_line else None
+            return replace(deployment, held=reason, in_line_since=since)
+        case DeploymentStarted(requests, lost, fence):
+            begun = replace(deployment, counted=(requests, lost), fence=fence, held="", in_line_since=None)
+            return begun.moved(State.RUNNING, started_at=at, progressed_at=at)
         case StepEntered(step, _):
             return _entered(deployment, step, at)
         case WeightShifted(weight):
@@ -95,6 +105,8 @@ def _changed(deployment: Deployment, event: DeploymentEvent, at: datetime) -> De
             return replace(deployment, abort_asked_by=person)
         case PromotionStarted():
             return deployment.moved(State.PROMOTING, promoted_at=at, progressed_at=at)
+        case OldReleased():
+            return replace(deployment, released_at=at, progressed_at=at)
         case RollbackStarted(reason, outcome):
             return _turned_back(deployment, reason, outcome, at)
         case TroubleMet(reason):
@@ -102,7 +114,8 @@ def _changed(deployment: Deployment, event: DeploymentEvent, at: datetime) -> De
         case TroubleCleared():
             return replace(deployment, trouble="", trouble_since=None)
         case DeploymentSucceeded():
-            return _ended(deployment, State.SUCCEEDED, Outcome.PROMOTED, "", at)
+            fast = deployment.purpose is Purpose.ROLL_BACK
+            return _ended(deployment, State.SUCCEEDED, Outcome.FAST_PROMOTED if fast else Outcome.PROMOTED, "", at)
         case DeploymentRolledBack():
             outcome = deployment.outcome or Outcome.BROKEN
             return _ended(deployment, State.ROLLED_BACK, outcome, deployment.reason, at)
@@ -131,13 +144,14 @@ def _entered(deployment: Deployment, step: int, at: datetime) -> Deployment:
 
 def _shifted(deployment: Deployment, weight: int, at: datetime) -> Deployment:
     steps = deployment.plan.strategy.steps
-    reached = deployment.state in {State.RUNNING, State.PAUSED} and 0 <= deployment.step < len(steps)
-    entered = at if reached and steps[deployment.step].weight == weight else None
+    moving = deployment.state in {State.RUNNING, State.PAUSED} and 0 <= deployment.step < len(steps)
+    reached = moving and steps[deployment.step].weight == weight
+    judged_anew = (weight > 0 and deployment.weight == 0) or (reached and weight == 0)
     return replace(
         deployment,
         weight=weight,
-        step_entered_at=deployment.step_entered_at or entered,
-        traffic_at=deployment.traffic_at or (at if weight > 0 else None),
+        step_entered_at=deployment.step_entered_at or (at if reached else None),
+        traffic_at=at if judged_anew else deployment.traffic_at,
         progressed_at=at,
     )
 
@@ -195,5 +209,13 @@ def _turned_back(deployment: Deployment, reason: str, outcome: Outcome, at: date
 
 def _ended(deployment: Deployment, state: State, outcome: Outcome, reason: str, at: datetime) -> Deployment:
     return deployment.moved(
-        state, outcome=outcome, reason=reason, ended_at=at, paused_at=None, trouble="", trouble_since=None
+        state,
+        outcome=outcome,
+        reason=reason,
+        ended_at=at,
+        paused_at=None,
+        held="",
+        in_line_since=None,
+        trouble="",
+        trouble_since=None,
     )

@@ -20,7 +20,7 @@ from storage.events import Card, CardChange, Event, EventLog, NewEvent, Snapshot
 KIND: Final = "deployment"
 PREFIX: Final = "deployment/"
 SNAPSHOT_EVERY: Final = 100
-SNAPSHOT_FORMAT: Final = 1  # raised when the fold changes, so that older snapshots are folded anew
+SNAPSHOT_FORMAT: Final = 2  # raised when the fold changes, so that older snapshots are folded anew
 
 SYSTEM: Final = "system"
 
@@ -58,6 +58,7 @@ class Summary:
     step: int
     steps: int
     weight: int
+    in_line_since: datetime | None = None
 
     @property
     def open(self) -> bool:
@@ -228,6 +229,7 @@ def _summary_data(deployment: Deployment) -> dict[str, Any]:
         step=deployment.step,
         steps=len(plan.strategy.steps),
         weight=deployment.weight,
+        in_line_since=deployment.in_line_since,
     )
     data: Mapping[str, Any] = msgspec.to_builtins(summary)
     return dict(data)

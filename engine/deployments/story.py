@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import assert_never
 
-from engine.deployments.deployment import Deployment, Purpose
+from engine.deployments.deployment import Deployment, Purpose, State
 from engine.deployments.events import (
     AbortAsked,
     DeploymentApproved,
@@ -12,6 +12,8 @@ from engine.deployments.events import (
     DeploymentEvent,
     DeploymentExpired,
     DeploymentFailed,
+    DeploymentHeld,
+    DeploymentOverridden,
     DeploymentPaused,
     DeploymentPlanned,
     DeploymentRejected,
@@ -20,6 +22,7 @@ from engine.deployments.events import (
     DeploymentStarted,
     DeploymentSucceeded,
     InstanceDied,
+    OldReleased,
     ProgressSeen,
     PromotionStarted,
     RollbackStarted,
@@ -30,6 +33,7 @@ from engine.deployments.events import (
     TroubleMet,
     WeightShifted,
 )
+from engine.deployments.words import render_time
 
 
 def line_of(event: DeploymentEvent, deployment: Deployment) -> str:  # noqa: C901, PLR0911, PLR0912
@@ -46,10 +50,16 @@ def line_of(event: DeploymentEvent, deployment: Deployment) -> str:  # noqa: C90
             return f"Rejected by {person}."
         case DeploymentExpired():
             return "Expired: nobody decided in time."
+        case DeploymentOverridden(person, what, reason):
+            return f"Overridden by {person}: {what} Reason: {reason}"
+        case DeploymentHeld(reason, _):
+            return f"Waits: {reason}"
         case DeploymentStarted():
             return f"Started: bringing up {version}."
         case StepEntered(step, weight):
-            return f"Step {step + 1} of {len(deployment.plan.strategy.steps)}: aiming at {weight} %."
+            return f"Step {step + 1} of {len(deployment.plan.strategy.steps)}: {_aim(weight)}."
+        case WeightShifted(0) if deployment.previewing and deployment.state is not State.ROLLING_BACK:
+            return f"{version} is up and gets no traffic yet."
         case WeightShifted(weight):
             return f"The router sends {weight} % to {version}."
         case InstanceDied(instance, _, note):
@@ -65,7 +75,9 @@ def line_of(event: DeploymentEvent, deployment: Deployment) -> str:  # noqa: C90
         case AbortAsked(person):
             return f"Abort asked by {person}."
         case PromotionStarted():
-            return f"Promoting {version}: it takes all traffic, then the old instances stop."
+            return _promoting(deployment)
+        case OldReleased():
+            return f"{deployment.plan.previous} was kept long enough: its instances stop."
         case RollbackStarted(reason, _):
             return f"Rolling back: {reason}"
         case TroubleMet(reason):
@@ -90,3 +102,15 @@ def _planned(deployment: Deployment) -> str:
     plan = deployment.plan
     verb = "roll back to" if deployment.purpose is Purpose.ROLL_BACK else "deploy"
     return f"{deployment.requested_by} asked to {verb} {plan.version} of {plan.service} in {plan.environment}."
+
+
+def _aim(weight: int) -> str:
+    return f"aiming at {weight} %" if weight else "bringing it up whole, without traffic"
+
+
+def _promoting(deployment: Deployment) -> str:
+    plan = deployment.plan
+    if plan.previous and plan.strategy.keep_old:
+        kept = render_time(plan.strategy.keep_old)
+        return f"Promoting {plan.version}: {plan.previous} is kept for {kept} from its first traffic, then it stops."
+    return f"Promoting {plan.version}: it takes all traffic, then the old instances stop."

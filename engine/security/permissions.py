@@ -20,6 +20,8 @@ class Permission(StrEnum):
     ABORT = "abort"
     ROLL_BACK = "roll_back"
     RESTART = "restart"
+    LOCK = "lock"
+    FREEZE = "freeze"
     ACKNOWLEDGE = "acknowledge"
     SILENCE = "silence"
     MANAGE_ONCALL = "manage_oncall"
@@ -41,10 +43,11 @@ _DEPLOYER: Final = _VIEWER | {
     Permission.ABORT,
     Permission.ROLL_BACK,
     Permission.RESTART,
+    Permission.LOCK,
     Permission.ACKNOWLEDGE,
     Permission.SILENCE,
 }
-_APPROVER: Final = _DEPLOYER | {Permission.APPROVE, Permission.MANAGE_ONCALL}
+_APPROVER: Final = _DEPLOYER | {Permission.APPROVE, Permission.FREEZE, Permission.MANAGE_ONCALL}
 
 HOLDS: Final[Mapping[Role, frozenset[Permission]]] = {
     Role.VIEWER: _VIEWER,
@@ -63,6 +66,8 @@ _WORDS: Final[Mapping[Permission, str]] = {
     Permission.ABORT: "abort or resume deployments to {place}",
     Permission.ROLL_BACK: "roll back in {place}",
     Permission.RESTART: "restart services in {place}",
+    Permission.LOCK: "lock services or mark versions in {place}",
+    Permission.FREEZE: "freeze {place}",
     Permission.ACKNOWLEDGE: "acknowledge incidents in {place}",
     Permission.SILENCE: "silence alerts of {place}",
     Permission.MANAGE_ONCALL: "change who is on call",

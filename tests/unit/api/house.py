@@ -33,9 +33,12 @@ from engine.deployments.deployment import PersonId
 from engine.deployments.desk import DeploymentDesk
 from engine.deployments.drive import Drive
 from engine.deployments.journal import DeploymentJournal
+from engine.deployments.releases import Releases
 from engine.failures import Failure
 from engine.orchestrator import Orchestrator
-from engine.ports import FiringAlert, InstanceHealth, MetricSample
+from engine.permits.journal import PermitJournal
+from engine.permits.keeper import Keeper
+from engine.ports import FiringAlert, InstanceHealth, MetricSample, OpenIncident
 from engine.security.audit import Audit
 from engine.security.identity import Directory, Person, SlackTeam, SlackUser
 from engine.security.permissions import Role
@@ -83,6 +86,13 @@ class AllWell:
 
     async def check(self, address: str, check: HealthCheck) -> Outcome:
         return Outcome(well=True)
+
+
+class NoIncidents:
+    """Nothing is broken."""
+
+    async def of(self, service: str, environment: str) -> Sequence[OpenIncident]:
+        return ()
 
 
 @dataclass
@@ -135,8 +145,17 @@ class House:
         self.components = ComponentManager(
             log, self.manager, self.shifter, AllWell(), lambda: self.catalog, now=self.clock
         )
+        permits = Keeper(PermitJournal(log), self.journal, lambda: self.catalog, NoIncidents())
+        releases = Releases(log)
         self.desk = DeploymentDesk(
-            self.journal, lambda: self.catalog, self.artifacts, self.components, self.durable, now=self.clock
+            self.journal,
+            lambda: self.catalog,
+            self.artifacts,
+            self.components,
+            self.durable,
+            permits=permits,
+            releases=releases,
+            now=self.clock,
         )
         self.drive = Drive(
             self.journal,
@@ -147,6 +166,8 @@ class House:
             self.metrics,
             self.metrics,
             hooks=FakeHooks(),
+            permits=permits,
+            releases=releases,
             now=self.clock,
         )
 

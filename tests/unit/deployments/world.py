@@ -20,7 +20,12 @@ from engine.deployments.deployment import Deployment, PersonId
 from engine.deployments.desk import DeploymentDesk
 from engine.deployments.drive import Drive
 from engine.deployments.journal import DeploymentJournal
+from engine.deployments.releases import Releases
+from engine.deployments.strategies import strategy_of
 from engine.errors import NotFound, PermanentFailure, TemporaryFailure
+from engine.permits.desk import PermitDesk
+from engine.permits.journal import PermitJournal
+from engine.permits.keeper import Keeper
 from engine.ports import (
     Artifact,
     FiringAlert,
@@ -28,6 +33,7 @@ from engine.ports import (
     InstanceHealth,
     InstanceId,
     MetricSample,
+    OpenIncident,
     TrafficReading,
 )
 from engine.strategy_specs import CanaryStep, GateSpec, StrategySpec
@@ -57,6 +63,17 @@ CANARY = StrategySpec(
 ROLLING = StrategySpec(
     name="rolling", kind="rolling", max_surge=1, max_unavailable=0, progress_deadline=timedelta(minutes=2)
 )
+BLUE_GREEN = StrategySpec(
+    name="switch",
+    kind="blue-green",
+    gates=(GATE,),
+    dwell=5 * SECOND,
+    keep_old=20 * SECOND,
+    progress_deadline=timedelta(minutes=2),
+)
+RECREATE = StrategySpec(
+    name="apart", kind="recreate", gates=(GATE,), dwell=5 * SECOND, progress_deadline=timedelta(minutes=2)
+)
 
 
 class Killed(Exception):
@@ -65,10 +82,12 @@ class Killed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Behaviour:
-    """How a version behaves: seconds to be healthy, dying after, a refused start, its error ratio (None: no data)."""
+    """How a version behaves: seconds to be healthy, dying after, ill every other so many seconds, a refused start,
+    its error ratio (None: no data)."""
 
     healthy_after: float = 1.0
     dies_after: float | None = None
+    flaps: float | None = None
     refuses: str = ""
     errors: float | None = 0.0
 
@@ -93,15 +112,19 @@ class World:
     weights: dict[Version, int] = field(default_factory=dict)
     routed: tuple[InstanceId, ...] = ()
     shifted_at: datetime | None = None
+    lag: float = 0.0  # seconds until the router does what it is told
+    told: tuple[dict[Version, int], tuple[InstanceId, ...], datetime] | None = None  # what it will do, and when
     draining: float = 0.5
     stable_version: Version | None = None
     book: list[str] = field(default_factory=list)
     effects: list[str] = field(default_factory=list)
     broken: list[str] = field(default_factory=list)
     alerts: list[FiringAlert] = field(default_factory=list)
+    incidents: list[OpenIncident] = field(default_factory=list)
     away: set[str] = field(default_factory=set)  # of manager, router, metrics, alerts
     requests: int = 0
     floor: int = 0
+    apart: bool = False  # whether two versions may never run at once
     kill_at: int | None = None  # the effect before (even) or after (odd) which the process dies
     moments: int = 0
     pids: int = 100
@@ -151,7 +174,10 @@ class World:
         like = self._of(run.instance.version)
         if run.dead or (like.dies_after is not None and age >= like.dies_after):
             return InstanceHealth.DEAD
-        return InstanceHealth.HEALTHY if age >= like.healthy_after else InstanceHealth.STARTING
+        if age < like.healthy_after:
+            return InstanceHealth.STARTING
+        ill = like.flaps is not None and int((age - like.healthy_after) / like.flaps) % 2 == 1
+        return InstanceHealth.UNHEALTHY if ill else InstanceHealth.HEALTHY
 
     def seen(self) -> list[Instance]:
         found = [replace(run.instance, health=self._health(run)) for run in self.runs.values()]
@@ -166,6 +192,9 @@ class World:
         if self._of(version).refuses:
             raise PermanentFailure(self._of(version).refuses)
         self.moment()
+        beside = [name for name in self.running() if f"-{version}-" not in name]
+        if self.apart and beside:
+            self.broken.append(f"{version} started beside {beside}")
         for ordinal in ordinals:
             self._run(version, ordinal)
         self.effects.append(f"start {version} {','.join(map(str, ordinals))}")
@@ -193,14 +222,12 @@ class World:
     async def stop(self, place: Placement, instances: Collection[InstanceId]) -> None:
         self._need("manager")
         self.moment()
-        ready = set(self._ready())
+        ready, before = set(self._ready()), self.serving()
         for one in instances:
             if one in ready:
                 self.broken.append(f"stopped {one} while it takes requests")
             self.runs.pop(one, None)
-        left = len(set(self._ready()))
-        if left < self.floor:
-            self.broken.append(f"{left} serve after stopping {sorted(instances)}, the floor is {self.floor}")
+        self._check_floor(before, self.serving(), f"stopping {sorted(instances)}")
         self.effects.append(f"stop {','.join(sorted(instances))}")
         self.moment()
 
@@ -212,7 +239,27 @@ class World:
 
     # -- the router
 
+    def _obey(self) -> None:
+        """Do what was told, once the lag is over."""
+        if self.told is not None and self.clock.at >= self.told[2]:
+            self.weights, self.routed, self.shifted_at = self.told[0], self.told[1], self.clock.at
+            self.told = None
+
+    def serving(self) -> int:
+        """How many instances are well and have a share of the requests."""
+        self._obey()
+        return self._serving(self.weights, self.routed)
+
+    def _serving(self, weights: Mapping[Version, int], routed: Collection[InstanceId]) -> int:
+        well = {one.id: one.version for one in self.seen() if one.health is InstanceHealth.HEALTHY}
+        return sum(weights.get(well[one], 0) > 0 for one in routed if one in well)
+
+    def _check_floor(self, before: int, after: int, what: str) -> None:
+        if after < min(before, self.floor):
+            self.broken.append(f"{after} serve after {what}, the floor is {self.floor}")
+
     def _ready(self) -> list[InstanceId]:
+        self._obey()
         well = {one.id for one in self.seen() if one.health is InstanceHealth.HEALTHY}
         return [one for one in self.routed if one in well]
 
@@ -223,15 +270,19 @@ class World:
         for version, weight in weights.items():
             if weight > self.weights.get(version, 0) and version not in well:
                 self.broken.append(f"{weight} % to {version}, of which nothing is healthy")
-        if dict(weights) != self.weights or {one.id for one in instances} != set(self.routed):
+        routed = tuple(one.id for one in instances)
+        present = self.told or (self.weights, self.routed)
+        if dict(weights) != present[0] or set(routed) != set(present[1]):
             self.effects.append("route " + " ".join(f"{version}={weight}" for version, weight in weights.items()))
-            self.shifted_at = self.clock.at
-        self.weights, self.routed = dict(weights), tuple(one.id for one in instances)
+            self._check_floor(self.serving(), self._serving(weights, routed), self.effects[-1])
+            self.told = (dict(weights), routed, self.clock.at + timedelta(seconds=self.lag))
+        self._obey()
         self.moment()
 
     async def read(self, place: Placement) -> TrafficReading:
         self._need("router")
         self.requests += 10
+        self._obey()
         return TrafficReading(dict(self.weights), tuple(self._ready()), self.requests, 0)
 
     async def drained(self, place: Placement, instances: Collection[InstanceId]) -> bool:
@@ -276,6 +327,10 @@ class World:
     async def evaluated_at(self, rule: str) -> datetime | None:
         self._need("alerts")
         return self.clock()
+
+    async def of(self, service: str, environment: str) -> Sequence[OpenIncident]:
+        self._need("incidents")
+        return self.incidents
 
     def _need(self, part: str) -> None:
         if part in self.away:
@@ -335,9 +390,15 @@ class Town:
         self.log = MemoryDatabase().log
         self.journal = DeploymentJournal(MortalLog(self.log, self.world.moment))  # type: ignore[arg-type]
         w = self.world
-        self.drive = Drive(self.journal, w.catalog, w, w, w, w, w, hooks=FakeHooks(), now=self.clock)
+        mortal = MortalLog(self.log, self.world.moment)
+        self.releases = Releases(mortal)  # type: ignore[arg-type]
+        self.permit_journal = PermitJournal(mortal)  # type: ignore[arg-type]
+        permits = Keeper(self.permit_journal, self.journal, w.catalog, w)
+        rest = {"permits": permits, "releases": self.releases, "now": self.clock}
+        self.drive = Drive(self.journal, w.catalog, w, w, w, w, w, hooks=FakeHooks(), **rest)  # type: ignore[arg-type]
         self.durable = FakeDurable(self.drive.turn, self.clock)
-        self.desk = DeploymentDesk(self.journal, w.catalog, w, w, self.durable, now=self.clock)
+        self.desk = DeploymentDesk(self.journal, w.catalog, w, w, self.durable, **rest)  # type: ignore[arg-type]
+        self.permit_desk = PermitDesk(self.permit_journal, self.journal, w.catalog, self.durable, now=self.clock)
         self.asked = 0
 
     def ask(self, command: object, request: str = "") -> Request:
@@ -354,7 +415,8 @@ class Town:
         w.weights = {Version(version): 100}
         w.routed = tuple(w.runs)
         self.clock.advance(timedelta(minutes=1))
-        w.floor = w.instances - (self.world.strategy.max_unavailable if w.strategy.kind == "rolling" else 0)
+        w.floor = strategy_of(w.strategy.kind).floor(w.strategy, w.instances)
+        w.apart = w.strategy.kind == "recreate"
 
     async def run(self, seconds: float) -> None:
         await self.durable.run_for(timedelta(seconds=seconds))
