@@ -6,13 +6,14 @@ Pure.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from rapidfuzz import process
 
 from bot.settings.gate_checks import gate_faults, promql_faults
 from bot.settings.model import File
+from bot.settings.permit_parts import FreezePart, freeze_fault
 from bot.settings.positions import Field
 from bot.settings.strategy_parts import StrategyPart
 from bot.settings.target_checks import target_faults
@@ -29,6 +30,7 @@ def find_faults(file: File) -> list[Fault]:
     return [
         *_pool(file),
         *_people(file),
+        *_groups(file),
         *_environments(file),
         *_strategies(file),
         *_services(file),
@@ -78,15 +80,38 @@ def _zone(field: Field, name: str) -> Iterator[Fault]:
         yield field, f"there is no time zone {name!r}; write one such as Europe/Paris or UTC"
 
 
+def _groups(file: File) -> Iterator[Fault]:
+    for name, people in file.groups.items():
+        for index, person in enumerate(people):
+            if person not in file.people:
+                yield ("groups", name, index), unknown("person", person, file.people)
+
+
 def _environments(file: File) -> Iterator[Fault]:
     for name, part in file.environments.items():
+        yield from _freezes(("environments", name, "freezes"), part.freezes)
+        group = part.approval_group
+        if group is not None and group not in file.groups:
+            yield ("environments", name, "approval_group"), unknown("group", group, file.groups)
+            continue
         askers, approvers = _holders(file, Permission.DEPLOY, name), _holders(file, Permission.APPROVE, name)
+        approvers &= frozenset(file.groups[group] if group else approvers)
         # Whoever asks is no approver where four eyes are wanted; the best case is asked for.
         most = max((len(approvers - {one} if part.four_eyes else approvers) for one in askers), default=None)
         if most is not None and part.approvals > most:
             others = "beside the one who asks" if part.four_eyes else "there"
+            others += f" and are in {group}" if group else ""
             told = f"{part.approvals} have to agree, and {most} may approve {others}, so nothing ever could be"
             yield ("environments", name, "approvals"), f"{told}; ask for fewer, or make more people approvers"
+
+
+def _freezes(field: Field, freezes: Sequence[FreezePart]) -> Iterator[Fault]:
+    for index, part in enumerate(freezes):
+        wrong = list(_zone((*field, index, "timezone"), part.timezone))
+        yield from wrong
+        fault = None if wrong else freeze_fault(part)
+        if fault is not None:
+            yield (*field, index, fault[0]), fault[1]
 
 
 def _holders(file: File, permission: Permission, environment: str) -> frozenset[str]:

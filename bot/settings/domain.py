@@ -10,11 +10,22 @@ from alerting.oncall.escalation import EscalationPolicy
 from alerting.oncall.rotation import Rotation
 from bot.settings.gates import to_gate
 from bot.settings.model import EnvironmentPart, File, ServicePart
+from bot.settings.permit_parts import to_window
 from bot.settings.read import Settings
 from bot.settings.strategy_parts import StrategyPart
 from bot.settings.target_parts import PlacementPart
 from bot.settings.targets import to_target
-from engine.catalog import Catalog, Environment, EnvironmentName, Figure, HealthCheck, Placement, Service, ServiceName
+from engine.catalog import (
+    ApprovalGroup,
+    Catalog,
+    Environment,
+    EnvironmentName,
+    Figure,
+    HealthCheck,
+    Placement,
+    Service,
+    ServiceName,
+)
 from engine.deployments.deployment import PersonId
 from engine.security.identity import Person, SlackId, SlackTeam, SlackUser
 from engine.security.permissions import Role
@@ -30,14 +41,28 @@ def to_catalog(settings: Settings) -> Catalog:
             for name, part in settings.file.services.items()
         },
         environments={
-            EnvironmentName(name): _environment(EnvironmentName(name), part)
+            EnvironmentName(name): _environment(settings.file, EnvironmentName(name), part)
             for name, part in settings.file.environments.items()
         },
+        concurrent=settings.file.deployments.max_concurrent,
     )
 
 
-def _environment(name: EnvironmentName, part: EnvironmentPart) -> Environment:
-    return Environment(name, part.approvals, part.four_eyes, part.approval_expires)
+def _environment(file: File, name: EnvironmentName, part: EnvironmentPart) -> Environment:
+    group = part.approval_group
+    return Environment(
+        name,
+        part.approvals,
+        part.four_eyes,
+        part.approval_expires,
+        group=ApprovalGroup(group, frozenset(file.groups[group])) if group else None,
+        windows=tuple(map(to_window, part.freezes)),
+        concurrent=part.max_concurrent,
+        incident_freeze=part.incident_freeze,
+        known_bad=part.known_bad,
+        lock_after_rollback=part.lock_after_rollback,
+        rollback_lock=part.rollback_lock,
+    )
 
 
 def _strategy(name: str, part: StrategyPart) -> StrategySpec:

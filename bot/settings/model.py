@@ -25,6 +25,7 @@ from bot.settings.parts import (
     Part,
     Title,
 )
+from bot.settings.permit_parts import DeploymentsPart, FreezePart
 from bot.settings.strategy_parts import StrategyPart
 from bot.settings.target_parts import ContainerPart, EcsPart, KubernetesPart, LambdaPart, LocalPart, PlacementPart
 from bot.settings.trigger_parts import DeploySchedulePart, TriggerPart
@@ -66,11 +67,18 @@ class PersonPart(Part):
 
 
 class EnvironmentPart(Part):
-    """Where services run, and how many others must agree before one changes there."""
+    """Where services run, who must agree before one changes there, and when none does."""
 
     approvals: int = Field(default=0, ge=0, le=10)
     four_eyes: bool = True
     approval_expires: PositiveDuration = Field(default="1h", validate_default=True)
+    approval_group: str | None = None
+    freezes: list[FreezePart] = Field(default_factory=list)
+    incident_freeze: bool = True
+    max_concurrent: int | None = Field(default=None, ge=1, le=1000)
+    known_bad: Literal["warn", "block"] = "warn"
+    lock_after_rollback: bool = True
+    rollback_lock: PositiveDuration | None = None
 
 
 class HealthPart(Part):
@@ -154,6 +162,8 @@ class File(Part):
     tour: bool = False
     pool: Pool = Field(default_factory=Pool)
     people: dict[Name, PersonPart] = Field(default_factory=dict)
+    groups: dict[Name, list[str]] = Field(default_factory=dict)
+    deployments: DeploymentsPart = Field(default_factory=DeploymentsPart)
     environments: dict[Name, EnvironmentPart] = Field(default_factory=dict)
     strategies: dict[Name, StrategyPart] = Field(default_factory=dict)
     services: dict[Name, ServicePart] = Field(default_factory=dict)
