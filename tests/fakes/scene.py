@@ -1,7 +1,8 @@
 """The settings files of the houses in tests: the demo's shop and people, with short times."""
 
 import sys
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,6 +18,7 @@ HOST: Final = "127.0.0.1"
 START: Final = 'echo "$PILOTHOUSE_INSTANCE $$" >> "$STARTS"; exec "$@"'
 
 SERIES: Final = 'shop_requests_total{service="{service}",environment="{environment}",version="{version}"'
+OPEN: Final = {"incident_freeze": False, "lock_after_rollback": False}
 ERROR_RATIO: Final = {
     "name": "error ratio",
     "kind": "query",
@@ -65,7 +67,8 @@ class Scene:
     """What differs between houses. Durations as the settings file writes them.
 
     `steps` are weight and dwell, a person has to approve step `approval_at`; `instances` are those of production;
-    `http_events` is HTTP mode instead of Socket Mode, `acquire_timeout` the longest wait for a database connection.
+    `http_events` is HTTP mode instead of Socket Mode, `acquire_timeout` the longest wait for a database connection;
+    `permits` is what both environments say of freezes and locks, by default that nothing holds the next test up.
     """
 
     steps: tuple[tuple[int, str], ...] = ((10, "1s"), (50, "1s"), (100, "1s"))
@@ -80,6 +83,7 @@ class Scene:
     restart: str = "500ms"
     http_events: bool = False
     acquire_timeout: str = "5s"
+    permits: Mapping[str, Any] = field(default_factory=lambda: OPEN)
 
 
 def people() -> dict[str, Any]:
@@ -99,7 +103,7 @@ def write_settings(room: Path, scene: Scene, ports: Ports) -> Path:
         "prometheus": f"http://{HOST}:{ports.prometheus}",
         "pool": {"acquire_timeout": scene.acquire_timeout},
         "people": demo["people"],
-        "environments": {"staging": {}, "production": _production(scene)},
+        "environments": {"staging": dict(scene.permits), "production": _production(scene)},
         "strategies": {"careful": _careful(scene), "quick": {"kind": "rolling"}},
         "services": {"shop": _shop(room, scene, ports)},
         "rules": [str(rules)],
@@ -113,7 +117,8 @@ def write_settings(room: Path, scene: Scene, ports: Ports) -> Path:
 
 
 def _production(scene: Scene) -> dict[str, Any]:
-    return {"approvals": scene.approvals, "four_eyes": True, "approval_expires": scene.approval_expires}
+    approval = {"approvals": scene.approvals, "four_eyes": True, "approval_expires": scene.approval_expires}
+    return {**approval, **scene.permits}
 
 
 def _careful(scene: Scene) -> dict[str, Any]:
