@@ -7,6 +7,7 @@ on disk, and told again when another HAProxy process is found without our server
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import re
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
@@ -115,7 +116,9 @@ class HaproxyShifter:
 
     def _keep(self, place: Placement, told: Told) -> None:
         self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        write_whole(self._path(place), msgspec.json.encode(told))
+        with (self._directory / "lock").open("w") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)  # another Pilothouse may write the same
+            write_whole(self._path(place), msgspec.json.encode(told))
 
     def _kept(self, place: Placement) -> Told | None:
         try:
