@@ -25,8 +25,8 @@ class Entrance(Protocol):
     @property
     def read_wish(self) -> Reader | None: ...
 
-    def choose(self, wish: Wish, avoid: Collection[Backend]) -> Backend | None:
-        """Who answers; nobody of those to avoid; None when nobody else is ready."""
+    def choose(self, wish: Wish, avoid: Collection[Backend], now: float) -> Backend | None:
+        """Who answers a request that came at `now`; nobody of those to avoid; None when nobody else is ready."""
         ...
 
     def nobody(self) -> tuple[str, str]:

@@ -68,7 +68,7 @@ class Exchange:
 
     def start(self) -> None:
         """Send the request to whoever's turn it is."""
-        backend = self._entrance.choose(self._wish, ())
+        backend = self._entrance.choose(self._wish, (), self._since)
         if backend is None:
             self._fail(503, *self._entrance.nobody())
         else:
@@ -122,7 +122,7 @@ class Exchange:
             return
         self._avoid.add(backend)
         self._leave_backend()
-        other = self._entrance.choose(self._wish, self._avoid)
+        other = self._entrance.choose(self._wish, self._avoid, self._since)
         if other is None:
             self._fail(502, "unreachable", f"No instance could be reached: {reason}.")
         else:
@@ -207,7 +207,8 @@ class Exchange:
         if self._backend is not None:
             self._avoid.add(self._backend)
         self._leave_backend()
-        backend = self._entrance.choose(self._wish, self._avoid) or self._entrance.choose(self._wish, ())
+        choose, wish = self._entrance.choose, self._wish
+        backend = choose(wish, self._avoid, self._since) or choose(wish, (), self._since)
         if backend is None:
             self._fail(502, "closed", "The instance closed the connection without an answer, and no other is healthy.")
         else:

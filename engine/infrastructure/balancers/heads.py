@@ -107,10 +107,11 @@ def forward_response(status: int, headers: Sequence[Header], request: RequestHea
     """The head to send back. `keep_alive` is whether the caller's connection may stay. Raises BadMessage(502)."""
     own, lines = _split(headers, _RESPONSE_OWN)
     framing, framed = _response_framing(status, own, request)
-    chunk = framing in {Framing.CHUNKED, Framing.CLOSE} and request.modern
+    unmeasured = framing is Framing.CHUNKED or framing is Framing.CLOSE
+    chunk = unmeasured and request.modern
     if chunk:
         framed = b"Transfer-Encoding: chunked\r\n"
-    elif framing in {Framing.CHUNKED, Framing.CLOSE}:
+    elif unmeasured:
         keep_alive = False
     forwarded = b"".join((status_line(status), *lines, framed, _connection(request, keep_alive=keep_alive)))
     return ResponseHead(forwarded + b"\r\n", framing, chunk, keep_alive)
@@ -149,8 +150,8 @@ def _split(headers: Sequence[Header], own: frozenset[bytes]) -> tuple[dict[bytes
             ours.setdefault(key, []).append(value)
         else:
             lines.append(b"%b: %b\r\n" % (name, value))
-    named = _tokens(ours.get(b"connection", ())) - _ORDINARY - _UNTOUCHABLE
-    if named:
+    if b"connection" in ours:
+        named = _tokens(ours[b"connection"]) - _ORDINARY - _UNTOUCHABLE
         lines = [line for line in lines if line.partition(b":")[0].lower() not in named]
     return ours, lines
 

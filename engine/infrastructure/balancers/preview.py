@@ -44,10 +44,10 @@ class Preview:
         for client in tuple(self.clients):
             client.leave()
 
-    def choose(self, wish: Wish, avoid: Collection[Backend]) -> Backend | None:
+    def choose(self, wish: Wish, avoid: Collection[Backend], now: float) -> Backend | None:
         """See Entrance."""
         version = previewed(self._site.route)
-        return self._site.one_of(version, wish, avoid) if version is not None else None
+        return self._site.one_of(version, wish, avoid, now) if version is not None else None
 
     def nobody(self) -> tuple[str, str]:
         """See Entrance."""

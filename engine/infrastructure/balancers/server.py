@@ -186,6 +186,6 @@ def _not_done(route: Route, error: OSError) -> Failed:
         return Failed(
             "permanent",
             f"The proxy cannot listen on {ports} for {name}: {error.strerror or error}.",
-            "Stop the program that has the port, or choose another `port` in the settings.",
+            "Stop the program that has it, or choose another `port` or `preview_port` in the settings.",
         )
     return Failed("temporary", f"The proxy cannot write {error.filename}: {error.strerror}.", "Make room on the disk.")

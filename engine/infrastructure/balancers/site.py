@@ -79,25 +79,26 @@ class Site:
                 self._members[member] = self._enlist(member, ready=member.id in ready)
         self._arrange()
 
-    def choose(self, wish: Wish, avoid: Collection[Backend]) -> Backend | None:
+    def choose(self, wish: Wish, avoid: Collection[Backend], now: float) -> Backend | None:
         """Whose turn it is among those not to avoid; one of the version in flight when a pin asks for it."""
         if wish.pinned and (flight := in_flight(self.route)) is not None:
-            backend = self.one_of(flight, wish, avoid)
+            backend = self.one_of(flight, wish, avoid, now)
             if backend is not None:
                 return backend
-        for _ in self._order:
-            self._cursor = (self._cursor + 1) % len(self._order)
-            backend = self.one_of(self._order[self._cursor], wish, avoid)
+        order = self._order
+        for _ in order:
+            self._cursor = (self._cursor + 1) % len(order)
+            backend = self.one_of(order[self._cursor], wish, avoid, now)
             if backend is not None:
                 return backend
         return None
 
-    def one_of(self, version: Version, wish: Wish, avoid: Collection[Backend]) -> Backend | None:
+    def one_of(self, version: Version, wish: Wish, avoid: Collection[Backend], now: float) -> Backend | None:
         """Whose turn it is among the ready instances of a version, whatever its share."""
         group = self._groups.get(version)
         if avoid and group:
             group = [one for one in group if one not in avoid]
-        return self._pickers[version].pick(group, wish.caller, self.time()) if group else None
+        return self._pickers[version].pick(group, wish.caller, now) if group else None
 
     def has_only(self, backend: Backend) -> bool:
         """Whether nobody but this one can answer those who come by the ordinary port."""
