@@ -8,6 +8,7 @@ from alerting.incidents.incident import PageStep
 from alerting.incidents.incident import PersonId as AlertingPersonId
 from alerting.oncall.escalation import EscalationPolicy
 from alerting.oncall.rotation import Rotation
+from bot.settings.backup_parts import BackupPart, to_backup
 from bot.settings.gates import to_gate
 from bot.settings.model import EnvironmentPart, File, ServicePart
 from bot.settings.permit_parts import to_window
@@ -15,6 +16,7 @@ from bot.settings.read import Settings
 from bot.settings.strategy_parts import StrategyPart
 from bot.settings.target_parts import PlacementPart
 from bot.settings.targets import to_target
+from engine.backups.specs import BackupSpec
 from engine.catalog import (
     ApprovalGroup,
     Catalog,
@@ -65,6 +67,10 @@ def _environment(file: File, name: EnvironmentName, part: EnvironmentPart) -> En
     )
 
 
+def _backup(settings: Settings, part: BackupPart | None) -> BackupSpec | None:
+    return to_backup(part, str(settings.resolve(part.sqlite.path)) if part and part.sqlite else "")
+
+
 def _strategy(name: str, part: StrategyPart) -> StrategySpec:
     return StrategySpec(
         name=name,
@@ -109,6 +115,7 @@ def _placement(
         health=HealthCheck(**dict(part.health)),
         strategy=strategies[place.strategy],
         figures=tuple(Figure(figure.name, figure.query, figure.unit) for figure in part.figures),
+        backup=_backup(settings, place.backup or part.backup),
     )
 
 

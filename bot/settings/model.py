@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import AwareDatetime, Field
 
+from bot.settings.backup_parts import BackupPart
 from bot.settings.durations import Duration, PositiveDuration
 from bot.settings.parts import (
     CLOCK,
@@ -113,6 +114,7 @@ class ServicePart(Part):
     health: HealthPart = Field(default_factory=HealthPart)
     environments: dict[Name, PlacementPart] = Field(min_length=1)
     figures: list[FigurePart] = Field(default_factory=list)
+    backup: BackupPart | None = None
 
 
 class RuleSettings(Part):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Final
 
+from bot.settings.backup_parts import backup_faults
 from bot.settings.model import ServicePart
 from bot.settings.placeholders import strays_in_artifact, strays_in_command
 from bot.settings.positions import Field
@@ -47,9 +48,11 @@ def target_faults(name: str, service: ServicePart) -> Iterator[Fault]:
     """What is wrong with what a service runs on."""
     field: Field = ("services", name)
     yield from _sections(field, target_sections(service))
+    yield from backup_faults(field, service.backup)
     for environment, place in service.environments.items():
         here: Field = (*field, "environments", environment)
         yield from _sections(here, target_sections(place))
+        yield from backup_faults(here, place.backup)
         yield from _place(here, place, target_sections(place) or target_sections(service))
 
 

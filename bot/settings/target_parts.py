@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from bot.settings.backup_parts import BackupPart
 from bot.settings.durations import PositiveDuration
 from bot.settings.parts import Address, Part, Port
 
@@ -95,7 +96,7 @@ class PlacementPart(Part):
     """A service in one environment: how many instances, which strategy, and where a proxy of this machine listens.
 
     `port`, `preview_port`, `balancing` and `haproxy` are for services behind a proxy of this machine. What it runs on
-    may stand here instead of with the service.
+    and how it is backed up may stand here instead of with the service.
     """
 
     port: Port | None = None
@@ -104,6 +105,7 @@ class PlacementPart(Part):
     haproxy: HaproxyPart | None = None
     instances: int = Field(default=2, ge=1, le=1000)
     strategy: str
+    backup: BackupPart | None = None
     local: LocalPart | None = None
     container: ContainerPart | None = None
     kubernetes: KubernetesPart | None = None

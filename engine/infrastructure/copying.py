@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import parse_qsl, unquote, urlsplit
 
+from engine.backups.backups import Source
 from engine.backups.specs import BackupSpec, CommandBackup, PostgresBackup, SqliteBackup
-from engine.catalog import Placement
 from engine.errors import PermanentFailure
 from engine.infrastructure.processes import clean_environment, signal_group
 
@@ -28,22 +28,22 @@ class Copier:
     def __init__(self, variables: Mapping[str, str]) -> None:
         self._variables = variables
 
-    async def take(self, place: Placement, spec: BackupSpec, file: Path) -> None:
+    async def take(self, source: Source, spec: BackupSpec, file: Path) -> None:
         """Write the data to `file`. Raises PermanentFailure with the tool's last words."""
         match spec:
             case CommandBackup(take):
-                await _run(_filled(take, place, file), {})
+                await _run(_filled(take, source, file), {})
             case PostgresBackup(url_env):
                 connection = _connection(self._url(url_env))
                 await _run(["pg_dump", "--format=custom", "--no-password", f"--file={file}"], connection)
             case SqliteBackup(path):
                 await asyncio.to_thread(_copy_sqlite, Path(path), file)
 
-    async def restore(self, place: Placement, spec: BackupSpec, file: Path) -> None:
+    async def restore(self, source: Source, spec: BackupSpec, file: Path) -> None:
         """Bring the data back from `file`: all of it or none. Raises PermanentFailure with the tool's last words."""
         match spec:
             case CommandBackup(_, restore):
-                await _run(_filled(restore, place, file), {})
+                await _run(_filled(restore, source, file), {})
             case PostgresBackup(url_env):
                 connection = _connection(self._url(url_env))
                 whole = ["--clean", "--if-exists", "--single-transaction", "--no-password"]
@@ -58,8 +58,8 @@ class Copier:
         return url
 
 
-def _filled(command: Sequence[str], place: Placement, file: Path) -> list[str]:
-    values = {"{file}": str(file), "{service}": str(place.service), "{environment}": str(place.environment)}
+def _filled(command: Sequence[str], source: Source, file: Path) -> list[str]:
+    values = {"{file}": str(file), "{service}": source.service, "{environment}": source.environment}
     words = list(command)
     for name, value in values.items():
         words = [word.replace(name, value) for word in words]

@@ -15,6 +15,7 @@ from pydantic import BaseModel
 from bot.commands import BY_NAME
 from bot.inputs.cli import _parser
 from bot.inputs.slack.app import COMMANDS
+from bot.settings.backup_parts import BackupPart
 from bot.settings.model import File
 from bot.settings.read import Environment, Terminal
 from bot.settings.target_parts import ContainerPart, EcsPart, KubernetesPart, LambdaPart, LocalPart, PlacementPart
@@ -142,7 +143,14 @@ def _part_of(annotation: object) -> type[BaseModel] | None:
 
 def _told_before(part: type[BaseModel], inner: type[BaseModel]) -> bool:
     """Whether the page tells this section once, for the service, and only names it in an environment."""
-    return part is PlacementPart and inner in {LocalPart, ContainerPart, KubernetesPart, EcsPart, LambdaPart}
+    return part is PlacementPart and inner in {
+        BackupPart,
+        LocalPart,
+        ContainerPart,
+        KubernetesPart,
+        EcsPart,
+        LambdaPart,
+    }
 
 
 def _step(annotation: object) -> str:

@@ -12,13 +12,10 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from engine.backups.backups import Backups
+from engine.backups.backups import Backups, Source
 from engine.backups.specs import BackupSpec, CommandBackup, PostgresBackup, SqliteBackup
-from engine.catalog import EnvironmentName, HealthCheck, Placement, ServiceName
 from engine.errors import NotFound, NotNow, PermanentFailure
 from engine.infrastructure.copying import Copier
-from engine.strategy_specs import StrategySpec
-from engine.targets import LocalTarget
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -34,11 +31,8 @@ class Trial:
         return self.at
 
 
-def place(spec: BackupSpec | None) -> Placement:
-    target = LocalTarget(artifact="/{version}", command=("true",), port=1)
-    strategy = StrategySpec("all", "rolling")
-    shop, production = ServiceName("shop"), EnvironmentName("production")
-    return Placement(shop, production, target, HealthCheck(), strategy, backup=spec)
+def shop(spec: BackupSpec | None) -> Source:
+    return Source("shop", "production", spec)
 
 
 def python(code: str) -> tuple[str, ...]:
@@ -54,16 +48,16 @@ WRITE = "import sys; open(sys.argv[1], 'w').write('the data')"
 
 async def test_a_backup_by_command_is_kept_with_its_digest(tmp_path: Path) -> None:
     trial = Trial(tmp_path)
-    backup = await trial.backups.take(place(command(WRITE)), "d1", reason="deployment d1")
+    backup = await trial.backups.take(shop(command(WRITE)), "d1", reason="deployment d1")
     assert (backup.size, backup.kind, backup.reason) == (8, "command", "deployment d1")
-    assert await trial.backups.all(place(command(WRITE))) == [backup]
+    assert await trial.backups.all(shop(command(WRITE))) == [backup]
     assert oct(next(trial.folder.rglob("*.json")).parent.stat().st_mode)[-3:] == "700"
 
 
 async def test_a_backup_is_taken_once_for_each_id(tmp_path: Path) -> None:
     trial = Trial(tmp_path)
-    first = await trial.backups.take(place(command(WRITE)), "d1")
-    assert await trial.backups.take(place(command("raise SystemExit(1)")), "d1") == first
+    first = await trial.backups.take(shop(command(WRITE)), "d1")
+    assert await trial.backups.take(shop(command("raise SystemExit(1)")), "d1") == first
 
 
 @pytest.mark.parametrize(
@@ -77,55 +71,55 @@ async def test_a_backup_is_taken_once_for_each_id(tmp_path: Path) -> None:
 async def test_a_failed_backup_says_why_and_leaves_nothing(tmp_path: Path, take: str, told: str) -> None:
     trial = Trial(tmp_path)
     with pytest.raises(PermanentFailure, match=told):
-        await trial.backups.take(place(command(take)), "d1")
+        await trial.backups.take(shop(command(take)), "d1")
     assert not [path for path in trial.folder.rglob("*") if path.is_file()]
 
 
 async def test_a_command_that_hangs_is_ended(tmp_path: Path) -> None:
     hangs = command("import time; time.sleep(600)", timeout=timedelta(milliseconds=300))
     with pytest.raises(PermanentFailure, match=r"longer than 0\.3 s"):
-        await Trial(tmp_path).backups.take(place(hangs), "d1")
+        await Trial(tmp_path).backups.take(shop(hangs), "d1")
 
 
 async def test_a_program_that_is_not_there_is_named(tmp_path: Path) -> None:
     absent = CommandBackup(("no-such-program", "{file}"), ("true",))
     with pytest.raises(PermanentFailure, match="no-such-program could not be started"):
-        await Trial(tmp_path).backups.take(place(absent), "d1")
+        await Trial(tmp_path).backups.take(shop(absent), "d1")
 
 
 async def test_without_a_declaration_there_is_no_backup(tmp_path: Path) -> None:
     with pytest.raises(NotNow, match="declares no backup"):
-        await Trial(tmp_path).backups.take(place(None), "d1")
+        await Trial(tmp_path).backups.take(shop(None), "d1")
 
 
 async def test_old_backups_are_removed(tmp_path: Path) -> None:
     trial, spec = Trial(tmp_path), command(WRITE, keep=2)
     for n in range(4):
-        await trial.backups.take(place(spec), f"d{n}")
-    assert [one.id for one in await trial.backups.all(place(spec))] == ["d3", "d2"]
+        await trial.backups.take(shop(spec), f"d{n}")
+    assert [one.id for one in await trial.backups.all(shop(spec))] == ["d3", "d2"]
     assert len(list(trial.folder.rglob("*.backup"))) == 2
 
 
 async def test_a_damaged_backup_is_not_brought_back(tmp_path: Path) -> None:
     trial, spec = Trial(tmp_path), command(WRITE, "raise SystemExit('was run')")
-    await trial.backups.take(place(spec), "d1")
+    await trial.backups.take(shop(spec), "d1")
     next(trial.folder.rglob("*.backup")).write_text("the date")
     with pytest.raises(PermanentFailure, match="not what was written"):
-        await trial.backups.restore(place(spec), "d1")
+        await trial.backups.restore(shop(spec), "d1")
 
 
 async def test_an_unknown_backup_names_those_there_are(tmp_path: Path) -> None:
     trial = Trial(tmp_path)
-    await trial.backups.take(place(command(WRITE)), "d1")
+    await trial.backups.take(shop(command(WRITE)), "d1")
     with pytest.raises(NotFound, match="Newest: d1"):
-        await trial.backups.restore(place(command(WRITE)), "d2")
+        await trial.backups.restore(shop(command(WRITE)), "d2")
 
 
 async def test_a_backup_of_another_kind_is_refused(tmp_path: Path) -> None:
     trial = Trial(tmp_path)
-    await trial.backups.take(place(command(WRITE)), "d1")
+    await trial.backups.take(shop(command(WRITE)), "d1")
     with pytest.raises(PermanentFailure, match="the settings say sqlite"):
-        await trial.backups.restore(place(SqliteBackup(str(tmp_path / "shop.db"))), "d1")
+        await trial.backups.restore(shop(SqliteBackup(str(tmp_path / "shop.db"))), "d1")
 
 
 async def test_sqlite_is_copied_while_others_write(tmp_path: Path) -> None:
@@ -139,7 +133,7 @@ async def test_sqlite_is_copied_while_others_write(tmp_path: Path) -> None:
     writer.start()
     trial, spec = Trial(tmp_path), SqliteBackup(str(path))
     try:
-        await trial.backups.take(place(spec), "d1")
+        await trial.backups.take(shop(spec), "d1")
     finally:
         ended.set()
         await asyncio.to_thread(writer.join)
@@ -147,7 +141,7 @@ async def test_sqlite_is_copied_while_others_write(tmp_path: Path) -> None:
     assert _rows(kept, "a != b") == 0
     with closing(sqlite3.connect(path)) as database, database:
         database.execute("DELETE FROM pairs")
-    await trial.backups.restore(place(spec), "d1")
+    await trial.backups.restore(shop(spec), "d1")
     assert _rows(path, "1") >= 20_000
 
 
@@ -171,10 +165,10 @@ async def test_postgresql_is_dumped_and_brought_back(tmp_path: Path, postgres_ur
     with psycopg.connect(postgres_url, autocommit=True) as database:
         database.execute("CREATE TABLE orders AS SELECT n AS id FROM generate_series(1, 1000) n")
     trial, spec = Trial(tmp_path, {"SHOP_DATABASE": postgres_url}), PostgresBackup("SHOP_DATABASE")
-    await trial.backups.take(place(spec), "d1")
+    await trial.backups.take(shop(spec), "d1")
     with psycopg.connect(postgres_url, autocommit=True) as database:
         database.execute("ALTER TABLE orders DROP COLUMN id")
-    await trial.backups.restore(place(spec), "d1")
+    await trial.backups.restore(shop(spec), "d1")
     with psycopg.connect(postgres_url) as database:
         assert database.execute("SELECT sum(id) FROM orders").fetchone() == (500_500,)
 
@@ -183,10 +177,10 @@ async def test_a_dump_that_fails_says_so_in_its_own_words_and_never_the_password
     url = "postgresql://shop:hunter2@127.0.0.1:1/shop"
     trial = Trial(tmp_path, {"SHOP_DATABASE": url})
     with pytest.raises(PermanentFailure, match=r"pg_dump ended with 1: .*refused") as failed:
-        await trial.backups.take(place(PostgresBackup("SHOP_DATABASE")), "d1")
+        await trial.backups.take(shop(PostgresBackup("SHOP_DATABASE")), "d1")
     assert "hunter2" not in str(failed.value)
 
 
 async def test_a_variable_that_is_not_set_is_named(tmp_path: Path) -> None:
     with pytest.raises(PermanentFailure, match=r"SHOP_DATABASE .* is not set"):
-        await Trial(tmp_path).backups.take(place(PostgresBackup("SHOP_DATABASE")), "d1")
+        await Trial(tmp_path).backups.take(shop(PostgresBackup("SHOP_DATABASE")), "d1")
