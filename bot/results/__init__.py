@@ -1,0 +1,1 @@
+"""Writes back to CI systems how the deployments went that they asked for."""
