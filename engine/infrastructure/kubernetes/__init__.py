@@ -1,0 +1,1 @@
+"""Deployments on Kubernetes and what splits their traffic."""
