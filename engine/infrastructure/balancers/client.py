@@ -82,6 +82,7 @@ class Client(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         if self._tunnel is not None:
+            self.tunnel_moves()
             self._tunnel.write(data)
         elif self._switching is not None:
             self._held += data
@@ -208,10 +209,14 @@ class Client(asyncio.Protocol):
     def tunnel_to(self, other: asyncio.Transport) -> None:
         """From now on bytes go through as they are."""
         self._tunnel = other
-        self.deadline = float("inf")
+        self.tunnel_moves()
         if self._held:
             other.write(self._held)
         self.release(Hold.SWITCHING)
+
+    def tunnel_moves(self) -> None:
+        """Bytes went through, one way or the other: the ends are alive."""
+        self.deadline = self._entrance.time() + self._entrance.limits.tunnel
 
     def abort(self) -> None:
         """Cut the connection: the only way to say that a begun answer is not whole."""
@@ -244,7 +249,7 @@ class Client(asyncio.Protocol):
             self._turn_away(BadMessage(408, "The request's head did not arrive in time."))
         elif self._awaits is Awaits.BODY:
             self._turn_away(BadMessage(408, "The request's body did not arrive in time."))
-        elif self._awaits is Awaits.INSTANCE and self._current is not None:
+        elif self._awaits is Awaits.INSTANCE and self._current is not None and self._tunnel is None:
             self._current.expire()
         else:
             self.transport.abort() if self._awaits is Awaits.READER else self.transport.close()

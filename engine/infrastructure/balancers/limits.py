@@ -11,10 +11,10 @@ class Limits:
     """All times in seconds.
 
     `head`: from the first byte of a request to the end of its head. `idle`: a kept connection between requests.
-    `body`: between two pieces of a request's body, while it arrives at `body_rate` bytes a second or more; what is
-    slower than that uses the patience up. `response`: until an instance begins to answer, and between
-    two pieces of its answer. `connect`: to reach an instance. `linger`: for a caller to read our last word.
-    `fresh`: how long a pooled connection may have idled to carry a request that cannot be sent again.
+    `body`: between two pieces of a request's body; pieces that bring less than `body_rate` bytes a second use it up.
+    `response`: until an instance begins to answer, and between two pieces of its answer. `tunnel`: without a byte
+    either way after a switch of protocols. `connect`: to reach an instance. `linger`: for a caller to read our last
+    word. `fresh`: how long a pooled connection may have idled to carry a request that cannot be sent again.
     """
 
     head: float = 10.0
@@ -22,6 +22,7 @@ class Limits:
     body: float = 30.0
     body_rate: float = 500.0
     response: float = 60.0
+    tunnel: float = 3600.0
     connect: float = 2.0
     linger: float = 2.0
     fresh: float = 1.0

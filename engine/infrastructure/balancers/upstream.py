@@ -80,6 +80,8 @@ class Upstream(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         if self.tunnel is not None:
+            if self.exchange is not None:
+                self.exchange.client.tunnel_moves()
             self.tunnel.write(data)
             return
         if self.exchange is None:  # an instance that speaks unasked says that it is leaving

@@ -172,3 +172,27 @@ async def test_a_repeated_request_goes_to_another_instance(stage):
     told = Counter([status(await stage.ask(GET + LAST)) for _ in range(10)])
     assert told == {200: 10}
     assert 1 <= stage.site.meters.retries["closed"] <= 5
+
+
+async def test_a_body_that_was_not_begun_goes_with_its_request_to_another_instance(stage):
+    arrived = asyncio.Event()
+
+    async def take(_head, reader, writer):
+        arrived.set()
+        body = await reader.readexactly(3)
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n" + body)
+
+    await stage.instance("bad", cut)
+    await stage.instance("good", take)
+    stage.route()
+    for _ in range(2):  # by turns: one of them meets the bad one first
+        reader, writer = await stage.connect()
+        writer.write(PUT + LAST)
+        await arrived.wait()
+        writer.write(b"abc")
+        async with asyncio.timeout(5):
+            assert (await reader.read(-1)).endswith(b"\r\n\r\nabc")
+        writer.close()
+        arrived.clear()
+    assert stage.site.meters.retries["closed"] == 1
+    assert stage.site.meters.lost == 0

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 GET = b"GET / HTTP/1.1\r\nHost: shop\r\n"
 LAST = b"Connection: close\r\n\r\n"
 CHUNKED = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+
+
+SWITCH = b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
 
 
 async def gone(stage):
@@ -145,3 +149,31 @@ async def test_a_caller_that_never_reads_is_left_and_the_instance_let_go(stage):
     await gone(stage)
     assert stage.site.drained(["one"])
     writer.close()
+
+
+async def test_a_tunnel_is_kept_while_bytes_go_either_way_and_let_go_when_none_do(stage):
+    stage.site.limits = replace(stage.site.limits, tunnel=0.2)
+
+    async def chat(_head, reader, writer):
+        writer.write(SWITCH)
+        for word in (b"1", b"2", b"3", b"4"):
+            await asyncio.sleep(0.1)
+            writer.write(word)
+        while data := await reader.read(10):
+            assert data
+
+    await stage.instance("one", chat)
+    stage.route()
+    reader, writer = await stage.connect()
+    writer.write(GET + b"Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n")
+    async with asyncio.timeout(5):
+        assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 101 ")
+        assert await reader.readexactly(4) == b"1234"
+        for _ in range(4):
+            await asyncio.sleep(0.1)
+            writer.write(b"word")
+        assert await reader.read(-1) == b""
+    writer.close()
+    await gone(stage)
+    assert stage.site.drained(["one"])
+    assert stage.site.meters.lost == 0
