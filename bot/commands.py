@@ -3,19 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from alerting.commands import ExpireSilence
 from alerting.routing.matcher import Matcher
 from alerting.silences.silence import SilenceId
-from bot.grammar import LONGEST, ROOT, Misunderstood, Verb, Vocabulary, Words, nearest, said
+from bot.grammar import (
+    LONGEST,
+    ROOT,
+    Misunderstood,
+    Verb,
+    Vocabulary,
+    Words,
+    is_link,
+    known_environment,
+    known_service,
+    nearest,
+    said,
+)
+from bot.permit_words import PERMIT_VERBS, split_override, split_release
 from bot.silence_words import read_matchers, read_silence
 from engine.commands import WHATEVER_WAITS, Abort, Approve, Deploy, Reject, Restart, RollBack
 from engine.deployments.deployment import DeploymentId
 from engine.security.permissions import Permission
-
-LINKS: Final = frozenset({"to", "in", "on", "from"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,43 +143,26 @@ def _verb(words: Words) -> Verb:
     raise Misunderstood(f"There is no command {said(words[0])}.", f"{ROOT} help", suggestion)
 
 
-def _service(name: str, vocabulary: Vocabulary, line: Callable[[str], str]) -> str:
-    if name in vocabulary.services:
-        return name
-    near = nearest(name, list(vocabulary.services))
-    known = ", ".join(vocabulary.services) or "none yet"
-    raise Misunderstood(
-        f"There is no service {said(name)}. Known: {known}.", suggestion=f"{ROOT} {line(near)}" if near else ""
-    )
-
-
-def _environment(name: str, service: str, vocabulary: Vocabulary, line: Callable[[str], str]) -> str:
-    places = vocabulary.services[service]
-    if name in places:
-        return name
-    near = nearest(name, places)
-    reason = (
-        f"{said(service)} does not run in {said(name)}."
-        if name in vocabulary.environments
-        else f"There is no environment {said(name)}."
-    )
-    raise Misunderstood(f"{reason} It runs in: {', '.join(places)}.", suggestion=f"{ROOT} {line(near)}" if near else "")
-
-
 def _deploy(words: Words, vocabulary: Vocabulary) -> object:
+    wish, reason = split_override(words)
+    command = _deployment(wish, vocabulary)
+    return replace(command, override=reason) if isinstance(command, Deploy) else command
+
+
+def _deployment(words: Words, vocabulary: Vocabulary) -> object:
     match list(words):
         case []:
             return OpenDeployForm()
         case [service]:
-            return OpenDeployForm(_service(service, vocabulary, lambda name: f"deploy {name}"))
+            return OpenDeployForm(known_service(service, vocabulary, lambda name: f"deploy {name}"))
         case [service, version, *link, environment] if _links(link):
-            service = _service(service, vocabulary, lambda name: f"deploy {name} {version} to {environment}")
-            environment = _environment(
+            service = known_service(service, vocabulary, lambda name: f"deploy {name} {version} to {environment}")
+            environment = known_environment(
                 environment, service, vocabulary, lambda name: f"deploy {service} {version} to {name}"
             )
             return Deploy(service, version, environment)
         case [service, version]:
-            service = _service(service, vocabulary, lambda name: f"deploy {name} {version}")
+            service = known_service(service, vocabulary, lambda name: f"deploy {name} {version}")
             places = vocabulary.services[service]
             if len(places) == 1:
                 return Deploy(service, version, places[0])
@@ -181,12 +175,13 @@ def _deploy(words: Words, vocabulary: Vocabulary) -> object:
 
 def _links(words: Words) -> bool:
     """Whether these words between a name and an environment are one preposition, or none."""
-    return not words or (len(words) == 1 and words[0].lower() in LINKS)
+    return not words or (len(words) == 1 and is_link(words[0]))
 
 
 def _roll_back(words: Words, vocabulary: Vocabulary) -> object:
-    service, environment = _place("rollback", words, vocabulary)
-    return RollBack(service, environment)
+    place, release = split_release(words, vocabulary)
+    service, environment = _place("rollback", place, vocabulary)
+    return RollBack(service, environment, to=release)
 
 
 def _restart(words: Words, vocabulary: Vocabulary) -> object:
@@ -197,12 +192,14 @@ def _restart(words: Words, vocabulary: Vocabulary) -> object:
 def _place(verb: str, words: Words, vocabulary: Vocabulary) -> tuple[str, str]:
     match list(words):
         case [service]:
-            service = _service(service, vocabulary, lambda name: f"{verb} {name}")
+            service = known_service(service, vocabulary, lambda name: f"{verb} {name}")
             places = vocabulary.services[service]
             return service, places[0] if len(places) == 1 else ""
         case [service, *link, environment] if _links(link):
-            service = _service(service, vocabulary, lambda name: f"{verb} {name} in {environment}")
-            return service, _environment(environment, service, vocabulary, lambda name: f"{verb} {service} in {name}")
+            service = known_service(service, vocabulary, lambda name: f"{verb} {name} in {environment}")
+            return service, known_environment(
+                environment, service, vocabulary, lambda name: f"{verb} {service} in {name}"
+            )
     raise Misunderstood("Name one service.")
 
 
@@ -236,7 +233,7 @@ def _status(words: Words, vocabulary: Vocabulary) -> object:
         case []:
             return ShowStatus()
         case [service]:
-            return ShowStatus(_service(service, vocabulary, lambda name: f"status {name}"))
+            return ShowStatus(known_service(service, vocabulary, lambda name: f"status {name}"))
     raise Misunderstood("Name one service, or none.")
 
 
@@ -273,15 +270,15 @@ VERBS: Final[tuple[Verb, ...]] = (
     Verb("services", "services", "What can be deployed, and where", Permission.VIEW, _none(ShowServices)),
     Verb(
         "deploy",
-        "deploy SERVICE VERSION to ENVIRONMENT",
+        "deploy SERVICE VERSION to ENVIRONMENT [override TEXT]",
         "Deploy a version; alone it opens a form",
         Permission.DEPLOY,
         _deploy,
     ),
     Verb(
         "rollback",
-        "rollback SERVICE [in ENVIRONMENT]",
-        "Go back to what ran before",
+        "rollback SERVICE [in ENVIRONMENT] [to REVISION|VERSION]",
+        "Go back to what ran before, or to any release",
         Permission.ROLL_BACK,
         _roll_back,
         ("roll-back",),
@@ -315,6 +312,7 @@ VERBS: Final[tuple[Verb, ...]] = (
         Permission.RESTART,
         _restart,
     ),
+    *PERMIT_VERBS,
     Verb("incidents", "incidents", "Open incidents", Permission.VIEW, _none(ShowIncidents)),
     Verb(
         "ack",

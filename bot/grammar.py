@@ -14,6 +14,7 @@ from engine.security.permissions import Permission
 ROOT: Final = "/ops"
 LONGEST: Final = 500  # characters; no command needs more, and all of it is echoed in answers
 LONGEST_WORD: Final = 80  # characters of a word that are echoed
+LINKS: Final = frozenset({"to", "in", "on", "from"})
 
 
 class Misunderstood(Exception):
@@ -74,3 +75,33 @@ def nearest(name: str, known: Sequence[str]) -> str | None:
     """The known name most like `name`, when one is near enough."""
     found = process.extractOne(name.lower(), known, score_cutoff=60)
     return found[0] if found else None
+
+
+def is_link(word: str) -> bool:
+    """Whether this word only joins a name and an environment."""
+    return word.lower() in LINKS
+
+
+def known_service(name: str, vocabulary: Vocabulary, line: Callable[[str], str]) -> str:
+    """`name`, when there is such a service. Raises Misunderstood with `line` of the nearest name there is."""
+    if name in vocabulary.services:
+        return name
+    near = nearest(name, list(vocabulary.services))
+    known = ", ".join(vocabulary.services) or "none yet"
+    raise Misunderstood(
+        f"There is no service {said(name)}. Known: {known}.", suggestion=f"{ROOT} {line(near)}" if near else ""
+    )
+
+
+def known_environment(name: str, service: str, vocabulary: Vocabulary, line: Callable[[str], str]) -> str:
+    """`name`, when the service runs there. Raises Misunderstood with `line` of the nearest place it runs in."""
+    places = vocabulary.services[service]
+    if name in places:
+        return name
+    near = nearest(name, places)
+    reason = (
+        f"{said(service)} does not run in {said(name)}."
+        if name in vocabulary.environments
+        else f"There is no environment {said(name)}."
+    )
+    raise Misunderstood(f"{reason} It runs in: {', '.join(places)}.", suggestion=f"{ROOT} {line(near)}" if near else "")

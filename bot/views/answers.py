@@ -17,6 +17,7 @@ from bot.views.blocks import (
     cut_markup,
     escape,
     fitted,
+    paragraphs,
     plain,
     section,
 )
@@ -70,4 +71,4 @@ def render_help(verbs: Sequence[Verb], *, only: str = "") -> Message:
     lines = [f"{code(f'{ROOT} {verb.usage}')}\n{verb.summary}" for verb in shown or verbs]
     note = "You see what you may do. Mention me in a thread, where slash commands do not work."
     spoken = "; ".join(f"{ROOT} {verb.usage}: {verb.summary}" for verb in shown or verbs)
-    return Message(escape(f"{title}: {spoken}"), [section(f"*{title}*"), section("\n".join(lines)), context(note)])
+    return Message(escape(f"{title}: {spoken}"), [section(f"*{title}*"), *paragraphs(lines), context(note)])
