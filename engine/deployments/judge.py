@@ -20,7 +20,7 @@ ERRORS: Final = 5  # so many askings in a row that did not work make the deploym
 
 
 def warm(deployment: Deployment, *, now: datetime) -> bool:
-    """Whether the new version has had traffic for longer than the warm-up, which is not judged."""
+    """Whether the new version has been judgeable for longer than the warm-up, which is discarded."""
     since = deployment.traffic_at
     return since is not None and now - since >= deployment.plan.strategy.warm_up
 
@@ -33,11 +33,17 @@ def measure_due(deployment: Deployment, *, now: datetime) -> bool:
     return _ripe(deployment, now) and not _ripe(deployment, at) and not paused
 
 
+def failing(deployment: Deployment) -> Record | None:
+    """Going back, when a gate that counts now has failed."""
+    failed = _first(deployment, Verdict.FAIL)
+    return Record((RollbackStarted(_failed(failed), Outcome.GATE_FAILED),)) if failed else None
+
+
 def judge(deployment: Deployment, *, now: datetime) -> Record | None:
     """What the gates' answers lead to; None while the step just stays."""
-    failed = _first(deployment, Verdict.FAIL)
+    failed = failing(deployment)
     if failed:
-        return Record((RollbackStarted(_failed(failed), Outcome.GATE_FAILED),))
+        return failed
     if deployment.state is State.PAUSED or deployment.step_passed:
         return None
     erring = _first(deployment, Verdict.ERROR)
@@ -54,7 +60,9 @@ def _ripe(deployment: Deployment, at: datetime) -> bool:
 
 
 def _first(deployment: Deployment, verdict: Verdict) -> Measurement | None:
-    return next((one for one in deployment.measurements if one.verdict is verdict), None)
+    counting = {gate.name for gate in deployment.gates_now}
+    found = (one for one in deployment.measurements if one.verdict is verdict and one.gate in counting)
+    return next(found, None)
 
 
 def _failed(one: Measurement) -> str:
@@ -65,7 +73,7 @@ def _failed(one: Measurement) -> str:
 def _unsure(deployment: Deployment) -> str:
     """Why the step cannot be passed yet; empty when every gate passed."""
     said = {one.gate: one for one in deployment.measurements}
-    for gate in deployment.plan.strategy.gates:
+    for gate in deployment.gates_now:
         found = said.get(gate.name)
         if found is None:
             return f"Gate {gate.name} has not been asked."

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from engine.catalog import Version
 from engine.deployments.action import Observation
 from engine.deployments.deployment import Plan
@@ -35,6 +37,14 @@ def render_number(value: float | None, unit: str) -> str:
             return f"{value * 1000:.0f} ms" if abs(value) < 1 else f"{value:.2f} s"
         case _:
             return f"{value:,.0f}" if abs(value) >= 100 or value == round(value) else f"{value:.2f}"
+
+
+def render_time(time: timedelta) -> str:
+    """A length of time in its two largest units: `1 h 30 min`, `45 s`."""
+    seconds = round(time.total_seconds())
+    parts = ((seconds // 86400, "d"), (seconds // 3600 % 24, "h"), (seconds // 60 % 60, "min"), (seconds % 60, "s"))
+    said = [f"{count} {unit}" for count, unit in parts if count]
+    return " ".join(said[:2]) or f"{time.total_seconds():.3g} s"
 
 
 def sentence(text: str) -> str:

@@ -1,51 +1,43 @@
-"""The recipe all strategies share: bring up, shift, read back, let go, stop. Pure.
+"""The recipe strategies share: bring up, shift, read back, dwell, and on to the end. Pure.
 
-The rule of order: capacity is taken from a version only after the router reads back that it sends it nothing and it
-answers nothing; traffic goes only to what is healthy. The same on the way back: restore, shift, read back, stop.
+What differs between them is how many instances of each version a step has, and whether both may run at once.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Final
 
-from engine.catalog import Version
-from engine.deployments.action import (
-    Action,
-    Begin,
-    Configure,
-    Finish,
-    GiveBack,
-    GiveUp,
-    Measure,
-    Observation,
-    Record,
-    StartInstances,
-    StopInstances,
-    Wait,
-    ids_of,
-    run_of,
-)
-from engine.deployments.deployment import Deployment, Outcome, State
+from engine.deployments.action import Action, Begin, Measure, Observation, Record, Wait, ids_of
+from engine.deployments.deployment import Deployment, State
 from engine.deployments.events import (
     DeploymentExpired,
     DeploymentPaused,
-    InstanceDied,
     PromotionStarted,
-    RollbackStarted,
     StepEntered,
     TroubleMet,
     WeightShifted,
 )
 from engine.deployments.judge import judge, measure_due
-from engine.deployments.words import describe, notes
-from engine.ports import Instance, InstanceHealth, InstanceId
-
-CRASHES: Final = 3  # so many deaths of new instances are a crash loop
-HEARTBEAT: Final = timedelta(seconds=2)
-GLANCE: Final = timedelta(milliseconds=200)  # between looks at something expected to change very soon
+from engine.deployments.strategies.endings import promoting, rolling_back
+from engine.deployments.strategies.moves import (
+    GLANCE,
+    HEARTBEAT,
+    Shares,
+    await_health,
+    back,
+    drained_enough,
+    keep_old,
+    let_go,
+    route,
+    shares_of,
+    start,
+    surplus,
+    weights_of,
+)
+from engine.deployments.strategies.troubles import died, late, unserved
+from engine.ports import InstanceId
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,24 +49,33 @@ class Sizes:
     old_after: int
 
 
-Sizing = Callable[[Deployment], Sizes]
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """A strategy's own part. `apart` never lets two versions run at once, on the way back neither."""
 
+    sizes: Callable[[Deployment], Sizes]
+    apart: bool = False
 
-def next_step(deployment: Deployment, seen: Observation, sizing: Sizing, *, now: datetime) -> Action:
-    """What to do next in any state that has not ended."""
-    match deployment.state:
-        case State.PLANNED:
-            return _planned(deployment, now)
-        case State.RUNNING | State.PAUSED if deployment.plan.first:
-            return Record((PromotionStarted(),))
-        case State.RUNNING | State.PAUSED:
-            return _running(deployment, seen, sizing(deployment), now)
-        case State.PROMOTING:
-            return _promoting(deployment, seen, now)
-        case State.ROLLING_BACK:
-            return _rolling_back(deployment, seen, now)
-        case _:
-            raise ValueError(f"Deployment {deployment.id} has ended as {deployment.state}.")
+    def __call__(self, deployment: Deployment, seen: Observation, *, now: datetime) -> Action:
+        """What to do next in any state that has not ended."""
+        match deployment.state:
+            case State.PLANNED:
+                return _planned(deployment, now)
+            case State.RUNNING | State.PAUSED if deployment.plan.first:
+                return Record((PromotionStarted(),))
+            case State.RUNNING | State.PAUSED:
+                return _running(deployment, seen, self, now)
+            case State.PROMOTING:
+                return promoting(deployment, seen, now)
+            case State.ROLLING_BACK:
+                return rolling_back(deployment, seen, now, whole=self._whole(deployment), apart=self.apart)
+            case _:
+                raise ValueError(f"Deployment {deployment.id} has ended as {deployment.state}.")
+
+    def _whole(self, deployment: Deployment) -> bool:
+        """Whether the former version was left at full strength so far."""
+        untouched = self.sizes(deployment).old_after >= deployment.plan.instances
+        return untouched and (deployment.promoted_at is None or deployment.kept_until is not None)
 
 
 def _planned(deployment: Deployment, now: datetime) -> Action:
@@ -86,15 +87,15 @@ def _planned(deployment: Deployment, now: datetime) -> Action:
     return Record((DeploymentExpired(),)) if now >= expires else Wait(expires - now, "approval")
 
 
-def _running(deployment: Deployment, seen: Observation, sizes: Sizes, now: datetime) -> Action:
-    reached = deployment.step_entered_at is not None
+def _running(deployment: Deployment, seen: Observation, recipe: Recipe, now: datetime) -> Action:
+    reached, sizes = deployment.step_entered_at is not None, recipe.sizes(deployment)
     return (
-        _died(deployment, seen)
-        or _late(deployment, seen, now)
-        or _unserved(deployment, seen)
-        or _keep_old(deployment, seen, sizes.old_after if reached else sizes.old_before)
+        died(deployment, seen)
+        or late(deployment, seen, now)
+        or unserved(deployment, seen)
+        or keep_old(deployment, seen, sizes.old_after if reached else sizes.old_before)
         or _enter(deployment)
-        or (_dwell if reached else _reach)(deployment, seen, sizes, now)
+        or (_dwell(deployment, seen, sizes, now) if reached else _reach(deployment, seen, recipe, now))
     )
 
 
@@ -112,20 +113,39 @@ def _enter(deployment: Deployment) -> Action | None:
     return Record((StepEntered(following, weight),))
 
 
-def _reach(deployment: Deployment, seen: Observation, sizes: Sizes, now: datetime) -> Action:  # noqa: ARG001
+def _reach(deployment: Deployment, seen: Observation, recipe: Recipe, now: datetime) -> Action:
     """Bring up what the step needs, shift, and believe only what the router reads back."""
-    plan = deployment.plan
+    plan, sizes = deployment.plan, recipe.sizes(deployment)
     if deployment.step < 0:
         return Wait(HEARTBEAT, "a decision")
     weight = plan.strategy.steps[deployment.step].weight
     new = ids_of(plan, plan.version, sizes.new)
     old = ids_of(plan, plan.previous, sizes.old_after)
     return (
-        _make_room(deployment, seen, sizes)
-        or _start(seen, plan.version, new)
-        or _await_health(seen, new)
-        or _route(seen, (*new, *old), _shares(deployment, weight))
+        _make_room(deployment, seen, recipe, now)
+        or start(seen, plan.version, new)
+        or await_health(seen, new)
+        or route(seen, (*new, *old), shares_of(plan, weight))
         or Record((WeightShifted(weight),))
+    )
+
+
+def _make_room(deployment: Deployment, seen: Observation, recipe: Recipe, now: datetime) -> Action | None:
+    """Without surge some old instances have to go before new ones can come; those that stay have to be well."""
+    plan = deployment.plan
+    keep = ids_of(plan, plan.previous, recipe.sizes(deployment).old_before)
+    leaving = surplus(seen, plan.previous, keep)
+    if not leaving:
+        return None
+    before = recipe.sizes(replace(deployment, step=deployment.step - 1)).new
+    serving = ids_of(plan, plan.version, before)
+    staying = (*serving, *keep)
+    weight = 100 if serving and not keep else deployment.weight
+    return (
+        start(seen, plan.version, serving)
+        or (await_health(seen, staying) if seen.healthy([one.id for one in leaving]) else None)
+        or route(seen, staying, shares_of(plan, weight) if staying else ())
+        or let_go(seen, leaving, force=recipe.apart and drained_enough(deployment, now))
     )
 
 
@@ -134,14 +154,14 @@ def _dwell(deployment: Deployment, seen: Observation, sizes: Sizes, now: datetim
     plan = deployment.plan
     new = ids_of(plan, plan.version, sizes.new)
     old = ids_of(plan, plan.previous, sizes.old_after)
-    shares = _shares(deployment, deployment.weight)
+    shares = shares_of(plan, deployment.weight)
     return (
         _misrouted(deployment, seen, (*new, *old), shares, now)
         or (Measure() if measure_due(deployment, now=now) else None)
         or judge(deployment, now=now)
-        or _start(seen, plan.version, new)
-        or _let_go(seen, _of(seen, plan.previous, old), force=False)
-        or _route(seen, (*new, *old), shares)
+        or start(seen, plan.version, new)
+        or let_go(seen, surplus(seen, plan.previous, old), force=False)
+        or route(seen, (*new, *old), shares)
         or Wait(_until_due(deployment, now), "the step")
     )
 
@@ -153,175 +173,14 @@ def _until_due(deployment: Deployment, now: datetime) -> timedelta:
 
 
 def _misrouted(
-    deployment: Deployment,
-    seen: Observation,
-    ids: Collection[InstanceId],
-    shares: tuple[tuple[Version, int], ...],
-    now: datetime,
+    deployment: Deployment, seen: Observation, ids: Collection[InstanceId], shares: Shares, now: datetime
 ) -> Action | None:
     """What the gates would judge is not there while the router reads back other weights than the step's."""
-    if _weights_of(seen) == dict(shares):
+    if weights_of(seen) == dict(shares):
         return None
     since = deployment.trouble_since
     if since is None:
         return Record((TroubleMet(f"The router does not send the step's {deployment.weight} %."),))
     if now - since > deployment.plan.strategy.progress_deadline:
-        return _back(deployment.trouble)
-    return _route(seen, ids, shares)
-
-
-def _make_room(deployment: Deployment, seen: Observation, sizes: Sizes) -> Action | None:
-    """Without surge some old instances have to go before new ones can come."""
-    plan = deployment.plan
-    keep = ids_of(plan, plan.previous, sizes.old_before)
-    surplus = _of(seen, plan.previous, keep)
-    if not surplus:
-        return None
-    serving = [one.id for one in seen.instances if one.version == plan.version] if deployment.weight else []
-    return _route(seen, (*serving, *keep), _shares(deployment, deployment.weight)) or _let_go(
-        seen, surplus, force=False
-    )
-
-
-def _promoting(deployment: Deployment, seen: Observation, now: datetime) -> Action:
-    plan = deployment.plan
-    new = ids_of(plan, plan.version, plan.instances)
-    route = _route(seen, tuple(new), ((plan.version, 100),))
-    taken = len(seen.healthy(new)) == len(new) and route is None
-    return (
-        _died(deployment, seen)
-        or (None if taken else _late(deployment, seen, now))
-        or _start(seen, plan.version, new)
-        or _await_health(seen, new)
-        or route
-        or (Record((WeightShifted(100),)) if deployment.weight != 100 else None)
-        or _let_go(seen, seen.others(new), force=_overdue(deployment, now))
-        or Finish()
-    )
-
-
-def _rolling_back(deployment: Deployment, seen: Observation, now: datetime) -> Action:
-    plan, overdue = deployment.plan, _overdue(deployment, now)
-    old = ids_of(plan, plan.previous, plan.instances if plan.previous else 0)
-    shares = ((plan.previous, 100),) if plan.previous else ()
-    back = len(seen.healthy(old)) == len(old) and _route(seen, tuple(old), shares) is None
-    return (
-        (GiveUp(describe(plan, seen)) if overdue and not back else None)
-        or (_start(seen, plan.previous, old) if plan.previous else None)
-        or (None if _may_shift_back(deployment, seen, old) else Wait(GLANCE, "the former version"))
-        or _route(seen, tuple(old), shares)
-        or (Record((WeightShifted(0),)) if deployment.weight != 0 else None)
-        or _let_go(seen, seen.others(old), force=overdue)
-        or _await_health(seen, old)
-        or GiveBack()
-    )
-
-
-def _may_shift_back(deployment: Deployment, seen: Observation, old: Collection[InstanceId]) -> bool:
-    """Whether the old version can take all: at full strength, or as strong as a canary always left it.
-
-    With no healthy new instance left, any healthy old one is better than waiting.
-    """
-    healthy = seen.healthy(old)
-    if len(healthy) >= len(old):
-        return True
-    untouched = deployment.plan.strategy.kind == "canary" and deployment.promoted_at is None
-    new = [one.id for one in seen.instances if one.version == deployment.plan.version]
-    return bool(healthy) and (untouched or not seen.healthy(new))
-
-
-def _died(deployment: Deployment, seen: Observation) -> Action | None:
-    """Count deaths of new instances; a crash loop ends the attempt."""
-    plan = deployment.plan
-    dead = [
-        one
-        for one in seen.instances
-        if one.version == plan.version
-        and one.health is InstanceHealth.DEAD
-        and run_of(one) not in deployment.deaths
-        and deployment.started_at is not None
-        and one.started_at >= deployment.started_at  # what an earlier attempt left is not ours
-    ]
-    if dead:
-        return Record(tuple(InstanceDied(one.id, run_of(one), one.note) for one in dead))
-    if len(deployment.deaths) < CRASHES:
-        return None
-    said = notes(seen, plan.version)
-    return _back(f"{plan.version} keeps ending by itself ({len(deployment.deaths)} times). {said}".strip())
-
-
-def _late(deployment: Deployment, seen: Observation, now: datetime) -> Action | None:
-    plan = deployment.plan
-    waiting = deployment.state is State.PROMOTING or (
-        deployment.state is State.RUNNING and deployment.step >= 0 and deployment.step_entered_at is None
-    )
-    if not (waiting and _overdue(deployment, now)):
-        return None
-    minutes = plan.strategy.progress_deadline.total_seconds() / 60
-    said = notes(seen, plan.version)
-    return _back(f"{plan.version} did not get on within {minutes:g} min. {said}".strip())
-
-
-def _unserved(deployment: Deployment, seen: Observation) -> Action | None:
-    """Requests must not go to a version of which nothing is well."""
-    plan = deployment.plan
-    new = [one.id for one in seen.instances if one.version == plan.version]
-    if deployment.weight == 0 or seen.healthy(new):
-        return None
-    return _back(f"No instance of {plan.version} is healthy. {notes(seen, plan.version)}".strip())
-
-
-def _keep_old(deployment: Deployment, seen: Observation, count: int) -> Action | None:
-    plan = deployment.plan
-    return _start(seen, plan.previous, ids_of(plan, plan.previous, count)) if plan.previous else None
-
-
-def _start(seen: Observation, version: Version, wanted: Mapping[InstanceId, int]) -> Action | None:
-    running = {one.id for one in seen.alive(wanted.keys())}
-    missing = tuple(ordinal for id, ordinal in wanted.items() if id not in running)  # noqa: A001
-    return StartInstances(version, missing) if missing else None
-
-
-def _await_health(seen: Observation, wanted: Collection[InstanceId]) -> Action | None:
-    return None if len(seen.healthy(wanted)) == len(wanted) else Wait(GLANCE, "healthy instances")
-
-
-def _route(seen: Observation, ids: Collection[InstanceId], shares: tuple[tuple[Version, int], ...]) -> Action | None:
-    """Tell the router, unless it reads back just this already."""
-    ready, healthy = set(seen.traffic.ready), {one.id for one in seen.healthy(ids)}
-    if _weights_of(seen) == dict(shares) and healthy <= ready <= set(ids):
-        return None
-    return Configure(tuple(one.id for one in seen.alive(ids)), shares)
-
-
-def _let_go(seen: Observation, leaving: Collection[Instance], *, force: bool) -> Action | None:
-    """Stop these once the router has let go of them; `force` when that took longer than the deadline."""
-    if not leaving:
-        return None
-    if force or seen.let_go(leaving):
-        return StopInstances(tuple(one.id for one in leaving))
-    return Wait(GLANCE, "open requests")
-
-
-def _of(seen: Observation, version: Version | None, keep: Collection[InstanceId]) -> tuple[Instance, ...]:
-    return tuple(one for one in seen.others(keep) if one.version == version)
-
-
-def _shares(deployment: Deployment, weight: int) -> tuple[tuple[Version, int], ...]:
-    plan = deployment.plan
-    both = ((plan.version, weight), (plan.previous, 100 - weight))
-    return tuple((version, share) for version, share in both if version is not None and share > 0)
-
-
-def _weights_of(seen: Observation) -> dict[Version, int]:
-    """The router's weights without the zeros."""
-    return {version: weight for version, weight in seen.traffic.weights.items() if weight > 0}
-
-
-def _overdue(deployment: Deployment, now: datetime) -> bool:
-    since = deployment.progressed_at
-    return since is not None and now - since > deployment.plan.strategy.progress_deadline
-
-
-def _back(reason: str) -> Record:
-    return Record((RollbackStarted(reason, Outcome.BROKEN),))
+        return back(deployment.trouble)
+    return route(seen, ids, shares)

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from collections.abc import Iterator
+from typing import Final
 
-from engine.deployments.action import Action, Observation
-from engine.deployments.deployment import Deployment
-from engine.deployments.strategies import recipe
-from engine.deployments.strategies.recipe import Sizes
-
-
-def next_step(deployment: Deployment, seen: Observation, *, now: datetime) -> Action:
-    """What to do next for a rolling replacement."""
-    return recipe.next_step(deployment, seen, _sizes, now=now)
+from engine.deployments.deployment import Deployment, Plan
+from engine.deployments.strategies.recipe import Recipe, Sizes
+from engine.deployments.strategies.strategy import Fault, Strategy, asked, foreign, weights
+from engine.strategy_specs import CanaryStep, StrategySpec
 
 
 def _sizes(deployment: Deployment) -> Sizes:
@@ -27,3 +23,29 @@ def _sizes(deployment: Deployment) -> Sizes:
     new = min(total, batch * (deployment.step + 1))
     before = max(0, min(total - batch * deployment.step, total + spec.max_surge - new))
     return Sizes(new=new, old_before=before, old_after=total - new)
+
+
+def _steps(spec: StrategySpec, instances: int) -> tuple[CanaryStep, ...]:
+    """A step a batch. Each is watched for the dwell, and for the warm-up at least."""
+    batch, dwell, people = spec.max_surge + spec.max_unavailable, max(spec.dwell, spec.warm_up), asked(spec, "always")
+    counts = [*range(batch, instances, batch), instances]
+    return tuple(CanaryStep(max(1, round(100 * count / instances)), dwell, people) for count in counts)
+
+
+def _faults(spec: StrategySpec) -> Iterator[Fault]:
+    if spec.max_surge < 0 or spec.max_unavailable < 0:
+        yield Fault("max_surge", "max_surge or max_unavailable is below zero", "give zero or more")
+    elif spec.max_surge + spec.max_unavailable == 0:
+        yield Fault("max_surge", "max_surge and max_unavailable are both zero", "one of them has to be above zero")
+    yield from foreign(spec, "steps", "approval", "keep_old", switch=False)
+
+
+def _told(plan: Plan) -> str:
+    return weights(plan)
+
+
+def _floor(spec: StrategySpec, instances: int) -> int:
+    return max(0, instances - spec.max_unavailable)
+
+
+ROLLING: Final = Strategy(next_step=Recipe(_sizes), steps=_steps, faults=_faults, floor=_floor, told=_told)

@@ -9,14 +9,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.commands import Abort, Approve, Deploy, Resume
+from engine.catalog import Version
+from engine.commands import WHATEVER_WAITS, Abort, Approve, Deploy, Resume
 from engine.deployments.action import Observation
 from engine.deployments.deployment import Deployment, State
 from engine.deployments.journal import subject_of
-from engine.deployments.strategies import next_step
+from engine.deployments.strategies import STRATEGIES, next_step
 from engine.errors import NotNow
 from engine.strategy_specs import CanaryStep, GateSpec, StrategySpec
-from tests.unit.deployments.world import ANN, BEN, CANARY, GATE, ROLLING, Behaviour, Killed, Town
+from tests.unit.deployments.world import ANN, BEN, BLUE_GREEN, CANARY, GATE, RECREATE, ROLLING, Behaviour, Killed, Town
 
 HEALTH = GateSpec(name="health", kind="health")
 
@@ -28,7 +29,11 @@ class Case:
     strategy: StrategySpec
     instances: int
     behaviour: Behaviour
+    lag: float
     happenings: tuple[tuple[int, str], ...]
+
+
+TIMES = st.sampled_from([0, 1, 6]).map(lambda seconds: timedelta(seconds=seconds))
 
 
 def canaries() -> st.SearchStrategy[StrategySpec]:
@@ -44,6 +49,28 @@ def rollings() -> st.SearchStrategy[StrategySpec]:
     return pairs.map(lambda pair: replace(ROLLING, max_surge=pair[0], max_unavailable=pair[1]))
 
 
+def blue_greens() -> st.SearchStrategy[StrategySpec]:
+    gates = st.sampled_from([(), (GATE, HEALTH), (replace(GATE, when="before"), replace(HEALTH, when="after"))])
+    return st.builds(
+        lambda dwell, keep, approval, gates: replace(
+            BLUE_GREEN, dwell=dwell, keep_old=keep * 3, approval=approval, gates=gates
+        ),
+        TIMES,
+        TIMES,
+        st.booleans(),
+        gates,
+    )
+
+
+def plain() -> st.SearchStrategy[StrategySpec]:
+    """Every strategy there is, with nothing but a gate."""
+    return st.builds(
+        lambda kind, dwell: CANARY if kind == "canary" else replace(RECREATE, name=kind, kind=kind, dwell=dwell),
+        st.sampled_from(list(STRATEGIES)),
+        TIMES,
+    )
+
+
 BEHAVIOURS = st.sampled_from(
     [
         Behaviour(),
@@ -51,35 +78,49 @@ BEHAVIOURS = st.sampled_from(
         Behaviour(healthy_after=9999),
         Behaviour(dies_after=0.5),
         Behaviour(dies_after=12),
+        Behaviour(flaps=3),
+        Behaviour(flaps=0.7),
         Behaviour(errors=0.3),
         Behaviour(errors=None),
     ]
 )
 HAPPENINGS = st.sampled_from(
-    ["abort", "resume", "kill new", "kill old", "router away", "manager away", "metrics away", "all back"]
+    [
+        *("abort", "resume", "approve", "kill new", "kill old"),
+        *("router forgets", "router meddled with", "router away", "manager away", "metrics away", "all back"),
+    ]
 )
 CASES = st.builds(
     Case,
-    st.one_of(canaries(), rollings()),
+    st.one_of(canaries(), rollings(), blue_greens(), plain()),
     st.integers(1, 4),
     BEHAVIOURS,
+    st.sampled_from([0.0, 0.0, 0.3, 2.5]),
     st.lists(st.tuples(st.integers(0, 40), HAPPENINGS), max_size=4).map(lambda found: tuple(sorted(found))),
 )
 
 
 async def begun(case: Case) -> tuple[Town, Deployment]:
-    town = Town(strategy=case.strategy, instances=case.instances, behaviour={"v2": case.behaviour})
+    town = Town(strategy=case.strategy, instances=case.instances, behaviour={"v2": case.behaviour}, lag=case.lag)
     town.settle()
     planned = await town.desk.deploy(town.ask(Deploy("shop", "v2", "production")), ANN)
     return town, await town.desk.approve(town.ask(Approve(planned.id)), BEN)
 
 
 async def befall(town: Town, deployment: Deployment, what: str) -> None:
+    if (await town.at(deployment)).ended:
+        return
     match what.split():
         case ["abort"]:
             await tried(town.desk.abort(town.ask(Abort(deployment.id)), BEN))
         case ["resume"]:
             await tried(town.desk.resume(town.ask(Resume(deployment.id)), BEN))
+        case ["approve"]:
+            await tried(town.desk.approve(town.ask(Approve(deployment.id, step=WHATEVER_WAITS)), BEN))
+        case ["router", "forgets"]:
+            town.world.weights, town.world.routed = {}, ()
+        case ["router", "meddled", "with"]:
+            town.world.weights, town.world.routed = {Version("v1"): 50, Version("v2"): 50}, tuple(town.world.runs)
         case ["kill", which]:
             kill(town, "v2" if which == "new" else "v1")
         case ["all", "back"]:
@@ -133,7 +174,7 @@ def check_end(town: Town, after: Deployment) -> None:
         assert len(there) == world.instances
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(CASES)
 async def test_every_path_ends_and_keeps_the_rules(case: Case) -> None:
     town, deployment = await begun(case)
@@ -141,7 +182,7 @@ async def test_every_path_ends_and_keeps_the_rules(case: Case) -> None:
     check_end(town, after)
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(CASES, st.integers(1, 80))
 async def test_a_kill_at_any_moment_changes_nothing_in_the_end(case: Case, moment: int) -> None:
     town, deployment = await begun(replace(case, happenings=()))
@@ -153,9 +194,9 @@ async def test_a_kill_at_any_moment_changes_nothing_in_the_end(case: Case, momen
     assert (after.state, after.outcome) == (expected.state, expected.outcome)
 
 
-@pytest.mark.parametrize("spec", [CANARY, ROLLING], ids=["canary", "rolling"])
+@pytest.mark.parametrize("spec", [CANARY, ROLLING, BLUE_GREEN, RECREATE], ids=lambda spec: spec.kind)
 async def test_killed_at_each_moment_of_a_whole_deployment(spec: StrategySpec) -> None:
-    case = Case(spec, 2, Behaviour(), ())
+    case = Case(spec, 2, Behaviour(), 0.0, ())
     town, deployment = await begun(case)
     first = town.world.moments
     await town.run(120)
@@ -169,7 +210,7 @@ async def test_killed_at_each_moment_of_a_whole_deployment(spec: StrategySpec) -
         assert town.world.effects == effects, moment
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(CASES, st.integers(0, 60))
 async def test_the_same_observation_gives_the_same_action(case: Case, second: int) -> None:
     town, deployment = await begun(case)

@@ -30,7 +30,7 @@ def plan_of(spec: StrategySpec, instances: int = 3):  # type: ignore[no-untyped-
 @pytest.mark.parametrize(
     ("spec", "what"),
     [
-        (replace(CANARY, steps=()), "it has no steps"),
+        (replace(CANARY, kind="cannery"), "there is no kind .cannery."),
         (replace(CANARY, steps=steps(0, 100)), "its weights are 0, 100"),
         (replace(CANARY, steps=steps(10, 101)), "its weights are 10, 101"),
         (replace(CANARY, steps=steps(50, 10, 100)), "its weights 50, 10, 100 do not rise"),
