@@ -1,4 +1,4 @@
-"""The command line: serve, demo, check, proxy, token, and what cli_alerting adds. Says what is wrong in plain words."""
+"""The command line: serve, demo, check, proxy, token, and what the other cli_ modules add, in plain words."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from bot.inputs.cli_alerting import add_alerting_commands
+from bot.inputs.cli_backups import add_backup_commands
 
 if TYPE_CHECKING:
     from alerting.rules.load import LoadedRules
@@ -42,6 +43,7 @@ def _parser() -> argparse.ArgumentParser:
     proxy.add_argument("--directory", type=Path, required=True, help="folder with its socket and routes")
     proxy.set_defaults(run=_proxy)
     add_alerting_commands(commands)
+    add_backup_commands(commands, DEFAULT)
     tokens = commands.add_parser("token", help="bearer tokens for the API").add_subparsers(
         required=True, metavar="COMMAND"
     )
