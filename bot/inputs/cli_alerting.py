@@ -20,7 +20,7 @@ def add_alerting_commands(commands: Any) -> None:
     _add_silences(_family(commands, "silence", "mute alerts of a running server for a while"))
     alerts = _command(commands, "alerts", _alerts, "show what fires on a running server")
     alerts.add_argument("matchers", nargs="*", metavar="MATCHER", help='such as severity="page" or a name of an alert')
-    _at_server(alerts)
+    at_server(alerts)
 
 
 def _family(commands: Any, name: str, text: str) -> Any:
@@ -82,14 +82,16 @@ def _add_silences(family: Any) -> None:
     expire = _command(family, "expire", _silence_expire, "end silences")
     expire.add_argument("ids", nargs="+", metavar="ID", help="as list shows them; they may be shortened")
     for parser in (add, shown, expire):
-        _at_server(parser)
+        at_server(parser)
 
 
-def _at_server(parser: argparse.ArgumentParser) -> None:
+def at_server(parser: argparse.ArgumentParser) -> None:
+    """Let the command name the running server it asks."""
     parser.add_argument("--url", default="", help="the running server (PILOTHOUSE_URL; else this machine's port 8080)")
 
 
-def _server(options: argparse.Namespace) -> Server:
+def server_of(options: argparse.Namespace) -> Server:
+    """The running server that is meant, and the token for it. Ends the process when the environment is wrong."""
     from bot.inputs.silence_commands import Server  # noqa: PLC0415
     from bot.settings import SettingsWrong, load_terminal  # noqa: PLC0415
 
@@ -158,22 +160,22 @@ def _silence_add(options: argparse.Namespace) -> int:
         comment=options.comment,
         author=options.author,
     )
-    return asyncio.run(add(_server(options), wanted, as_json=options.json))
+    return asyncio.run(add(server_of(options), wanted, as_json=options.json))
 
 
 def _silence_list(options: argparse.Namespace) -> int:
     from bot.inputs.silence_commands import show  # noqa: PLC0415
 
-    return asyncio.run(show(_server(options), options.matchers, expired=options.expired, as_json=options.json))
+    return asyncio.run(show(server_of(options), options.matchers, expired=options.expired, as_json=options.json))
 
 
 def _silence_expire(options: argparse.Namespace) -> int:
     from bot.inputs.silence_commands import expire  # noqa: PLC0415
 
-    return asyncio.run(expire(_server(options), options.ids, as_json=options.json))
+    return asyncio.run(expire(server_of(options), options.ids, as_json=options.json))
 
 
 def _alerts(options: argparse.Namespace) -> int:
     from bot.inputs.silence_commands import alerts  # noqa: PLC0415
 
-    return asyncio.run(alerts(_server(options), options.matchers, as_json=options.json))
+    return asyncio.run(alerts(server_of(options), options.matchers, as_json=options.json))

@@ -44,6 +44,11 @@ async def roll_back(api: Api, call: Call) -> schemas.Deployment:
     return await _told(api, await ask(api, call, command))
 
 
+async def roll_back_place(api: Api, call: Call) -> schemas.Deployment:
+    """Go back to what ran before in one place; answers with the deployment that does it."""
+    return await _told(api, await ask(api, call, RollBack(call.path("service"), call.path("environment"))))
+
+
 def decide(command: Callable[[DeploymentId], Reject | Abort | Resume]) -> Handle:
     """A decision on a deployment that needs no more words."""
 

@@ -47,6 +47,7 @@ GROUPS: Final = (
 )
 HOURS: Final = Parameter("hours", "How far back, from 1 to 24; 24 when left out.", "integer")
 RULES: Final = (*FILTER, Parameter("state", "all, broken, firing or pending."), SHOWN)
+PLACE: Final = "/components/{service}/{environment}"
 ONE: Final = "/deployments/{id}"
 INCIDENT: Final = "/incidents/{id}"
 SILENCE: Final = "/silences/{id}"
@@ -55,9 +56,8 @@ ENDPOINTS: Final[tuple[Endpoint, ...]] = (
     Endpoint("GET", "/overview", "Everything on one page", reads.overview, schemas.Overview),
     Endpoint("GET", "/services", "What can be deployed", reads.services, schemas.Services),
     Endpoint("GET", "/components", "What runs", reads.components, schemas.Components),
-    Endpoint(
-        "GET", "/components/{service}/{environment}", "What runs in one place", reads.component, schemas.Component
-    ),
+    Endpoint("GET", PLACE, "What runs in one place", reads.component, schemas.Component),
+    Endpoint("POST", f"{PLACE}/rollback", "Go back", deeds.roll_back_place, schemas.Deployment, schemas.NothingAsk),
     Endpoint("GET", "/deployments", "Deployments", reads.deployments, schemas.Deployments, query=LIST),
     Endpoint("POST", "/deployments", "Deploy", deeds.deploy, schemas.Deployment, schemas.DeployAsk, 201),
     Endpoint("GET", ONE, "One deployment", reads.deployment, schemas.Deployment),

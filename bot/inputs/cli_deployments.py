@@ -1,0 +1,94 @@
+"""The command line's words about deployments of a running server."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+from collections.abc import Coroutine
+from typing import TYPE_CHECKING, Any, Final
+
+from bot.inputs.cli_alerting import at_server, server_of
+
+if TYPE_CHECKING:
+    from bot.inputs.deployment_commands import Told
+
+STOPPED: Final = 130  # as shells count the end by Ctrl-C
+
+
+def add_deployment_commands(commands: Any) -> None:
+    """Add `deploy`, `rollback`, `approve`, `abort` and `status` to the parser's commands."""
+    deploy = _command(commands, "deploy", _deploy, "bring a version of a service to an environment")
+    deploy.add_argument("service")
+    deploy.add_argument("version")
+    deploy.add_argument("to", choices=["to"], metavar="to")
+    deploy.add_argument("environment")
+    deploy.add_argument("--strategy", help="the strategy, to be sure that it is the one that is set")
+    back = _command(commands, "rollback", _roll_back, "go back to what ran before")
+    back.add_argument("service")
+    back.add_argument("in_", choices=["in"], metavar="in")
+    back.add_argument("environment")
+    approve = _command(commands, "approve", _approve, "agree to a plan, or to the step that waits")
+    abort = _command(commands, "abort", _abort, "undo a deployment in whatever state it is")
+    for parser in (approve, abort):
+        parser.add_argument("deployment", help="its id, as status shows it")
+    status = _command(commands, "status", _status, "show what runs and what is being deployed")
+    status.add_argument("deployments", nargs="*", metavar="DEPLOYMENT", help="only these")
+
+
+def _command(commands: Any, name: str, run: Any, text: str) -> argparse.ArgumentParser:
+    parser: argparse.ArgumentParser = commands.add_parser(name, help=text)
+    parser.add_argument("--watch", action="store_true", help="stay until the end; 0 only if it is as asked")
+    parser.add_argument("--json", action="store_true", help="answer in JSON; watched, a line for each news")
+    at_server(parser)
+    parser.set_defaults(run=run)
+    return parser
+
+
+# Rooms are imported by the command that needs them, so that no command waits for what it does not use.
+
+
+def _deploy(options: argparse.Namespace) -> int:
+    from bot.inputs.deployment_commands import deploy  # noqa: PLC0415
+
+    ask = {"service": options.service, "version": options.version, "environment": options.environment}
+    if options.strategy:
+        ask["strategy"] = options.strategy
+    return _until_stopped(deploy(server_of(options), ask, _told(options)))
+
+
+def _roll_back(options: argparse.Namespace) -> int:
+    from bot.inputs.deployment_commands import roll_back  # noqa: PLC0415
+
+    return _until_stopped(roll_back(server_of(options), options.service, options.environment, _told(options)))
+
+
+def _approve(options: argparse.Namespace) -> int:
+    from bot.inputs.deployment_commands import approve  # noqa: PLC0415
+
+    return _until_stopped(approve(server_of(options), options.deployment, _told(options)))
+
+
+def _abort(options: argparse.Namespace) -> int:
+    from bot.inputs.deployment_commands import abort  # noqa: PLC0415
+
+    return _until_stopped(abort(server_of(options), options.deployment, _told(options)))
+
+
+def _status(options: argparse.Namespace) -> int:
+    from bot.inputs.deployment_commands import status  # noqa: PLC0415
+
+    return _until_stopped(status(server_of(options), options.deployments, _told(options)))
+
+
+def _told(options: argparse.Namespace) -> Told:
+    from bot.inputs.deployment_commands import Told  # noqa: PLC0415
+
+    return Told(as_json=options.json, watch=options.watch)
+
+
+def _until_stopped(work: Coroutine[Any, Any, int]) -> int:
+    """Whoever stops watching stops nothing else."""
+    try:
+        return asyncio.run(work)
+    except KeyboardInterrupt:
+        return STOPPED
