@@ -15,7 +15,7 @@ from bot.settings.gate_checks import gate_faults, promql_faults
 from bot.settings.model import File
 from bot.settings.permit_parts import FreezePart, freeze_fault
 from bot.settings.positions import Field
-from bot.settings.strategy_parts import StrategyPart
+from bot.settings.strategies import strategy_faults
 from bot.settings.target_checks import target_faults
 from bot.settings.trigger_checks import schedule_faults, trigger_faults
 from engine.deployments.deployment import PersonId
@@ -125,27 +125,12 @@ def _holders(file: File, permission: Permission, environment: str) -> frozenset[
 
 def _strategies(file: File) -> Iterator[Fault]:
     for name, strategy in file.strategies.items():
-        yield from _steps(("strategies", name), strategy)
+        yield from strategy_faults(("strategies", name), name, strategy)
         for index, gate in enumerate(strategy.gates):
             yield from gate_faults(("strategies", name, "gates", index), gate, strategy.kind)
         twice = [gate for gate, count in Counter(gate.name for gate in strategy.gates).items() if count > 1]
         if twice:
             yield ("strategies", name, "gates"), f"two gates are called {twice[0]!r}; give each its own name"
-
-
-def _steps(field: Field, strategy: StrategyPart) -> Iterator[Fault]:
-    weights = [step.weight for step in strategy.steps]
-    if strategy.kind == "canary" and not weights:
-        yield field, "a canary needs steps, such as {weight: 10, dwell: 1m} up to weight 100"
-    elif strategy.kind == "canary" and (weights != sorted(set(weights)) or weights[-1] != 100):
-        yield (*field, "steps"), f"the weights have to rise and end at 100, not {weights}"
-    if strategy.kind == "rolling" and weights:
-        yield (*field, "steps"), "a rolling strategy has no steps; leave them out, or use kind: canary"
-    if strategy.max_surge + strategy.max_unavailable == 0:
-        yield (
-            (*field, "max_surge"),
-            "max_surge and max_unavailable can't both be 0: nothing could be replaced",
-        )
 
 
 def _services(file: File) -> Iterator[Fault]:

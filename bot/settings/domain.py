@@ -13,7 +13,7 @@ from bot.settings.gates import to_gate
 from bot.settings.model import EnvironmentPart, File, ServicePart
 from bot.settings.permit_parts import to_window
 from bot.settings.read import Settings
-from bot.settings.strategy_parts import StrategyPart
+from bot.settings.strategies import to_strategy
 from bot.settings.target_parts import PlacementPart
 from bot.settings.targets import to_target
 from engine.backups.specs import BackupSpec
@@ -31,12 +31,15 @@ from engine.catalog import (
 from engine.deployments.deployment import PersonId
 from engine.security.identity import Person, SlackId, SlackTeam, SlackUser
 from engine.security.permissions import Role
-from engine.strategy_specs import CanaryStep, StrategySpec
+from engine.strategy_specs import StrategySpec
 
 
 def to_catalog(settings: Settings) -> Catalog:
     """Services and environments; paths made absolute from the settings file's folder."""
-    strategies = {name: _strategy(name, part) for name, part in settings.file.strategies.items()}
+    strategies = {
+        name: to_strategy(name, part, tuple(map(to_gate, part.gates)))
+        for name, part in settings.file.strategies.items()
+    }
     return Catalog(
         services={
             ServiceName(name): _service(settings, ServiceName(name), part, strategies)
@@ -69,19 +72,6 @@ def _environment(file: File, name: EnvironmentName, part: EnvironmentPart) -> En
 
 def _backup(settings: Settings, part: BackupPart | None) -> BackupSpec | None:
     return to_backup(part, str(settings.resolve(part.sqlite.path)) if part and part.sqlite else "")
-
-
-def _strategy(name: str, part: StrategyPart) -> StrategySpec:
-    return StrategySpec(
-        name=name,
-        kind=part.kind,
-        steps=tuple(CanaryStep(step.weight, step.dwell, step.approval) for step in part.steps),
-        gates=tuple(map(to_gate, part.gates)),
-        max_surge=part.max_surge,
-        max_unavailable=part.max_unavailable,
-        warm_up=part.warm_up,
-        progress_deadline=part.progress_deadline,
-    )
 
 
 def _service(

@@ -23,7 +23,7 @@ def _steps(spec: StrategySpec, _: int) -> tuple[CanaryStep, ...]:
 
 
 def _faults(spec: StrategySpec) -> Iterator[Fault]:
-    yield from foreign(spec, "steps", "keep_old", switch=False)
+    yield from foreign(spec, "steps", "keep_old", "pin", switch=False)
 
 
 def _told(plan: Plan) -> str:

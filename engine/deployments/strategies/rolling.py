@@ -37,7 +37,7 @@ def _faults(spec: StrategySpec) -> Iterator[Fault]:
         yield Fault("max_surge", "max_surge or max_unavailable is below zero", "give zero or more")
     elif spec.max_surge + spec.max_unavailable == 0:
         yield Fault("max_surge", "max_surge and max_unavailable are both zero", "one of them has to be above zero")
-    yield from foreign(spec, "steps", "approval", "keep_old", switch=False)
+    yield from foreign(spec, "steps", "approval", "keep_old", "pin", switch=False)
 
 
 def _told(plan: Plan) -> str:
