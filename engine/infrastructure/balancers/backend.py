@@ -109,7 +109,8 @@ class Backend:
             async with asyncio.timeout(self._site.limits.connect):
                 _, upstream = await loop.create_connection(lambda: Upstream(self), self.host, self.port)
         except (ConnectionError, TimeoutError) as error:
-            self.find(Finding.REFUSED)
+            # Nobody listens at a closed port; one that is only busy may take the next connection.
+            self.find(Finding.REFUSED if isinstance(error, ConnectionRefusedError) else Finding.FAILED)
             exchange.unreachable(self, str(error) or "it did not accept the connection in time")
         except OSError as error:  # ours: no descriptors or ports left; the instance is not to blame
             exchange.unreachable(self, str(error))

@@ -235,6 +235,7 @@ class Client(asyncio.Protocol):
             self._holds.difference_update(reasons)
             if not self._holds and not self.transport.is_closing():
                 self.transport.resume_reading()
+                self._expect_progress()  # from now on it is the caller who is waited for
 
     def leave(self) -> None:
         """The proxy stops: go at once when idle, else after the current answer."""

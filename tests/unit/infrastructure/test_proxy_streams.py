@@ -177,3 +177,48 @@ async def test_a_tunnel_is_kept_while_bytes_go_either_way_and_let_go_when_none_d
     await gone(stage)
     assert stage.site.drained(["one"])
     assert stage.site.meters.lost == 0
+
+
+async def test_a_caller_that_stops_in_its_body_is_the_one_who_is_late(stage):
+    go_on = asyncio.Event()
+
+    async def late(_head, reader, _writer):
+        await go_on.wait()
+        await reader.read(-1)
+
+    await stage.instance("one", late)
+    stage.route()
+    reader, writer = await stage.connect()
+    writer.write(b"PUT / HTTP/1.1\r\nHost: shop\r\nContent-Length: 30000000\r\n\r\n" + bytes(12_000_000))
+    await until(lambda: any(client._holds for client in stage.site.clients))  # the instance is full
+    go_on.set()
+    async with asyncio.timeout(5):
+        assert (await reader.read(-1)).startswith(b"HTTP/1.1 408 ")
+    writer.close()
+    await gone(stage)
+    assert stage.site.meters.lost == 0
+    assert not any(one.standing.failed for one in stage.site._members.values())
+
+
+async def until(happened):
+    async with asyncio.timeout(5):
+        while not happened():  # noqa: ASYNC110 - buffers fill in their own time
+            await asyncio.sleep(0.005)
+
+
+async def test_a_crowd_of_slow_callers_hinders_nobody_and_is_gone_after_its_time(stage):
+    async def answer(_head, _reader, writer):
+        writer.write(OK)
+
+    await stage.instance("one", answer)
+    stage.route()
+    crowd = [await stage.connect() for _ in range(300)]
+    for _, writer in crowd:
+        writer.write(GET + b"X-Slow: ")
+    told = await asyncio.gather(*(stage.ask(GET + LAST) for _ in range(50)))
+    assert all(one.startswith(b"HTTP/1.1 200 ") for one in told)
+    ends = await asyncio.gather(*(reader.read(-1) for reader, _ in crowd))
+    assert all(end.startswith(b"HTTP/1.1 408 ") for end in ends)
+    for _, writer in crowd:
+        writer.close()
+    await gone(stage)
