@@ -9,6 +9,7 @@ from bot.alert_rows import alert_rows
 from bot.alerting_half import Alerting, Loaded, build_alerting
 from bot.chat.assembly import Listening, build_listening, build_speaking
 from bot.chat.operators import Operators
+from bot.chat.permit_tellers import freeze_teller, lock_teller
 from bot.chat.tellers import deployment_teller, incident_teller
 from bot.clockwork import Clockwork
 from bot.duties import Duties, Work
@@ -19,6 +20,7 @@ from bot.house import Pilothouse
 from bot.inputs.slack.socket import Socket
 from bot.membership import Membership, own_name
 from bot.meters import Meters
+from bot.permit_routes import PermitRooms, permit_routes
 from bot.readings import Readings
 from bot.reload import Reloader
 from bot.reload_sources import reload_sources
@@ -67,6 +69,12 @@ def build(ground: Ground, loaded: Loaded) -> Pilothouse:
             ground.directory,
             fallback=settings.file.channels.deploys,
             now=now,
+        ),
+        lock_teller(
+            engine.permit_journal, ground.catalog, speaking, ground.directory, fallback=settings.file.channels.deploys
+        ),
+        freeze_teller(
+            engine.permit_journal, ground.catalog, speaking, ground.directory, fallback=settings.file.channels.deploys
         ),
         incident_teller(alerting.journal, speaking.mention, ground.directory, speaking.pager.link),
         *([tour.teller()] if tour else []),
@@ -186,9 +194,17 @@ def _orchestrator(
     )
     held = held_back(alerting.store.get, alerting.dispatcher.status_of)
     silences = SilenceRooms(alerting.silences, alerting.journal, readings.alerts, held, ground.now)
+    permits = PermitRooms(
+        ground.catalog, ground.directory, engine.permits, engine.permit_journal, engine.releases, ground.now
+    )
     database = ground.database
     return Orchestrator(
-        {**build_routes(rooms), **silence_routes(silences), **(tour.routes() if tour else {})},
+        {
+            **build_routes(rooms),
+            **permit_routes(permits),
+            **silence_routes(silences),
+            **(tour.routes() if tour else {}),
+        },
         ground.directory,
         ground.audit,
         database.claims,

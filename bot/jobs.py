@@ -89,6 +89,7 @@ def house_jobs(engine: Engine, catalog: Catalog, listening: Listening, reloader:
         await listening.home.refresh()
 
     return [
+        Job("locks and freezes", SECOND, engine.permits.tidy),
         Job("home tabs", REFRESH, home, shared=False),
         Job("changed files", RELOAD, reloader.tick, shared=False),
         *(_health_job(engine, place) for place in catalog.placements()),

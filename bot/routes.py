@@ -16,6 +16,7 @@ from alerting.incidents.incident import PersonId as AlertingPersonId
 from alerting.incidents.journal import IncidentJournal
 from alerting.silences.errors import InvalidSilence, UnknownSilence
 from bot import commands
+from bot.permit_routes import who_may_approve
 from bot.readings import Readings
 from engine.catalog import Catalog
 from engine.commands import Abort, Approve, Deploy, Reject, Request, Restart, Resume, RollBack
@@ -26,7 +27,7 @@ from engine.deployments.journal import DeploymentJournal, Summary
 from engine.errors import Denied, EngineError, Invalid, NotFound, NotNow, PermanentFailure, TemporaryFailure
 from engine.orchestrator import Data, Route
 from engine.security.identity import Directory, Person
-from engine.security.permissions import Permission, allowed, denied, holders, in_words
+from engine.security.permissions import Permission, allowed, denied
 from engine.security.sessions import Sessions
 
 Ask = Callable[[DeploymentDesk, Request, Person], Awaitable[Deployment]]
@@ -104,9 +105,7 @@ def _approved(rooms: Rooms) -> Callable[[Request, Person], Awaitable[Data]]:
 async def _who_else(rooms: Rooms, deployment: DeploymentId, person: Person) -> str:
     """Whom to ask for the approval one may not give oneself."""
     environment = (await rooms.journal.load(deployment)).plan.environment
-    others = [one for one in rooms.directory().people if one.id != person.id]
-    names = holders(others, Permission.APPROVE, environment)
-    return f"Ask {in_words(names)}." if names else "Nobody else may approve there yet; the settings file says who may."
+    return who_may_approve(rooms.directory(), rooms.catalog(), environment, but=person)
 
 
 def _deployment_data(rooms: Rooms, deployment: Deployment) -> Data:
@@ -138,8 +137,8 @@ async def _placed(rooms: Rooms, command: Any) -> RollBack:
         plan = (await rooms.journal.load(command.deployment)).plan
         return RollBack(str(plan.service), str(plan.environment), command.deployment)
     if command.environment:
-        return RollBack(command.service, command.environment)
-    return RollBack(command.service, await _latest_environment(rooms, command.service))
+        return RollBack(command.service, command.environment, to=command.to)
+    return RollBack(command.service, await _latest_environment(rooms, command.service), to=command.to)
 
 
 async def _latest_environment(rooms: Rooms, service: str) -> str:

@@ -56,6 +56,7 @@ OUTCOMES: Final = {
     Outcome.GATE_FAILED: "a gate failed",
     Outcome.BROKEN: "it could not be done",
     Outcome.SUPERSEDED: "something newer took its place",
+    Outcome.VOID: "what was agreed to has changed",
 }
 
 
@@ -71,7 +72,7 @@ def state_line(deployment: Deployment) -> str:
     """The state in a word, with its outcome where that says more."""
     word = STATES[deployment.state]
     if deployment.state is State.PLANNED and deployment.approved:
-        word = "🔵 Starting"
+        word = "⏳ Waiting" if deployment.held else "🔵 Starting"
     outcome = OUTCOMES.get(deployment.outcome) if deployment.outcome else None
     return f"{word} · {outcome}" if outcome else word
 
@@ -85,6 +86,7 @@ def render_deployment(deployment: Deployment, *, mention: Mention, now: datetime
         *_progress(deployment, now),
         *_gates(deployment),
         *_trouble(deployment),
+        *_remarks(deployment, mention),
         *_decisions(deployment, mention),
         *_buttons(deployment),
         context(_footer(deployment)),
@@ -168,6 +170,19 @@ def _trouble(deployment: Deployment) -> list[Block]:
     return [section(f"⚠️ Trying again{since}: {plain(cut(deployment.trouble, LONGEST_REASON))}")]
 
 
+def _remarks(deployment: Deployment, mention: Mention) -> list[Block]:
+    """Why it waits, what is passed on purpose, and what was warned of."""
+    lines = [f"⏳ {plain(cut(deployment.held, LONGEST_REASON))}"] if deployment.held else []
+    lines += [
+        f"⚠️ Overridden by {mention(one.by)}: {plain(cut(one.what, 500))} Reason: {plain(cut(one.reason, 500))}"
+        for one in deployment.plan.overrides
+    ]
+    lines += [f"⚠️ {plain(cut(one, 500))}" for one in deployment.plan.warnings]
+    if deployment.plan.revision is not None:
+        lines.append(f"With the configuration of revision {deployment.plan.revision}.")
+    return paragraphs(lines)
+
+
 def _decisions(deployment: Deployment, mention: Mention) -> list[Block]:
     lines = [
         f"{'Approved' if one.approved else 'Rejected'} by {mention(one.person)} · {when(one.at)}"
@@ -183,6 +198,7 @@ def _decisions(deployment: Deployment, mention: Mention) -> list[Block]:
 def _needed(deployment: Deployment) -> str:
     plan = deployment.plan
     who = "someone other than who asked" if plan.four_eyes else "anyone who may approve"
+    who += f" in {plain(plan.approval_group)}" if plan.approval_group else ""
     expiry = f" · expires {when(plan.expires_at)}" if plan.expires_at else ""
     return f"{len(deployment.approvals)} of {plan.approvals_needed} needed approvals, by {who}{expiry}"
 

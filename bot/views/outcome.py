@@ -12,6 +12,7 @@ from bot import commands
 from bot.views.alerts import render_alerts
 from bot.views.answers import render_done, warned
 from bot.views.blocks import Mention, Message, actions, code, link, plain, section
+from bot.views.permits import render_permits
 from bot.views.silences import render_ended, render_silenced, render_silences
 from bot.views.status import render_incidents, render_on_call, render_services, render_status
 from engine.commands import Abort, Approve, Deploy, Reject, Response, Restart, Resume, RollBack
@@ -42,7 +43,7 @@ def _outcome(command: object, data: Mapping[str, Any], mention: Mention) -> Mess
         case commands.OpenBoard():
             return _board(str(data["url"]))
         case _:
-            return render_done(_deed(command, data))
+            return render_permits(command, data, mention=mention) or render_done(_deed(command, data))
 
 
 def _silence(command: object, data: Mapping[str, Any]) -> Message:

@@ -12,10 +12,10 @@ from alerting.metrics.duration import parse_duration
 from alerting.silences.silence import SilenceId
 from bot.commands import KillInstance, KillPilothouse, OpenBoard
 from bot.inputs.slack.deliveries import Clicked
-from bot.views import deployment, incident, silences
+from bot.views import deployment, incident, permits, silences
 from bot.views.home import OPEN_BOARD
 from bot.views.tour import KILL_INSTANCE, KILL_PILOTHOUSE
-from engine.commands import Abort, Approve, Reject, Resume, RollBack
+from engine.commands import Abort, Approve, AwaitUnlock, Reject, Resume, RollBack, Unfreeze, Unlock
 from engine.deployments.deployment import DeploymentId
 
 
@@ -31,6 +31,12 @@ def _step(value: str) -> int | None:
     """The step that waited when the button was drawn; None for the plan."""
     parts = value.split("|")
     return int(parts[2]) if len(parts) > 2 and parts[2].isascii() and parts[2].isdigit() else None
+
+
+def _place(value: str) -> tuple[str, str]:
+    """A service and an environment, either of which may be "" for every one."""
+    service, environment, *_ = [*value.split("|"), ""]
+    return service, environment
 
 
 def _incident(value: str) -> IncidentId:
@@ -59,6 +65,9 @@ COMMANDS: Final[Mapping[str, Callable[[str], object]]] = {
     incident.ROLL_BACK: lambda value: RollBack("", "", DeploymentId(value.partition("|")[2])),
     **{action: _silence(text) for action, text in incident.SILENCES.items()},
     silences.EXPIRE: lambda value: ExpireSilence(SilenceId(value)),
+    permits.UNLOCK: lambda value: Unlock(*_place(value)),
+    permits.AWAIT: lambda value: AwaitUnlock(*_place(value)),
+    permits.UNFREEZE: lambda value: Unfreeze(*_place(value)),
     OPEN_BOARD: lambda _: OpenBoard(),
     KILL_INSTANCE: lambda _: KillInstance(),
     KILL_PILOTHOUSE: lambda _: KillPilothouse(),

@@ -14,6 +14,8 @@ MAY = {
     Permission.ABORT: "deployer approver admin",
     Permission.ROLL_BACK: "deployer approver admin",
     Permission.RESTART: "deployer approver admin",
+    Permission.LOCK: "deployer approver admin",
+    Permission.FREEZE: "approver admin",
     Permission.ACKNOWLEDGE: "deployer approver admin",
     Permission.SILENCE: "deployer approver admin",
     Permission.APPROVE: "approver admin",
