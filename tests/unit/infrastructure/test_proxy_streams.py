@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 
+from engine.infrastructure.balancers.limits import Hold
+
 GET = b"GET / HTTP/1.1\r\nHost: shop\r\n"
 LAST = b"Connection: close\r\n\r\n"
 CHUNKED = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
@@ -189,8 +191,10 @@ async def test_a_caller_that_stops_in_its_body_is_the_one_who_is_late(stage):
     await stage.instance("one", late)
     stage.route()
     reader, writer = await stage.connect()
-    writer.write(b"PUT / HTTP/1.1\r\nHost: shop\r\nContent-Length: 30000000\r\n\r\n" + bytes(12_000_000))
-    await until(lambda: any(client._holds for client in stage.site.clients))  # the instance is full
+    writer.write(b"PUT / HTTP/1.1\r\nHost: shop\r\nContent-Length: 30000000\r\n\r\n")
+    while not any(Hold.INSTANCE_FULL in client._holds for client in stage.site.clients):  # and not a piece more
+        writer.write(bytes(50_000))
+        await asyncio.sleep(0.001)
     go_on.set()
     async with asyncio.timeout(5):
         assert (await reader.read(-1)).startswith(b"HTTP/1.1 408 ")
@@ -198,12 +202,6 @@ async def test_a_caller_that_stops_in_its_body_is_the_one_who_is_late(stage):
     await gone(stage)
     assert stage.site.meters.lost == 0
     assert not any(one.standing.failed for one in stage.site._members.values())
-
-
-async def until(happened):
-    async with asyncio.timeout(5):
-        while not happened():  # noqa: ASYNC110 - buffers fill in their own time
-            await asyncio.sleep(0.005)
 
 
 async def test_a_crowd_of_slow_callers_hinders_nobody_and_is_gone_after_its_time(stage):
