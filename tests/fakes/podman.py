@@ -4,7 +4,9 @@ Podman wants root for published ports. No registry is reachable, so images are b
 service dies with the process that started it, even by kill -9 (PR_SET_PDEATHSIG); its containers are removed before.
 """
 
+import asyncio
 import atexit
+import fcntl
 import io
 import os
 import shutil
@@ -12,7 +14,8 @@ import subprocess
 import tarfile
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -35,6 +38,9 @@ default_ulimits=["nofile=4096:4096","nproc=4096:4096"]
 cgroup_manager="cgroupfs"
 events_logger="file"
 runtime="runc"
+[network]
+network_backend="netavark"
+default_subnet="{subnet}"
 """
 SERVE: Final = "exec /bin/busybox httpd -f -p $PORT -h /www"
 
@@ -92,12 +98,31 @@ async def build(url: str, image: str, *, files: Mapping[str, str], run: str = SE
         raise RuntimeError(f"{image} could not be built: {errors}")
 
 
+@asynccontextmanager
+async def engine_alone() -> AsyncIterator[Engine]:
+    """This process's engine, while no other test of this machine has containers; none is left afterwards.
+
+    Engines in different folders know nothing of each other, and yet share one bridge and its firewall rules.
+    """
+    with (Path(tempfile.gettempdir()) / "pilothouse-podman.lock").open("w") as lock:
+        await asyncio.to_thread(fcntl.flock, lock, fcntl.LOCK_EX)
+        engine = shared_engine()
+        yield engine
+        await _clear(engine.url)
+
+
+async def _clear(url: str) -> None:
+    async with aiodocker.Docker(url=url) as docker:
+        for container in await docker.containers.list(all=True):
+            await container.delete(force=True, v=True)
+
+
 def start_engine() -> Engine:
     """Start an engine that has no image and no container."""
     if reason := missing():
         raise RuntimeError(reason)
     folder = Path(tempfile.mkdtemp(prefix="pilothouse-podman-"))
-    (folder / "containers.conf").write_text(SETTINGS)
+    (folder / "containers.conf").write_text(SETTINGS.format(subnet=_subnet()))
     words = ["setpriv", "--pdeathsig", "KILL", *_podman(folder)]
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(
@@ -117,6 +142,11 @@ def _wait(engine: Engine) -> None:
         if engine.process.poll() is not None or time.monotonic() > end:
             raise RuntimeError(f"Podman did not start: {(engine.folder / 'log').read_text()}")
         time.sleep(0.05)
+
+
+def _subnet() -> str:
+    """Addresses of this process's own: the kernel remembers for a while whose an address was."""
+    return f"10.{100 + os.getpid() // 256 % 100}.{os.getpid() % 256}.0/24"
 
 
 def _program(name: str) -> str | None:

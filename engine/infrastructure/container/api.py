@@ -7,6 +7,7 @@ import json
 import math
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final
 
@@ -19,16 +20,25 @@ from engine.infrastructure.container.faults import Absent, fault, pull_fault, sl
 Found = Mapping[str, Any]
 """What the engine tells of one container or image, as its API documents it."""
 
-_ANSWER: Final = timedelta(seconds=15)
-_START: Final = timedelta(seconds=60)
-_PULL: Final = timedelta(minutes=10)
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long an engine may take: to answer, to change a container, to pull an image."""
+
+    answer: timedelta = timedelta(seconds=15)
+    change: timedelta = timedelta(seconds=60)
+    pull: timedelta = timedelta(minutes=10)
+
+
+PATIENCE: Final = Patience()
 
 
 class Api:
     """The engine at one address. Raises Absent, Conflict, TemporaryFailure or PermanentFailure."""
 
-    def __init__(self, address: str) -> None:
+    def __init__(self, address: str, patience: Patience = PATIENCE) -> None:
         self._address = address
+        self._patience = patience
         try:
             self._docker = aiodocker.Docker(url=address)
         except ValueError as error:
@@ -52,7 +62,7 @@ class Api:
 
     async def pull(self, name: str) -> None:
         """Fetch `name` from its registry. Raises Absent when that does not have it."""
-        async with self._asking(f"pull {name}", _PULL):
+        async with self._asking(f"pull {name}", self._patience.pull):
             lines = await self._docker.images.pull(name)
         words = next((str(line["error"]) for line in lines if line.get("error")), "")
         if words:
@@ -81,19 +91,19 @@ class Api:
 
     async def start(self, name: str) -> None:
         """Start a container; one that runs is left alone."""
-        async with self._asking(f"start container {name}", _START):
+        async with self._asking(f"start container {name}", self._patience.change):
             await self._docker.containers.container(name).start()
 
     async def stop(self, name: str, timeout: timedelta) -> None:
         """Ask a container to end, and make it end after `timeout` (whole seconds, rounded up)."""
         seconds = math.ceil(timeout.total_seconds())
-        async with self._asking(f"stop container {name}", timeout + _ANSWER):
+        async with self._asking(f"stop container {name}", timeout + self._patience.change):
             await self._docker.containers.container(name).stop(t=seconds)
 
     async def remove(self, name: str) -> None:
         """Remove a container with its anonymous volumes; none of that name is fine."""
         try:
-            async with self._asking(f"remove container {name}", _START):
+            async with self._asking(f"remove container {name}", self._patience.change):
                 await self._docker.containers.container(name).delete(force=True, v=True)
         except Absent:
             return
@@ -113,7 +123,8 @@ class Api:
         await self._docker.close()
 
     @asynccontextmanager
-    async def _asking(self, doing: str, within: timedelta = _ANSWER) -> AsyncIterator[None]:
+    async def _asking(self, doing: str, patience: timedelta | None = None) -> AsyncIterator[None]:
+        within = patience or self._patience.answer
         try:
             async with asyncio.timeout(within.total_seconds()):
                 yield
@@ -128,13 +139,14 @@ class Api:
 class Apis:
     """One connection pool for each engine, made when it is first used."""
 
-    def __init__(self) -> None:
+    def __init__(self, patience: Patience = PATIENCE) -> None:
+        self._patience = patience
         self._apis: dict[str, Api] = {}
 
     def at(self, address: str) -> Api:
         """The engine at `address`."""
         if address not in self._apis:
-            self._apis[address] = Api(address)
+            self._apis[address] = Api(address, self._patience)
         return self._apis[address]
 
     async def close(self) -> None:

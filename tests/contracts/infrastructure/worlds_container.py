@@ -29,44 +29,37 @@ IMAGE = "localhost/contract-shop"
 _built: set[str] = set()
 
 
-async def engine_with_images() -> podman.Engine:
-    """The process's engine with versions v1, v2 and v10 of the shop."""
-    engine = podman.shared_engine()
+async def _build(engine: podman.Engine) -> None:
+    """Have versions v1, v2 and v10 of the shop."""
     for version in ("v1", "v2", "v10"):
         if version not in _built:
             await podman.build(engine.url, f"{IMAGE}:{version}", files={"healthz": "ok", "index.html": version})
             _built.add(version)
-    return engine
-
-
-@asynccontextmanager
-async def container_parts(place: Placement) -> AsyncIterator[tuple[Placement, Images, ContainerManager]]:
-    """The placement as containers, and what looks after them; none is left afterwards."""
-    if reason := podman.missing():
-        pytest.skip(reason)
-    engine = await engine_with_images()
-    local = place.on(LocalTarget)
-    target = ContainerTarget(
-        image=f"{IMAGE}:{{version}}",
-        container_port=8080,
-        port=local.port,
-        engine=engine.url,
-        stop_timeout=timedelta(seconds=1),
-    )
-    apis = Apis()
-    images = Images(apis)
-    yield replace(place, target=target), images, ContainerManager(apis, images)
-    await apis.close()
-    engine.podman("rm", "--all", "--force", "--time", "0")
 
 
 @asynccontextmanager
 async def container_world(make: Any, place: Placement, folder: Path) -> AsyncIterator[Any]:
     """Containers behind the built-in proxy. `make` is the World to fill."""
-    async with container_parts(place) as (placed, images, manager):
-        shifter = ProxyShifter(folder / "proxy")
-        yield make(placed, images, manager, shifter, kill=_kill, sicken=_sicken)
+    if reason := podman.missing():
+        pytest.skip(reason)
+    async with podman.engine_alone() as engine:
+        await _build(engine)
+        apis, shifter = Apis(), ProxyShifter(folder / "proxy")
+        images = Images(apis)
+        placed = replace(place, target=_target(engine, place.on(LocalTarget).port))
+        yield make(placed, images, ContainerManager(apis, images), shifter, kill=_kill, sicken=_sicken)
         await shifter.stop()
+        await apis.close()
+
+
+def _target(engine: podman.Engine, port: int) -> ContainerTarget:
+    return ContainerTarget(
+        image=f"{IMAGE}:{{version}}",
+        container_port=8080,
+        port=port,
+        engine=engine.url,
+        stop_timeout=timedelta(seconds=1),
+    )
 
 
 @asynccontextmanager
@@ -91,3 +84,4 @@ def _sicken(one: Instance) -> None:
 
 
 WORLDS = {"container": container_world, "haproxy": haproxy_world}
+MARKS = {"container": pytest.mark.xdist_group("containers")}  # one engine for all tests that need one
