@@ -6,6 +6,10 @@ import asyncio
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
+
+from engine.infrastructure.balancers.flight import following
+from engine.strategy_specs import Pin
 
 PIECES = st.sampled_from(
     [
@@ -16,6 +20,12 @@ PIECES = st.sampled_from(
     ]
 )  # fmt: skip
 STREAMS = st.lists(st.one_of(PIECES, st.binary(max_size=20)), max_size=12)
+VALUES = st.one_of(
+    st.sampled_from([b"try=new", b"a=b; try=new;", b"=;=", b"1.2.3.4, 5.6.7.8", b",", b"::1"]), st.binary(max_size=9)
+)
+FIELDS = st.lists(
+    st.tuples(st.sampled_from([b"Cookie", b"cookie", b"X-Forwarded-For", b"X-Request-Id"]), VALUES), max_size=4
+)
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
 
@@ -53,6 +63,25 @@ async def test_any_request_bytes(stage):
         assert told == b"" or told.startswith(b"HTTP/1.1 "), (pieces, told)
         assert not failures, (pieces, failures)
     await at_rest(stage)
+
+
+async def test_any_field_where_fields_are_read(stage):
+    async def answer(_head, _reader, writer):
+        writer.write(OK)
+
+    await stage.instance("one", answer)
+    await stage.instance("two", answer, version="v2")
+    stage.route()
+    pin = Pin("cookie", "try", "new")
+    stage.site.adopt(following(("v1",), replace(stage.site.route, balancing="ip-hash", pin=pin)), ["one", "two"])
+    failures = watched(asyncio.get_running_loop())
+    for fields in examples(FIELDS, 150):
+        head = b"".join(b"%b: %b\r\n" % field for field in fields)
+        told = await play(stage, [b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n", head, b"\r\n"])
+        assert told.startswith((b"HTTP/1.1 200 ", b"HTTP/1.1 400 ")), (fields, told)
+        assert not failures, (fields, failures)
+    await at_rest(stage)
+    assert stage.site.meters.codes["v2", 200] > 5
 
 
 async def test_any_response_bytes(stage):
