@@ -90,6 +90,6 @@ def _threshold(gate: GateSpec) -> str:
         case "approval":
             return "approved"
         case "comparison":
-            return f"no worse than stable + {gate.compare.margin * 100:.3g} %" if gate.compare else ""
+            return f"at most {gate.compare.margin * 100:.3g} points above stable" if gate.compare else ""
         case "hook":
             return "succeeded"

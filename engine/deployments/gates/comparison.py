@@ -40,7 +40,7 @@ async def compare(gate: GateSpec, deployment: Deployment, metrics: MetricQueries
         sides,
         before,
         names=Names(deployment.plan.version, stable or ""),
-        steps=len(deployment.plan.strategy.steps),
+        steps=sum(0 < step.weight < 100 for step in deployment.plan.strategy.steps),
         dwell_over=_dwell_over(deployment, before, now),
         now=now,
     )

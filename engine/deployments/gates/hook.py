@@ -72,12 +72,13 @@ def key_of(gate: GateSpec, deployment: Deployment) -> str:
 
 def _measured(gate: GateSpec, deployment: Deployment, answer: HookAnswer, now: datetime) -> Measurement:
     verdict = _VERDICTS[answer.status]
+    silent = {Verdict.FAIL: "The check said failed.", Verdict.INCONCLUSIVE: "in progress"}.get(verdict, "")
     return said(
         gate,
         now,
         verdict,
         query=asked(gate, deployment, now),
-        note=answer.message or ("in progress" if verdict is Verdict.INCONCLUSIVE else ""),
+        note=answer.message or silent,
         ask_after=now + answer.retry_after if answer.retry_after else None,
     )
 

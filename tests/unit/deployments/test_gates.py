@@ -174,7 +174,9 @@ def test_the_window_is_bounded(traffic: float, window: str) -> None:
 
 async def test_a_figure_that_cannot_be_had_is_a_dash() -> None:
     figures = (Figure("Errors", "q", "ratio"), Figure("Rate", "none"))
-    shown = await Gates(Metrics({"q": [0.0123]}), Alerts(), FakeHooks()).figures(figures, deployment_with(GATE), now=NOW)
+    shown = await Gates(Metrics({"q": [0.0123]}), Alerts(), FakeHooks()).figures(
+        figures, deployment_with(GATE), now=NOW
+    )
     assert shown == (("Errors", "1.23 %"), ("Rate", "–"))
 
 
