@@ -31,7 +31,7 @@ frontend callers
 backend {backend}
     balance {balance}
     option httpchk GET /healthz
-    option redispatch
+    option redispatch 1
     retry-on conn-failure empty-response
     {more}
 """
