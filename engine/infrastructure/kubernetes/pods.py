@@ -211,7 +211,7 @@ def _told(one: Json) -> str:
         parts.append(_said(waiting.get("reason", ""), waiting.get("message", "")))
     parts.extend(_end_of(run) for run in (ended, last) if run)
     if parts and one.get("restartCount"):
-        parts.append(f"It was started again {one['restartCount']} times.")
+        parts.append(f"Restarts: {one['restartCount']}.")
     return f"{one.get('name', '')}: {' '.join(parts)}" if parts else ""
 
 
