@@ -76,9 +76,13 @@ class Stop(msgspec.Struct, frozen=True, tag_field="do", tag="stop"):
 
 
 class Done(msgspec.Struct, frozen=True, tag_field="is", tag="done"):
-    """It is so now. `knows` are the later fields of a route that this proxy heeds; a proxy before them says none."""
+    """It is so now, but for the `trouble`, a sentence.
+
+    `knows` are the later fields of a route that this proxy heeds; a proxy before them says none.
+    """
 
     knows: tuple[str, ...] = ()
+    trouble: str = ""
 
 
 class Failed(msgspec.Struct, frozen=True, tag_field="is", tag="failed"):

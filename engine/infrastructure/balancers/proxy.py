@@ -81,7 +81,10 @@ class ProxyShifter:
             preview_port=target.preview_port,
             pin=place.strategy.pin,
         )
-        self._compare(route, (await self._ask(Configure(route), Done)).knows)
+        done = await self._ask(Configure(route), Done)
+        self._compare(route, done.knows)
+        if done.trouble:
+            log.warning("%s It is tried again each time the proxy is told something.", done.trouble)
 
     async def read(self, place: Placement) -> TrafficReading:
         """What the proxy does now: effective weights, and who passes its checks."""

@@ -72,9 +72,9 @@ class ProxyServer:
         site = self._sites[_key(route)] = self._new_site(route)
         try:
             await site.listen(route.port)
-            await site.preview.show_at(route.preview_port)
         except OSError as error:  # the others can be served; whoever asks for this one hears why it is not
             self._deaf[_key(route)] = _not_done(route, error)
+        await _show(site, route)
         site.adopt(route, memory.ready)
 
     async def stop(self) -> None:
@@ -117,18 +117,29 @@ class ProxyServer:
         async with self._saving:
             site = self._sites.get(_key(route)) or self._new_site(route)
             route = following(site.route.known, route)
-            try:
-                await site.listen(route.port)
-                await site.preview.show_at(route.preview_port)
-                await self._save(self._memory(instead=route))
-            except OSError as error:
+            done = await self._admit(site, route)
+            if isinstance(done, Failed):
                 if _key(route) not in self._sites:
                     site.leave()
-                return _not_done(route, error)
+                return done
             self._sites[_key(route)] = site
             self._deaf.pop(_key(route), None)
             site.adopt(route)
-            return Done(KNOWS)
+            return done
+
+    async def _admit(self, site: Site, route: Route) -> Done | Failed:
+        """Open the ports and keep the route on disk."""
+        try:
+            await site.listen(route.port)
+            trouble = await _show(site, route)
+            # One that was open and was lost over a crash must not keep the route from being told.
+            was_open = _key(route) in self._sites and route.preview_port == site.route.preview_port
+            if trouble and not was_open:
+                return Failed("permanent", trouble, "Stop the program that has it, or choose another.")
+            await self._save(self._memory(instead=route))
+        except OSError as error:
+            return _not_done(route, error)
+        return Done(KNOWS, trouble)
 
     def _new_site(self, route: Route) -> Site:
         return Site(route, limits=self._limits, tasks=self._tasks, changed=self._changed.set)
@@ -179,13 +190,22 @@ def _wrong(route: Route) -> Failed | None:
     return None
 
 
+async def _show(site: Site, route: Route) -> str:
+    """Open the preview port, or say why not."""
+    try:
+        await site.preview.show_at(route.preview_port)
+    except OSError as error:
+        why = error.strerror or error
+        return f"The proxy cannot listen on `preview_port` {route.preview_port} for {site.title}: {why}."
+    return ""
+
+
 def _not_done(route: Route, error: OSError) -> Failed:
     name = f"{route.service} in {route.environment}"
     if error.filename is None:
-        ports = f"port {route.port}" + (f" and preview port {route.preview_port}" if route.preview_port else "")
         return Failed(
             "permanent",
-            f"The proxy cannot listen on {ports} for {name}: {error.strerror or error}.",
-            "Stop the program that has it, or choose another `port` or `preview_port` in the settings.",
+            f"The proxy cannot listen on port {route.port} for {name}: {error.strerror or error}.",
+            "Stop the program that has the port, or choose another `port` in the settings.",
         )
     return Failed("temporary", f"The proxy cannot write {error.filename}: {error.strerror}.", "Make room on the disk.")

@@ -26,9 +26,7 @@ async def test_a_killed_proxy_still_knows_which_version_is_the_new_one(tmp_path)
     async with open_theatre(tmp_path) as theatre:
         new = await theatre.start()
         await theatre.shift({"v1": 100})
-        killed = processes.find_process(int((tmp_path / "proxy" / "proxy.pid").read_text()))
-        os.kill(killed.pid, signal.SIGKILL)
-        await processes.wait_end(killed, timedelta(seconds=5))
+        await kill(tmp_path)
         await theatre.shifter.read(theatre.place)
         target = theatre.place.target
         assert await theatre.seen(target.preview_port) == new
@@ -45,6 +43,27 @@ async def test_a_taken_preview_port_is_named_and_nothing_is_changed(tmp_path):
             theatre.place = replace(theatre.place, target=replace(theatre.place.target, preview_port=taken))
             with pytest.raises(PermanentFailure) as failed:
                 await theatre.shift({"v1": 100})
-        assert f"preview port {taken}" in failed.value.reason
-        assert "preview_port" in failed.value.remedy
+        assert f"`preview_port` {taken}" in failed.value.reason
+        assert "choose another" in failed.value.remedy
         assert await theatre.seen(theatre.place.target.port) == "v1"
+
+
+async def test_a_preview_port_lost_over_a_crash_keeps_nothing_else_from_being_told(tmp_path, caplog):
+    async with open_theatre(tmp_path) as theatre:
+        port = theatre.place.target.preview_port
+        await kill(tmp_path)
+        with socket.socket() as thief:
+            thief.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            thief.bind(("127.0.0.1", port))
+            thief.listen()
+            new = await theatre.start()
+            await theatre.shift({"v1": 100})
+            assert f"`preview_port` {port}" in caplog.text
+        await theatre.shift({"v1": 100})
+        assert await theatre.seen(port) == new
+
+
+async def kill(tmp_path):
+    killed = processes.find_process(int((tmp_path / "proxy" / "proxy.pid").read_text()))
+    os.kill(killed.pid, signal.SIGKILL)
+    await processes.wait_end(killed, timedelta(seconds=5))
