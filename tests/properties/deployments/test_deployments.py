@@ -87,7 +87,7 @@ BEHAVIOURS = st.sampled_from(
 HAPPENINGS = st.sampled_from(
     [
         *("abort", "resume", "approve", "kill new", "kill old"),
-        *("router forgets", "router meddled with", "router away", "manager away", "metrics away", "all back"),
+        *("router forgets", "router meddled", "router away", "manager away", "metrics away", "all back"),
     ]
 )
 CASES = st.builds(
@@ -111,22 +111,31 @@ async def befall(town: Town, deployment: Deployment, what: str) -> None:
     if (await town.at(deployment)).ended:
         return
     match what.split():
-        case ["abort"]:
-            await tried(town.desk.abort(town.ask(Abort(deployment.id)), BEN))
-        case ["resume"]:
-            await tried(town.desk.resume(town.ask(Resume(deployment.id)), BEN))
-        case ["approve"]:
-            await tried(town.desk.approve(town.ask(Approve(deployment.id, step=WHATEVER_WAITS)), BEN))
-        case ["router", "forgets"]:
-            town.world.weights, town.world.routed = {}, ()
-        case ["router", "meddled", "with"]:
-            town.world.weights, town.world.routed = {Version("v1"): 50, Version("v2"): 50}, tuple(town.world.runs)
         case ["kill", which]:
             kill(town, "v2" if which == "new" else "v1")
+        case ["router", ("forgets" | "meddled") as how]:
+            meddle(town, {} if how == "forgets" else {Version("v1"): 50, Version("v2"): 50})
         case ["all", "back"]:
             town.world.away.clear()
         case [part, "away"]:
             town.world.away.add(part)
+        case [word]:
+            await tried(decide(town, deployment, word))
+
+
+def decide(town: Town, deployment: Deployment, word: str) -> Awaitable[Deployment]:
+    match word:
+        case "abort":
+            return town.desk.abort(town.ask(Abort(deployment.id)), BEN)
+        case "resume":
+            return town.desk.resume(town.ask(Resume(deployment.id)), BEN)
+        case _:
+            return town.desk.approve(town.ask(Approve(deployment.id, step=WHATEVER_WAITS)), BEN)
+
+
+def meddle(town: Town, weights: dict[Version, int]) -> None:
+    """Another hand at the router, or a router that came up empty."""
+    town.world.weights, town.world.routed = weights, tuple(town.world.runs) if weights else ()
 
 
 async def tried(wish: Awaitable[Deployment]) -> None:
