@@ -9,6 +9,8 @@ import yaml
 
 from bot.settings import SettingsWrong, load_settings
 from bot.settings.domain import to_catalog
+from bot.settings.gate_checks import gate_faults
+from bot.settings.gate_parts import GatePart
 from bot.settings.gates import load_hook_secrets
 from engine.strategy_specs import CompareSpec, GateSpec, HookSpec
 
@@ -85,6 +87,19 @@ def test_mistakes(tmp_path: Path, gate: dict[str, Any], told: str) -> None:
     with pytest.raises(SettingsWrong) as wrong:
         load_settings(written(tmp_path, gate))
     assert told in str(wrong.value)
+
+
+@pytest.mark.parametrize(
+    ("when", "told"),
+    [
+        ({}, "gates.0: a comparison needs requests, so in a blue-green strategy it needs `when: after`"),
+        ({"when": "before"}, "gates.0: a comparison needs requests"),
+        ({"when": "after"}, ""),
+    ],
+)
+def test_a_comparison_comes_after_the_switch(when: dict[str, str], told: str) -> None:
+    faults = gate_faults(("gates", 0), GatePart(**{**COMPARISON, **when}), "blue-green")
+    assert [told in f"gates.0: {message}" for _, message in faults] == [True] * bool(told)
 
 
 def test_secrets_come_from_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
