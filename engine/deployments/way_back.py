@@ -81,7 +81,7 @@ class WayBack:
     async def _ran(self, place: Placement, version: str) -> bool:
         """Whether it came out before releases were numbered."""
         latest = await self._journal.latest(place.service, place.environment, limit=200)
-        return any((one.version, one.state) == (version, State.SUCCEEDED) for one in latest)
+        return any(version in {one.version, one.previous} and one.state is State.SUCCEEDED for one in latest)
 
 
 def _newest(releases: Sequence[Release], version: str) -> Release | None:
