@@ -11,7 +11,7 @@ import pytest
 from engine.catalog import Version
 from engine.infrastructure.balancers.flight import following
 from engine.strategy_specs import Pin
-from tests.fakes.prometheus import free_port
+from tests.bench.proxy_shifts import quiet_port
 
 GET = b"GET / HTTP/1.1\r\nHost: shop\r\n"
 LAST = b"Connection: close\r\n\r\n"
@@ -53,7 +53,7 @@ async def answers(port, count, *fields):
 
 
 async def show(stage):
-    port = free_port()
+    port = quiet_port()
     await stage.site.preview.show_at(port)
     return port
 

@@ -23,6 +23,7 @@ from engine.infrastructure.balancers.proxy import ProxyShifter
 from engine.infrastructure.local import LocalManager
 from engine.strategy_specs import StrategySpec
 from engine.targets import LocalTarget
+from tests.bench.proxy_shifts import quiet_port
 
 V1, V2 = Version("v1"), Version("v2")
 ROOT = Path(__file__).parents[3]
@@ -38,12 +39,6 @@ web.run_app(app, host="127.0.0.1", port=int(os.environ["PORT"]), print=None)
 """
 
 
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
 @pytest.fixture
 def place(tmp_path):
     for version in ("v1", "v2"):
@@ -52,7 +47,7 @@ def place(tmp_path):
     target = LocalTarget(
         artifact=str(tmp_path / "{version}"),
         command=("{python}", "{artifact}/server.py", "{version}"),
-        port=free_port(),
+        port=quiet_port(),
         stop_timeout=timedelta(seconds=5),
     )
     health = HealthCheck(interval=timedelta(milliseconds=200))

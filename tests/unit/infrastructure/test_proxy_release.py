@@ -15,7 +15,7 @@ from engine.infrastructure.balancers.proxy import ProxyShifter
 from engine.infrastructure.balancers.server import ProxyServer
 from engine.strategy_specs import Pin, StrategySpec
 from engine.targets import LocalTarget
-from tests.fakes.prometheus import free_port
+from tests.bench.proxy_shifts import quiet_port
 
 
 class FirstMember(msgspec.Struct):
@@ -48,7 +48,7 @@ class FirstMemory(msgspec.Struct):
 
 
 def place(**more):
-    target = LocalTarget("none", ("none",), free_port(), **more)
+    target = LocalTarget("none", ("none",), quiet_port(), **more)
     strategy = StrategySpec("all", "rolling", pin=Pin("header", "X-Try", "new"))
     return Placement(ServiceName("shop"), EnvironmentName("test"), target, HealthCheck(), strategy)
 
@@ -79,7 +79,7 @@ async def first_proxy(tmp_path):
 
 async def test_an_earlier_proxy_is_used_and_what_it_does_not_heed_is_said_once(tmp_path, first_proxy, caplog):
     shifter = ProxyShifter(tmp_path)
-    wanted = place(preview_port=free_port(), balancing="ip-hash")
+    wanted = place(preview_port=quiet_port(), balancing="ip-hash")
     with caplog.at_level(logging.WARNING):
         await shifter.configure(wanted, [], {})
         await shifter.configure(wanted, [], {})
@@ -92,7 +92,7 @@ async def test_an_earlier_proxy_is_used_and_what_it_does_not_heed_is_said_once(t
 async def test_a_proxy_of_this_release_heeds_all_of_it(tmp_path, server, caplog):
     shifter = ProxyShifter(tmp_path)
     with caplog.at_level(logging.WARNING):
-        await shifter.configure(place(preview_port=free_port(), balancing="ip-hash"), [], {})
+        await shifter.configure(place(preview_port=quiet_port(), balancing="ip-hash"), [], {})
     assert not caplog.messages
 
 
@@ -108,7 +108,7 @@ async def server(tmp_path):
 
 
 async def test_an_earlier_product_is_obeyed(server):
-    order = FirstConfigure(FirstRoute("shop", "test", free_port(), HealthCheck()))
+    order = FirstConfigure(FirstRoute("shop", "test", quiet_port(), HealthCheck()))
     answer = await server.obey(msgspec.json.decode(msgspec.json.encode(order), type=Configure))
     assert answer == Done(KNOWS)
     assert msgspec.json.decode(msgspec.json.encode(answer), type=FirstDone) == FirstDone()
@@ -116,7 +116,7 @@ async def test_an_earlier_product_is_obeyed(server):
 
 
 async def test_both_read_what_the_other_kept_on_disk(tmp_path):
-    first = FirstMemory((FirstRoute("shop", "test", free_port(), HealthCheck(), (), {"v1": 100}),), ("one",), 0)
+    first = FirstMemory((FirstRoute("shop", "test", quiet_port(), HealthCheck(), (), {"v1": 100}),), ("one",), 0)
     (tmp_path / "routes.json").write_bytes(msgspec.json.encode(first))
     server = ProxyServer(tmp_path, limits=Limits())
     await server.start()

@@ -154,13 +154,13 @@ async def test_a_caller_that_never_reads_is_left_and_the_instance_let_go(stage):
 
 
 async def test_a_tunnel_is_kept_while_bytes_go_either_way_and_let_go_when_none_do(stage):
-    stage.site.limits = replace(stage.site.limits, tunnel=0.2)
+    stage.site.limits = replace(stage.site.limits, tunnel=0.3)
 
     async def chat(_head, reader, writer):
         writer.write(SWITCH)
-        for word in (b"1", b"2", b"3", b"4"):
-            await asyncio.sleep(0.1)
-            writer.write(word)
+        for _ in range(8):
+            await asyncio.sleep(0.05)
+            writer.write(b"a")
         while data := await reader.read(10):
             assert data
 
@@ -170,10 +170,10 @@ async def test_a_tunnel_is_kept_while_bytes_go_either_way_and_let_go_when_none_d
     writer.write(GET + b"Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n")
     async with asyncio.timeout(5):
         assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 101 ")
-        assert await reader.readexactly(4) == b"1234"
-        for _ in range(4):
-            await asyncio.sleep(0.1)
-            writer.write(b"word")
+        assert await reader.readexactly(8) == b"aaaaaaaa"
+        for _ in range(8):
+            await asyncio.sleep(0.05)
+            writer.write(b"b")
         assert await reader.read(-1) == b""
     writer.close()
     await gone(stage)
@@ -210,9 +210,10 @@ async def test_a_crowd_of_slow_callers_hinders_nobody_and_is_gone_after_its_time
 
     await stage.instance("one", answer)
     stage.route()
-    crowd = [await stage.connect() for _ in range(300)]
-    for _, writer in crowd:
-        writer.write(GET + b"X-Slow: ")
+    crowd = []
+    for _ in range(300):
+        crowd.append(await stage.connect())
+        crowd[-1][1].write(GET + b"X-Slow: ")
     told = await asyncio.gather(*(stage.ask(GET + LAST) for _ in range(50)))
     assert all(one.startswith(b"HTTP/1.1 200 ") for one in told)
     ends = await asyncio.gather(*(reader.read(-1) for reader, _ in crowd))
