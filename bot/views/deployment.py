@@ -28,6 +28,7 @@ from bot.views.blocks import (
 )
 from bot.views.numbers import bar, measured
 from engine.deployments.deployment import Deployment, Outcome, Purpose, State, Verdict
+from engine.deployments.strategies import STRATEGIES
 
 APPROVE: Final = "deployment.approve"
 REJECT: Final = "deployment.reject"
@@ -106,7 +107,7 @@ def _plan(deployment: Deployment) -> list[tuple[str, str]]:
     figures = [(plain(cut(name, 60)), plain(cut(value, 60))) for name, value in deployment.figures]
     return [
         ("Version", f"{old} → {code(plan.version)}"),
-        ("Plan", cut(_strategy(deployment), 300)),
+        ("Plan", cut_markup(_strategy(deployment), 300)),
         ("Instances", str(plan.instances)),
         *_planned_gates(deployment),
         *figures,
@@ -125,9 +126,8 @@ def _strategy(deployment: Deployment) -> str:
     spec = deployment.plan.strategy
     if deployment.plan.first:
         return f"{escape(spec.name)}: first deployment, all traffic at once when healthy"
-    weights = " → ".join(str(step.weight) for step in spec.steps)
-    how = f"{weights} %" if weights else f"{spec.kind}, {spec.max_surge} more at a time"
-    return f"{escape(spec.name)}: {how}"
+    known = STRATEGIES.get(spec.kind)  # an old deployment may be of a kind there is no more
+    return f"{escape(spec.name)}: {escape(known.told(deployment.plan) if known else spec.kind)}"
 
 
 def _progress(deployment: Deployment, now: datetime) -> list[Block]:
@@ -139,6 +139,8 @@ def _progress(deployment: Deployment, now: datetime) -> list[Block]:
     if deployment.state is State.RUNNING and steps and deployment.step >= 0:
         parts.append(f"step {deployment.step + 1} of {len(steps)}")
         parts.append(f"{span(left)} left" if left else "checking the gates")
+    if deployment.state is State.PROMOTING and deployment.kept_until:
+        parts.append(f"{code(deployment.plan.previous or '')} is kept until {when(deployment.kept_until)}")
     if deployment.ended_at:
         took = deployment.ended_at - deployment.started_at
         parts.append(f"took {span(took)}" if took >= SECOND else "took less than a second")

@@ -64,7 +64,7 @@ def asked(spec: StrategySpec, *when: GateTime) -> bool:
 
 def weights(plan: Plan) -> str:
     """`10 → 50 → 100 %`, the plan of whatever shares traffic step by step."""
-    return " → ".join(str(step.weight) for step in plan.strategy.steps) + " %"
+    return " → ".join(str(step.weight) for step in plan.strategy.steps or (CanaryStep(100, timedelta(0)),)) + " %"
 
 
 def foreign(spec: StrategySpec, *fields: str, switch: bool) -> Iterator[Fault]:

@@ -9,6 +9,7 @@ from bot.readings import AlertRow, OnCallRow, Overview, ServiceRow
 from engine.components.lifecycle import Component, ComponentState
 from engine.deployments import deployment as deployments
 from engine.deployments.deployment import Deployment, Measurement, Outcome, Plan, Purpose, State, Step, Verdict
+from engine.deployments.strategies import STRATEGIES as KNOWN
 from engine.strategy_specs import CanaryStep, GateSpec, StrategySpec
 
 NOW = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
@@ -44,8 +45,9 @@ def many(inner: st.SearchStrategy, most: int = 50) -> st.SearchStrategy:
 STRATEGIES = st.builds(
     StrategySpec,
     name=SHORT,
-    kind=st.sampled_from(["canary", "rolling"]),
-    steps=many(st.builds(CanaryStep, st.integers(1, 100), st.just(timedelta(seconds=30)), st.booleans())).map(tuple),
+    kind=st.sampled_from([*KNOWN, "no more"]),
+    keep_old=st.sampled_from([timedelta(0), timedelta(hours=36)]),
+    steps=many(st.builds(CanaryStep, st.integers(0, 100), st.just(timedelta(seconds=30)), st.booleans())).map(tuple),
     gates=many(st.builds(GateSpec, name=SHORT, kind=st.just("query"), query=LONG)).map(tuple),
 )
 PLANS = st.builds(
@@ -91,6 +93,7 @@ def drawn_deployments(draw: st.DrawFn) -> Deployment:
         trouble=draw(LONG),
         trouble_since=draw(st.none() | TIMES),
         abort_asked_by=draw(st.none() | SHORT),
+        promoted_at=draw(st.none() | TIMES),
         paused_at=NOW if state is State.PAUSED else None,
         ended_at=NOW if ended else None,
         history=tuple(draw(many(st.builds(Step, LONG, TIMES)))),
