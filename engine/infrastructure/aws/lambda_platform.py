@@ -1,0 +1,28 @@
+"""Lambda versions behind an alias."""
+
+from __future__ import annotations
+
+from engine.catalog import Placement
+from engine.infrastructure.aws.client import Aws, Where
+from engine.infrastructure.aws.lambda_alias import AliasShifter
+from engine.infrastructure.aws.lambda_manager import LambdaManager
+from engine.infrastructure.aws.lambda_versions import where
+from engine.infrastructure.aws.registry import Registry
+from engine.infrastructure.platform import Ground, Platform
+from engine.targets import LambdaTarget
+
+
+def make(ground: Ground) -> Platform:  # noqa: ARG001  # every platform is made on the same ground
+    """One set of connections for all Lambda placements; everything there is to know is in AWS."""
+    return on(Aws())
+
+
+def on(aws: Aws) -> Platform:
+    """The platform on connections of the caller's, which `close` ends."""
+    artifacts = Registry(aws, _codes)
+    return Platform(artifacts, LambdaManager(aws, artifacts), AliasShifter(aws), close=aws.close)
+
+
+def _codes(place: Placement) -> tuple[str, Where]:
+    target = place.on(LambdaTarget)
+    return target.code, where(target)
