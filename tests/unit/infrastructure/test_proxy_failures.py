@@ -9,6 +9,7 @@ from datetime import timedelta
 import msgspec
 import pytest
 
+from engine.infrastructure.balancers.meters import render
 from engine.infrastructure.balancers.standing import FAILURES
 
 GET = b"GET / HTTP/1.1\r\nHost: shop\r\n"
@@ -171,7 +172,9 @@ async def test_a_repeated_request_goes_to_another_instance(stage):
     stage.route()
     told = Counter([status(await stage.ask(GET + LAST)) for _ in range(10)])
     assert told == {200: 10}
-    assert 1 <= stage.site.meters.retries["closed"] <= 5
+    assert 1 <= (times := stage.site.meters.retries["closed"]) <= 5
+    labels = 'service="shop",environment="production",reason="closed"'
+    assert f"pilothouse_proxy_retries_total{{{labels}}} {times}" in render([stage.site.measured()])
 
 
 async def test_a_body_that_was_not_begun_goes_with_its_request_to_another_instance(stage):

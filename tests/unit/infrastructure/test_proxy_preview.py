@@ -10,6 +10,7 @@ import pytest
 
 from engine.catalog import Version
 from engine.infrastructure.balancers.flight import following
+from engine.infrastructure.balancers.meters import render
 from engine.strategy_specs import Pin
 from tests.bench.proxy_shifts import quiet_port
 
@@ -65,6 +66,8 @@ async def test_the_preview_shows_what_has_no_share_and_counts_it_apart(three):
     assert await answers(three.port, 4) == {b"a": 2, b"b": 2}
     assert three.site.meters.previews == {("v2", 200): 4}
     assert three.site.meters.requests == 4
+    labels = 'service="shop",environment="production",version="v2",code="200"'
+    assert f"pilothouse_proxy_preview_requests_total{{{labels}}} 4" in render([three.site.measured()])
 
 
 async def test_the_preview_says_why_it_shows_nothing(three):
