@@ -46,8 +46,10 @@ class GitLabStatuses:
         try:
             await self._caller.call("POST", f"{_project(origin)}/statuses/{origin.sha}", params=query)
         except Refused as refused:
-            # An earlier attempt did arrive.
-            if "Cannot transition status" not in refused.reason or not await self.told(origin, status):
+            if "Cannot transition status" not in refused.reason:
+                raise
+            # An earlier attempt did arrive; or another deployment of this commit is further, and the end counts.
+            if status.ended and not await self.told(origin, status):
                 raise
 
     async def told(self, origin: Origin, status: Status) -> bool:

@@ -71,6 +71,7 @@ def _guarded(parts: Parts, receive: Receive) -> Callable[[web.Request], Awaitabl
         try:
             return await receive(parts, request, await _body(request))
         except Refusal as refusal:
+            log.info("a delivery to %r is refused: %s", request.path[:100], refusal)
             return _say(refusal.status, {"error": str(refusal)})
         except StorageError as failure:
             return _say(503, {"error": f"{failure} Send it again later."})

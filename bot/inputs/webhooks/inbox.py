@@ -6,6 +6,7 @@ so that neither a crash in between nor a delivery that comes twice makes two dep
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
@@ -98,11 +99,13 @@ class Inbox:
         return list(waiting)
 
     async def work(self, _: datetime) -> None:
-        """Do what is due, the oldest first."""
-        kept = [_waiting(data) for data in (await self._records.all(WAITING)).values()]
-        for one in sorted(kept, key=lambda waiting: waiting.at):
-            if one.due <= self._now():
-                await self._do(one, overtaken=_overtaken(one, kept))
+        """Do what is due, of each trigger the oldest first."""
+        kept = sorted(map(_waiting, (await self._records.all(WAITING)).values()), key=lambda one: one.at)
+        async with asyncio.TaskGroup() as tasks:
+            # Side by side: a registry that hangs holds up one service and not the others.
+            for name in {one.wish.trigger for one in kept}:
+                mine = [one for one in kept if one.wish.trigger == name]
+                tasks.create_task(self._work_on(mine), name=f"webhooks of {name}")
 
     async def sweep(self, at: datetime) -> None:
         """Forget deliveries that nobody will send again."""
@@ -112,6 +115,12 @@ class Inbox:
             if at - datetime.fromisoformat(value["at"]) > REMEMBERED
         ]
         await self._records.put_many(TAKEN, {}, at=at, delete=old)
+
+    async def _work_on(self, mine: list[Waiting]) -> None:
+        for number, one in enumerate(mine):
+            if one.due <= self._now():
+                # The same trigger asked for something newer while this one had to wait.
+                await self._do(one, overtaken=one.attempts > 0 and number < len(mine) - 1)
 
     async def _do(self, one: Waiting, *, overtaken: bool) -> None:
         wish = one.wish
@@ -147,11 +156,6 @@ class Inbox:
         log.info("%s came to no deployment: %s", one.wish.request, reason)
         await self._results.settled(one.wish, reason, well=well)
         await self._records.delete(WAITING, one.wish.request)
-
-
-def _overtaken(one: Waiting, kept: list[Waiting]) -> bool:
-    """Whether the same trigger asked for something newer while this one had to wait."""
-    return one.attempts > 0 and any(other.wish.trigger == one.wish.trigger and other.at > one.at for other in kept)
 
 
 def _data(waiting: Waiting) -> dict[str, Any]:
