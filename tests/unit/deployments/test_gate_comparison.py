@@ -143,6 +143,8 @@ async def test_what_is_written_is_read_back_and_older_facts_too() -> None:
     fact = ProgressSeen((measured,), (), 1, 0)
     data = msgspec.json.decode(msgspec.json.encode(event_data(fact)))
     assert parse_event("ProgressSeen", data) == fact
+    whole = after(canary(TIMED), measured)
+    assert msgspec.convert(msgspec.json.decode(msgspec.json.encode(whole)), Deployment) == whole
     for name in ("compared", "ask_after"):
         del data["measurements"][0][name]
     older = parse_event("ProgressSeen", data)
