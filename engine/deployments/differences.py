@@ -31,7 +31,8 @@ def differences(before: Placement, after: Placement) -> tuple[Difference, ...]:
     """Every field that differs, in the order of the settings."""
     old, new = dict(_fields(before)), dict(_fields(after))
     names = [*old, *(name for name in new if name not in old)]
-    return tuple(_difference(name, old, new) for name in names if old.get(name) != new.get(name))
+    found = [_difference(name, old, new) for name in names if old.get(name) != new.get(name)]
+    return tuple(one for one in found if one.before != one.after)
 
 
 def _difference(name: str, old: Mapping[str, str], new: Mapping[str, str]) -> Difference:

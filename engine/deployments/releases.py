@@ -124,6 +124,11 @@ def parse_placement(data: Mapping[str, Any]) -> Placement:
     )
 
 
+def as_released(settings: Placement, released: Placement) -> Placement:
+    """What ran, brought out as is done now: what it runs on and its health are the release's, the rest is not."""
+    return replace(settings, target=released.target, health=released.health)
+
+
 def _data(deployment: Deployment, place: Placement) -> dict[str, Any]:
     plan = deployment.plan
     return {

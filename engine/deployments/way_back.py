@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from engine.catalog import Placement, Version
 from engine.commands import RollBack
 from engine.deployments.deployment import DeploymentId, Purpose, State
 from engine.deployments.journal import DeploymentJournal
-from engine.deployments.releases import Release, Releases
+from engine.deployments.releases import Release, Releases, as_released
 from engine.errors import NotFound, NotNow
 
 
@@ -21,8 +21,8 @@ class Goal:
     release: Release | None = None
 
     def place(self, settings: Placement) -> Placement:
-        """Where and how it will run. The strategy is that of now: it says how to get there, not what runs."""
-        return settings if self.release is None else replace(self.release.placement, strategy=settings.strategy)
+        """Where and how it will run."""
+        return settings if self.release is None else as_released(settings, self.release.placement)
 
 
 class WayBack:
