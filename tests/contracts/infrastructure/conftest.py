@@ -20,7 +20,7 @@ from engine.infrastructure.local import LocalManager
 from engine.ports import ArtifactSource, Instance, InstanceHealth, InstanceManager, TrafficShifter
 from engine.strategy_specs import StrategySpec
 from engine.targets import LocalTarget
-from tests.contracts.infrastructure import worlds_container
+from tests.contracts.infrastructure import worlds_aws, worlds_container, worlds_kubernetes
 from tests.fakes.infrastructure import FakeArtifacts, FakeManager, FakeShifter
 
 SERVER = """
@@ -41,14 +41,25 @@ http.server.ThreadingHTTPServer(("127.0.0.1", int(os.environ["PORT"])), Answer).
 
 @dataclass(slots=True)
 class World:
-    """One implementation of each port, and what the outside does to it."""
+    """One implementation of each port, and what the outside does to it.
+
+    `kill` is None where nothing ever ends by itself, and `obituary` is what is said of a killed one. `processes`:
+    instances are processes that are there at once, with pids, and are judged by others. `many`: a version may have
+    several instances. `moves_shares`: the router itself takes the share of a version that is ill.
+    `knows_versions`: the source can tell which versions exist without running them.
+    """
 
     place: Placement
     artifacts: ArtifactSource
     manager: InstanceManager
     shifter: TrafficShifter
-    kill: Callable[[Instance], None]
+    kill: Callable[[Instance], None] | None
     sicken: Callable[[Instance], None]
+    processes: bool = True
+    obituary: str = "SIGKILL"
+    many: bool = True
+    moves_shares: bool = True
+    knows_versions: bool = True
 
 
 def free_port() -> int:
@@ -84,14 +95,20 @@ def _fake(place: Placement) -> World:
     return World(place, FakeArtifacts(contents), manager, shifter, kill, lambda one: shifter.unready.add(one.id))
 
 
-@pytest.fixture(params=["memory", "local", *worlds_container.WORLDS])
+WORLDS = {**worlds_container.WORLDS, **worlds_aws.WORLDS, **worlds_kubernetes.WORLDS}
+
+
+PARAMS = [pytest.param(name, marks=worlds_container.MARKS.get(name, ())) for name in ("memory", "local", *WORLDS)]
+
+
+@pytest.fixture(params=PARAMS)
 async def world(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[World]:
     place = _place(tmp_path / "artifacts")
     if request.param == "memory":
         yield _fake(place)
         return
-    if request.param in worlds_container.WORLDS:
-        async with worlds_container.WORLDS[request.param](World, place, tmp_path) as made:
+    if request.param in WORLDS:
+        async with WORLDS[request.param](World, place, tmp_path) as made:
             yield made
         return
     assert sys.platform == "linux"
