@@ -68,7 +68,8 @@ class Scene:
 
     `steps` are weight and dwell, a person has to approve step `approval_at`; `instances` are those of production;
     `http_events` is HTTP mode instead of Socket Mode, `acquire_timeout` the longest wait for a database connection;
-    `permits` is what both environments say of freezes and locks, by default that nothing holds the next test up.
+    `permits` is what both environments say of freezes and locks, by default that nothing holds the next test up;
+    `careful` is production's strategy instead of a canary of `steps`, `quick` that of staging.
     """
 
     steps: tuple[tuple[int, str], ...] = ((10, "1s"), (50, "1s"), (100, "1s"))
@@ -84,6 +85,9 @@ class Scene:
     http_events: bool = False
     acquire_timeout: str = "5s"
     permits: Mapping[str, Any] = field(default_factory=lambda: OPEN)
+    careful: Mapping[str, Any] = field(default_factory=dict)
+    quick: Mapping[str, Any] = field(default_factory=lambda: {"kind": "rolling"})
+    preview_port: int | None = None
 
 
 def people() -> dict[str, Any]:
@@ -104,7 +108,7 @@ def write_settings(room: Path, scene: Scene, ports: Ports) -> Path:
         "pool": {"acquire_timeout": scene.acquire_timeout},
         "people": demo["people"],
         "environments": {"staging": dict(scene.permits), "production": _production(scene)},
-        "strategies": {"careful": _careful(scene), "quick": {"kind": "rolling"}},
+        "strategies": {"careful": dict(scene.careful) or _careful(scene), "quick": dict(scene.quick)},
         "services": {"shop": _shop(room, scene, ports)},
         "rules": [str(rules)],
         "alertmanager": str(room / "alertmanager.yml"),
@@ -137,6 +141,7 @@ def _pages(scene: Scene) -> list[dict[str, Any]]:
 
 
 def _shop(room: Path, scene: Scene, ports: Ports) -> dict[str, Any]:
+    preview = {"preview_port": scene.preview_port} if scene.preview_port else {}
     program = [sys.executable, str(EXAMPLE / "shop.py"), "--release", "{artifact}", "--version", "{version}"]
     return {
         "channel": "deploys",
@@ -149,6 +154,6 @@ def _shop(room: Path, scene: Scene, ports: Ports) -> dict[str, Any]:
         "health": {"interval": scene.restart, "timeout": "1s", "healthy_after": 1, "unhealthy_after": 2},
         "environments": {
             "staging": {"port": ports.staging, "instances": 1, "strategy": "quick"},
-            "production": {"port": ports.production, "instances": scene.instances, "strategy": "careful"},
+            "production": {**preview, "port": ports.production, "instances": scene.instances, "strategy": "careful"},
         },
     }
