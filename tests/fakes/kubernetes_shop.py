@@ -10,7 +10,7 @@ import asyncio
 import os
 import secrets
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -136,10 +136,14 @@ class Shop:
         self, happened: Callable[[tuple[Instance, ...]], bool], place: Placement | None = None
     ) -> tuple[Instance, ...]:
         """The instances, once they are as `happened` says."""
-        end = time.monotonic() + 10
-        while not happened(seen := tuple(await self.platform.manager.observe(place or self.place))):
-            assert time.monotonic() < end, f"it did not happen in time: {seen}"
-            await asyncio.sleep(0.02)
+        seen: tuple[Instance, ...] = ()
+
+        async def as_wanted() -> bool:
+            nonlocal seen
+            seen = tuple(await self.platform.manager.observe(place or self.place))
+            return happened(seen)
+
+        await eventually(as_wanted)
         return seen
 
     async def play_gateway(self) -> None:
@@ -161,6 +165,14 @@ class Shop:
         ]
         if any(one < route["metadata"]["generation"] for one in told) or not told:
             self.hands.answer_route(route)
+
+
+async def eventually(happened: Callable[[], Awaitable[bool]]) -> None:
+    """Look again until it happened, for ten seconds at most."""
+    end = time.monotonic() + 10
+    while not await happened():
+        assert time.monotonic() < end, "it did not happen in time"
+        await asyncio.sleep(0.02)
 
 
 def kubeconfig() -> str:

@@ -20,7 +20,8 @@ from engine.infrastructure.kubernetes.pods import Pod, parse_pod
 
 log = logging.getLogger(__name__)
 _RELIST: Final = timedelta(seconds=1)
-_Key = tuple[str, str]
+_CONNECT: Final = timedelta(seconds=1)
+_Pods = defaultdict[tuple[str, str], dict[str, Pod]]
 
 
 class PodWatch:
@@ -33,20 +34,21 @@ class PodWatch:
     def __init__(self, api: Api, namespace: str) -> None:
         self._api = api
         self._choice = Choice(POD, namespace, SERVICE_LABEL)
-        self._pods: defaultdict[_Key, dict[str, Pod]] = defaultdict(dict)
+        self._pods: _Pods = defaultdict(dict)
         self._version = ""
         self._current = False
-        self._listing = asyncio.Lock()
+        self._asking = asyncio.Lock()
+        self._heard = asyncio.Event()
         self._changed = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
     async def pods(self, place: Placement) -> Collection[Pod]:
         """All pods of a placement, those that end too."""
         if not self._current:
-            async with self._listing:
+            async with self._asking:
                 if not self._current:
-                    await self._list()
-        return tuple(self._pods.get((place.service, place.environment), {}).values())
+                    return _of(await self._ask(), place)
+        return _of(self._pods, place)
 
     async def until(self, happened: Callable[[Collection[Pod]], bool], place: Placement, *, within: timedelta) -> bool:
         """Whether the pods of a placement came to be as `happened` says within this time."""
@@ -96,16 +98,29 @@ class PodWatch:
     def _wake(self) -> None:
         self._changed.set()
 
-    async def _list(self) -> None:
-        found = await self._api.find(self._choice)
-        self._pods.clear()
-        for one in found.get("items") or ():
-            pod = parse_pod(one)
-            self._pods[pod.service, pod.environment][pod.name] = pod
-        self._version = found["metadata"]["resourceVersion"]
-        if self._task is None or self._task.done():
-            self._task = asyncio.create_task(self._follow(), name=f"watch {self._choice}")
+    async def _ask(self) -> _Pods:
+        """List, and begin to watch from there unless a watch is about to go on by itself.
+
+        What that one tells may be newer already than the list, so the list answers this question only.
+        """
+        listed = await self._api.find(self._choice)
+        found = _by_place(listed)
+        if self._task is not None and not self._task.done():
+            return found
+        self._pods, self._version = found, listed["metadata"]["resourceVersion"]
+        self._heard.clear()
+        self._task = asyncio.create_task(self._follow(), name=f"watch {self._choice}")
+        await self._connected()
         self._wake()
+        return self._pods
+
+    async def _connected(self) -> None:
+        """Wait until the watch listens or has failed, so that not everybody lists meanwhile. A slow one is let be."""
+        try:
+            async with asyncio.timeout(_CONNECT.total_seconds()):
+                await self._heard.wait()
+        except TimeoutError:
+            return
 
     async def _follow(self) -> None:
         """Watch, and go on after each regular end, as long as the API answers."""
@@ -118,6 +133,7 @@ class PodWatch:
             log.warning("The watch of %s ended: %s", self._choice, failure)
         finally:
             self._current = False
+            self._heard.set()
             self._wake()
 
     async def _watch_once(self) -> None:
@@ -125,6 +141,7 @@ class PodWatch:
             async for event in events:
                 if event is None:
                     self._current = True
+                    self._heard.set()
                 else:
                     self._take(event)
         self._current = False
@@ -145,6 +162,17 @@ class PodWatch:
         if known is None or known.uid != pod.uid or not _older(pod, known):
             self._pods[pod.service, pod.environment][pod.name] = pod
             self._wake()
+
+
+def _by_place(listed: Json) -> _Pods:
+    found: _Pods = defaultdict(dict)
+    for pod in map(parse_pod, listed.get("items") or ()):
+        found[pod.service, pod.environment][pod.name] = pod
+    return found
+
+
+def _of(pods: _Pods, place: Placement) -> Collection[Pod]:
+    return tuple(pods.get((place.service, place.environment), {}).values())
 
 
 def _older(one: Pod, other: Pod) -> bool:

@@ -11,7 +11,7 @@ from engine.catalog import Placement, Version
 from engine.errors import PermanentFailure, TemporaryFailure
 from engine.infrastructure.kubernetes import gateway
 from engine.ports import Instance, TrafficReading
-from tests.fakes.kubernetes_shop import V1, V2, Shop, kubernetes_shop
+from tests.fakes.kubernetes_shop import V1, V2, Shop, eventually, kubernetes_shop
 
 
 async def run(shop: Shop, versions: Mapping[Version, int]) -> tuple[Instance, ...]:
@@ -80,8 +80,11 @@ async def test_what_the_gateway_refuses_is_said_in_its_words_and_counts_for_noth
         shifting = asyncio.create_task(
             shop.platform.shifter.configure(shop.place, instances, {V1: 100}), name="shifting"
         )
-        while shop.hands.read_route()["metadata"]["generation"] == 1:
-            await asyncio.sleep(0.01)
+
+        async def written() -> bool:
+            return shop.hands.read_route()["metadata"]["generation"] > 1
+
+        await eventually(written)
         shop.hands.answer_route(shop.hands.read_route(), "False", "BackendNotFound", "Service shop-v1 not found")
         with pytest.raises(TemporaryFailure, match="ResolvedRefs is False: BackendNotFound: Service shop-v1 not found"):
             await shifting
@@ -127,12 +130,11 @@ async def test_the_service_of_a_version_goes_with_its_deployment() -> None:
         await shop.platform.shifter.configure(shop.place, of(instances, "v2-1"), {V2: 100})
         await shop.platform.manager.stop(shop.place, [of(instances, "v1-1")[0].id])
 
-        def names() -> list[str]:
-            return [one.metadata.name for one in shop.hands.core.list_namespaced_service(shop.hands.namespace).items]
+        async def alone() -> bool:
+            found = shop.hands.core.list_namespaced_service(shop.hands.namespace).items
+            return [one.metadata.name for one in found] == ["shop-v2"]
 
-        async with asyncio.timeout(10):
-            while names() != ["shop-v2"]:
-                await asyncio.sleep(0.05)
+        await eventually(alone)
         assert [one["name"] for one in shop.hands.read_route()["spec"]["rules"][0]["backendRefs"]] == ["shop-v2"]
 
 
@@ -191,9 +193,11 @@ async def test_numbers_of_pods_make_the_shares_and_the_real_ones_are_told() -> N
         with pytest.raises(PermanentFailure, match="v2 can get 25, 33, 50 %"):
             await shop.platform.shifter.configure(shop.place, instances, {V2: 10, V1: 90})
         shop.hands.sicken(of(instances, "v2-1")[0])
-        async with asyncio.timeout(10):
-            while (await read(shop)).weights != {V1: 100}:
-                await asyncio.sleep(0.02)
+
+        async def alone() -> bool:
+            return (await read(shop)).weights == {V1: 100}
+
+        await eventually(alone)
 
 
 async def test_a_pod_that_is_not_named_is_let_out() -> None:
