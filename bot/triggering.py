@@ -134,4 +134,5 @@ def _client(trigger: Trigger, results: ResultsTo, around: Around) -> StatusClien
         headers = {"PRIVATE-TOKEN": results.token}
         return GitLabStatuses(Caller(around.session, results.url, headers, now=around.now), results.context)
     headers = {**HEADERS, "Authorization": f"Bearer {results.token}"}
-    return GitHubStatuses(Caller(around.session, results.url, headers, now=around.now), results.context)
+    caller = Caller(around.session, results.url, headers, now=around.now)
+    return GitHubStatuses(caller, results.context, shown=results.shown)

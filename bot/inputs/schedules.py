@@ -22,6 +22,7 @@ log = logging.getLogger(__name__)
 COLLECTION: Final = "deploy-schedules"
 LATEST: Final = "latest"
 AGAIN: Final = timedelta(seconds=10)
+NEVER: Final = timedelta(days=1)
 _MOST_SLOTS: Final = 1000  # that are counted after a long absence
 
 Tell = Callable[[str, str], Awaitable[None]]
@@ -94,6 +95,8 @@ class DeployByClock:
         since = datetime.fromisoformat(kept["done"])
         slots = due(schedule, since=since, now=now)
         if slots is None:
+            # Another replica can only have come further, so that nothing is due before.
+            self._not_before[schedule.name] = schedule.cron.next_after(since) or now + NEVER
             return
         late = now - slots.newest > schedule.grace
         if slots.missed or late:

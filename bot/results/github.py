@@ -23,11 +23,15 @@ _DEPLOYMENT: Final[Mapping[Progress, str]] = {**_COMMIT, Progress.RUNNING: "in_p
 
 
 class GitHubStatuses:
-    """A deployment that was created on GitHub gets deployment statuses, a commit commit statuses."""
+    """A deployment that was created on GitHub gets deployment statuses, a commit commit statuses.
 
-    def __init__(self, caller: Caller, context: str) -> None:
+    `shown` is where what was deployed can be seen.
+    """
+
+    def __init__(self, caller: Caller, context: str, *, shown: str = "") -> None:
         self._caller = caller
         self._context = context
+        self._shown = shown
 
     def word(self, status: Status) -> str:
         """See StatusClient."""
@@ -49,6 +53,7 @@ class GitHubStatuses:
         text = shortened(status.text, LONGEST)
         if origin.deployment:
             told = {"state": _DEPLOYMENT[status.progress], "log_url": status.link}
+            told |= {"environment_url": self._shown} if self._shown else {}
         else:
             told = {"state": _COMMIT[status.progress], "target_url": status.link, "context": self._context}
         return {**told, "description": text}

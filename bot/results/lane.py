@@ -110,8 +110,8 @@ class Lane:
             return
         word = self._client.word(status)
         try:
-            # The first one as well: the note of what was told may have been lost with the end of an earlier telling.
-            unsure = subject.telling == word or not subject.told
+            # Of an attempt that failed nobody knows what arrived; of the first one whether it was told before a crash.
+            unsure = bool(subject.telling) or not subject.told
             if not (unsure and await self._client.told(subject.origin, status)):
                 subject = await self._keep(replace(subject, telling=word))
                 await self._client.tell(subject.origin, status)

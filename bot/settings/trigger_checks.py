@@ -52,6 +52,8 @@ def _kind(field: Field, part: TriggerPart) -> Iterator[Fault]:
             yield (*field, key), f"means nothing to {_named(part)}; remove it"
     if part.kind != "github" and "event" in part.model_fields_set:
         yield (*field, "event"), f"means nothing to {_named(part)}; remove it"
+    if part.results and part.results.environment_url and not (part.kind == "github" and part.event == "deployment"):
+        yield (*field, "results", "environment_url"), f"means nothing to {_named(part)}; remove it"
     if part.kind == "generic" and part.results is not None:
         yield (*field, "results"), "nobody is known who could be told; only github and gitlab have results"
     if part.kind == "github" and part.repository and not re.fullmatch(_GITHUB, part.repository):

@@ -16,11 +16,15 @@ Word = Annotated[str, Field(min_length=1, max_length=200), ONE_LINE]
 
 
 class ResultsPart(Part):
-    """Where the CI system hears how it went. `url` is its API's address; `token_env` names a variable."""
+    """Where the CI system hears how it went. `url` is its API's address; `token_env` names a variable.
+
+    `environment_url` is where GitHub leads those who want to see what was deployed.
+    """
 
     token_env: Variable
     url: Address = ""
     context: Word = "pilothouse/{environment}"
+    environment_url: Address = ""
 
 
 class TriggerPart(Part):

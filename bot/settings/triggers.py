@@ -19,11 +19,15 @@ SHORTEST_SECRET: Final = 16  # characters; a shorter one could be found by tryin
 
 @dataclass(frozen=True, slots=True)
 class ResultsTo:
-    """Where results are written: the API's address without a slash at its end, and what the status is called there."""
+    """Where results are written: the API's address without a slash at its end, and what the status is called there.
+
+    `shown` is where what was deployed can be seen, if that is set.
+    """
 
     url: str
     token: str = field(repr=False)
     context: str
+    shown: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,4 +120,4 @@ def _trigger(name: str, part: TriggerPart, variables: Mapping[str, str]) -> Trig
 def _results(part: TriggerPart, results: ResultsPart, variables: Mapping[str, str]) -> ResultsTo:
     url = (results.url or API[part.kind]).rstrip("/")
     context = results.context.replace("{service}", part.service).replace("{environment}", part.environment)
-    return ResultsTo(url, variables[results.token_env], context)
+    return ResultsTo(url, variables[results.token_env], context, results.environment_url)

@@ -35,7 +35,7 @@ Json = dict[str, Any]
 
 
 def triggers(ci: str) -> tuple[Trigger, ...]:
-    hub = ResultsTo(ci, TOKEN, "pilothouse/staging")
+    hub = ResultsTo(ci, TOKEN, "pilothouse/staging", "https://shop.example.com")
     lab = ResultsTo(f"{ci}/api/v4", TOKEN, "pilothouse/staging")
     by_run: Json = {"repository": REPOSITORY, "workflow": "release", "branch": "main", "results": hub}
     return (
@@ -201,6 +201,7 @@ async def test_a_deployment_created_at_github_gets_its_statuses(scene: Scene) ->
     await scene.until(lambda: bool(told) and told[-1]["state"] == "in_progress", "it did not hear of the progress")
     await scene.pass_time(timedelta(minutes=2))
     await scene.until(lambda: told[-1]["state"] == "success", "it did not hear of the success")
+    assert told[-1]["environment_url"] == "https://shop.example.com"
 
 
 async def test_a_pipeline_at_gitlab_is_moved_only_where_it_can_go(scene: Scene) -> None:

@@ -105,6 +105,11 @@ def test_a_trigger_may_deploy_to_its_environment_and_nothing_else(tmp_path: Path
         ("hub", {**HUB, "secret": "x"}, "triggers.hub.secret: there is no setting 'secret'"),
         ("lab", {**LAB, "workflow": "x"}, "triggers.lab.workflow: means nothing to kind gitlab; remove it"),
         ("lab", {**LAB, "event": "deployment"}, "triggers.lab.event: means nothing to kind gitlab; remove it"),
+        (
+            "lab",
+            {**LAB, "results": {"token_env": "A", "environment_url": "https://shop.example.com"}},
+            "triggers.lab.results.environment_url: means nothing to kind gitlab",
+        ),
         ("any", {**ANY, "version": "v1"}, "triggers.any.version: means nothing to kind generic"),
         ("any", {**ANY, "branch": "main"}, "triggers.any.branch: means nothing to kind generic"),
         ("any", {**ANY, "results": {"token_env": "A"}}, "triggers.any.results: nobody is known who could be told"),
