@@ -16,7 +16,7 @@ import tempfile
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Final
@@ -68,34 +68,41 @@ class Engine:
 
     folder: Path
     process: subprocess.Popen[bytes]
+    images: set[str] = field(default_factory=set)
 
     @property
     def url(self) -> str:
         return f"unix://{self.folder / 'podman.sock'}"
 
-    def podman(self, *words: str) -> None:
-        """Run podman on this engine's containers, beside its service."""
-        subprocess.run([*_podman(self.folder), *words], env=_environment(self.folder), check=True, capture_output=True)
-
     def stop(self) -> None:
         """End all containers and the service, and remove their files."""
-        self.podman("rm", "--all", "--force", "--time", "0")
+        words = [*_podman(self.folder), "rm", "--all", "--force", "--time", "0"]
+        subprocess.run(words, env=_environment(self.folder), check=False, capture_output=True)
         self.process.kill()
         self.process.wait()
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
-async def build(url: str, image: str, *, files: Mapping[str, str], run: str = SERVE, stop_signal: str = "KILL") -> None:
-    """Build `image`: busybox, these files in /www, and a shell that runs `run`.
+async def image(engine: "Engine", version: str, *, name: str = "shop", stop_signal: str = "KILL") -> str:
+    """An image built when it is first asked for: an HTTP server that says `version`, and well at /healthz.
 
+    Answers what a target calls it, with `{version}` in it.
     The first process of a container does not hear SIGTERM unless it asks to, hence the stop signal.
     """
-    dockerfile = f'FROM scratch\nCOPY . /\nSTOPSIGNAL SIG{stop_signal}\nCMD ["/bin/busybox", "sh", "-c", "{run}"]\n'
-    async with aiodocker.Docker(url=url) as docker:
-        lines = await docker.images.build(fileobj=_context(dockerfile, files), encoding="identity", tag=image)
-    errors = [line["error"] for line in lines if "error" in line]
-    if errors:
-        raise RuntimeError(f"{image} could not be built: {errors}")
+    template = f"localhost/{name}:{{version}}"
+    tag = template.format(version=version)
+    if tag not in engine.images:
+        dockerfile = (
+            f'FROM scratch\nCOPY . /\nSTOPSIGNAL SIG{stop_signal}\nCMD ["/bin/busybox", "sh", "-c", "{SERVE}"]\n'
+        )
+        files = {"healthz": "ok", "index.html": version}
+        async with aiodocker.Docker(url=engine.url) as docker:
+            lines = await docker.images.build(fileobj=_context(dockerfile, files), encoding="identity", tag=tag)
+        errors = [line["error"] for line in lines if "error" in line]
+        if errors:
+            raise RuntimeError(f"{tag} could not be built: {errors}")
+        engine.images.add(tag)
+    return template
 
 
 @asynccontextmanager

@@ -77,17 +77,20 @@ class Api:
         return [one for one in found if one is not None]
 
     async def container(self, name: str) -> Found | None:
-        """The container called `name`, None when there is none."""
+        """The container of that name or id, None when there is none."""
         try:
             async with self._asking(f"look at container {name}"):
                 return await self._docker.containers.container(name).show()
         except Absent:
             return None
 
-    async def create(self, name: str, config: Mapping[str, Any]) -> None:
-        """Make a container without starting it. Raises Conflict when the name is taken, Absent without its image."""
+    async def create(self, name: str, config: Mapping[str, Any]) -> str:
+        """Make a container without starting it; answers its id.
+
+        Raises Conflict when the name is taken, Absent without its image.
+        """
         async with self._asking(f"create container {name}"):
-            await self._docker.containers.create(dict(config), name=name)
+            return (await self._docker.containers.create(dict(config), name=name)).id
 
     async def start(self, name: str) -> None:
         """Start a container; one that runs is left alone."""

@@ -91,21 +91,22 @@ class ContainerManager:
                 f"A container called {instance} is there, and Pilothouse did not make it.",
                 f"Rename or remove it: docker rename {instance} another-name.",
             )
-        standing = standing_of(found) if found is not None else Standing.ENDED
-        if standing is Standing.UP:
+        if found is not None and standing_of(found) is Standing.UP:
             return
-        if standing is not Standing.MADE:
-            await api.remove(instance)
-            await self._create(place, version, instance)
-        await _launch(api, instance)
+        if found is not None and standing_of(found) is Standing.MADE:
+            await _launch(api, found["Id"])
+            return
+        if found is not None:
+            await api.remove(found["Id"])  # not by name: another process may have made it anew already
+        await _launch(api, await self._create(place, version, instance))
 
-    async def _create(self, place: Placement, version: Version, instance: InstanceId) -> None:
+    async def _create(self, place: Placement, version: Version, instance: InstanceId) -> str:
         image = image_name(place, version)
         try:
             await self._images.ensure(place, version)
         except Absent as absent:
             raise PermanentFailure(f"{instance} could not be started: {absent.reason}", absent.remedy) from absent
-        await self._api(place).create(instance, config_of(place, version, instance, image))
+        return await self._api(place).create(instance, config_of(place, version, instance, image))
 
     def _api(self, place: Placement) -> Api:
         return self._apis.at(place.on(ContainerTarget).engine)
@@ -119,14 +120,21 @@ async def _last_lines(api: Api, found: Found) -> str:
     return await api.tail(found["Id"], _NOTE_LINES) if standing_of(found) is Standing.ENDED else ""
 
 
-async def _launch(api: Api, instance: InstanceId) -> None:
+async def _launch(api: Api, container: str) -> None:
     """Start a made container. One that cannot start is removed, so that the next attempt is made anew."""
     try:
-        await api.start(instance)
+        await api.start(container)
     except (TemporaryFailure, PermanentFailure):
+        if await _runs(api, container):  # another process was first
+            return
         with suppress(EngineError):
-            await api.remove(instance)
+            await api.remove(container)
         raise
+
+
+async def _runs(api: Api, container: str) -> bool:
+    found = await api.container(container)
+    return found is not None and standing_of(found) is Standing.UP
 
 
 async def _stop(api: Api, instance: InstanceId, timeout: timedelta) -> None:
@@ -134,8 +142,8 @@ async def _stop(api: Api, instance: InstanceId, timeout: timedelta) -> None:
     if found is None or not is_ours(found, instance):
         return
     try:
-        await api.stop(instance, timeout)
-        await api.remove(instance)
+        await api.stop(found["Id"], timeout)
+        await api.remove(found["Id"])
     except Absent:
         return
     except Conflict as conflict:

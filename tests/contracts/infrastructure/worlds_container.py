@@ -25,17 +25,6 @@ from engine.ports import Instance
 from engine.targets import ContainerTarget, LocalTarget
 from tests.fakes import haproxy, podman
 
-IMAGE = "localhost/contract-shop"
-_built: set[str] = set()
-
-
-async def _build(engine: podman.Engine) -> None:
-    """Have versions v1, v2 and v10 of the shop."""
-    for version in ("v1", "v2", "v10"):
-        if version not in _built:
-            await podman.build(engine.url, f"{IMAGE}:{version}", files={"healthz": "ok", "index.html": version})
-            _built.add(version)
-
 
 @asynccontextmanager
 async def container_world(make: Any, place: Placement, folder: Path) -> AsyncIterator[Any]:
@@ -43,18 +32,18 @@ async def container_world(make: Any, place: Placement, folder: Path) -> AsyncIte
     if reason := podman.missing():
         pytest.skip(reason)
     async with podman.engine_alone() as engine:
-        await _build(engine)
+        (image,) = {await podman.image(engine, version) for version in ("v1", "v2", "v10")}
         apis, shifter = Apis(), ProxyShifter(folder / "proxy")
         images = Images(apis)
-        placed = replace(place, target=_target(engine, place.on(LocalTarget).port))
+        placed = replace(place, target=_target(engine, image, place.on(LocalTarget).port))
         yield make(placed, images, ContainerManager(apis, images), shifter, kill=_kill, sicken=_sicken)
         await shifter.stop()
         await apis.close()
 
 
-def _target(engine: podman.Engine, port: int) -> ContainerTarget:
+def _target(engine: podman.Engine, image: str, port: int) -> ContainerTarget:
     return ContainerTarget(
-        image=f"{IMAGE}:{{version}}",
+        image=image,
         container_port=8080,
         port=port,
         engine=engine.url,

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime, timedelta
@@ -26,21 +28,14 @@ from tests.fakes import podman
 from tests.fakes.haproxy import program, running_haproxy
 from tests.fakes.load import Load
 
-IMAGE = "localhost/unit-shop"
 V1 = Version("v1")
 NAME = InstanceId("shop-test-v1-1")
-RUNS = {
-    "v1": (podman.SERVE, "KILL"),
-    "v2": (podman.SERVE, "KILL"),
-    "polite": ("trap 'exit 0' TERM; while true; do /bin/busybox sleep 0.1; done", "TERM"),
-    "stubborn": (podman.SERVE, "TERM"),
-    "broken": ("echo starting; echo no database; exit 3", "KILL"),
-}
+POLITE = "trap 'exit 0' TERM; while true; do /bin/busybox sleep 0.1; done"
+BROKEN = "echo starting; echo no database; exit 3"
 pytestmark = [
     pytest.mark.skipif(podman.missing() is not None, reason=podman.missing() or ""),
     pytest.mark.xdist_group("containers"),  # one engine for all
 ]
-_built: set[str] = set()
 
 
 @pytest.fixture
@@ -62,17 +57,16 @@ async def manager(engine: podman.Engine) -> AsyncIterator[ContainerManager]:
     await apis.close()
 
 
-async def place_on(engine: podman.Engine, version: str = "v1", **different: Any) -> Placement:
-    """A placement whose `version` is there."""
-    if version not in _built:
-        run, signal = RUNS[version]
-        files = {"healthz": "ok", "index.html": version}
-        await podman.build(engine.url, f"{IMAGE}:{version}", files=files, run=run, stop_signal=signal)
-        _built.add(version)
-    settings = {"image": f"{IMAGE}:{{version}}", "container_port": 8080, "port": 0, "engine": engine.url}
+async def place_on(engine: podman.Engine, **different: Any) -> Placement:
+    """A placement with version v1."""
+    settings = {"image": await podman.image(engine, "v1"), "container_port": 8080, "port": 0, "engine": engine.url}
     target = ContainerTarget(**{**settings, "stop_timeout": timedelta(seconds=1), **different})
     check = HealthCheck(interval=timedelta(milliseconds=100))
     return Placement(ServiceName("shop"), EnvironmentName("test"), target, check, StrategySpec("all", "rolling"))
+
+
+def shell(line: str) -> tuple[str, ...]:
+    return ("/bin/busybox", "sh", "-c", line)
 
 
 async def eventually(happened: Callable[[], Awaitable[bool]], seconds: float = 10.0) -> None:
@@ -97,7 +91,7 @@ async def test_a_container_is_what_its_settings_say(engine, manager, docker):
 
 async def test_one_that_was_only_made_is_started_and_not_made_again(engine, manager, docker):
     place = await place_on(engine)
-    made = await docker.containers.create(config_of(place, V1, NAME, f"{IMAGE}:v1"), name=NAME)
+    made = await docker.containers.create(config_of(place, V1, NAME, "localhost/shop:v1"), name=NAME)
     assert await manager.observe(place) == ()
     await manager.start(place, V1, [1])
     assert [one.id for one in await manager.observe(place)] == [NAME]
@@ -117,9 +111,28 @@ async def test_two_managers_start_one_container(engine, manager):
     await apis.close()
 
 
+async def test_two_managers_that_replace_a_dead_one_keep_what_either_made(engine, manager):
+    place, apis = await place_on(engine), Apis()
+    other = ContainerManager(apis, Images(apis))
+    await manager.start(place, V1, [1])
+    (before,) = await manager.observe(place)
+    os.kill(before.pid, signal.SIGKILL)
+
+    async def is_dead() -> bool:
+        return (await manager.observe(place))[0].health is InstanceHealth.DEAD
+
+    await eventually(is_dead)
+    await asyncio.gather(*(one.start(place, V1, [1]) for one in (manager, other)), return_exceptions=True)
+    await manager.start(place, V1, [1])
+    (after,) = await manager.observe(place)
+    assert after.health is InstanceHealth.STARTING
+    assert after.pid != before.pid
+    await apis.close()
+
+
 async def test_a_foreign_container_of_that_name_is_left_alone(engine, manager, docker):
     place = await place_on(engine)
-    await docker.containers.create({"Image": f"{IMAGE}:v1"}, name=NAME)
+    await docker.containers.create({"Image": "localhost/shop:v1"}, name=NAME)
     with pytest.raises(PermanentFailure, match="Pilothouse did not make it"):
         await manager.start(place, V1, [1])
     await manager.stop(place, [NAME])
@@ -137,8 +150,8 @@ async def test_a_command_that_is_not_there_says_so_and_leaves_nothing(engine, ma
 
 
 async def test_one_that_ends_says_why(engine, manager):
-    place = await place_on(engine, "broken")
-    await manager.start(place, Version("broken"), [1])
+    place = await place_on(engine, command=shell(BROKEN))
+    await manager.start(place, V1, [1])
 
     async def is_dead() -> bool:
         return (await manager.observe(place))[0].health is InstanceHealth.DEAD
@@ -149,13 +162,14 @@ async def test_one_that_ends_says_why(engine, manager):
     assert seen.pid == 0
 
 
-@pytest.mark.parametrize(("version", "least", "most"), [("polite", 0.0, 0.9), ("stubborn", 0.9, 5.0)])
-async def test_each_is_asked_to_end_and_then_made_to(engine, manager, docker, version, least, most):
-    place = await place_on(engine, version)
-    await manager.start(place, Version(version), [1])
+@pytest.mark.parametrize(("command", "seconds", "in_time"), [(shell(POLITE), 8, True), ((), 1, False)])
+async def test_each_is_asked_to_end_and_then_made_to(engine, manager, docker, command, seconds, in_time):
+    image = await podman.image(engine, "v1", name="hears-term", stop_signal="TERM")
+    place = await place_on(engine, image=image, command=command, stop_timeout=timedelta(seconds=seconds))
+    await manager.start(place, V1, [1])
     begun = time.monotonic()
-    await manager.stop(place, [InstanceId(f"shop-test-{version}-1")])
-    assert least <= time.monotonic() - begun < most
+    await manager.stop(place, [NAME])
+    assert (time.monotonic() - begun < seconds) is in_time
     assert await docker.containers.list(all=True) == []
 
 
@@ -174,7 +188,7 @@ async def test_a_canary_of_containers_behind_haproxy_loses_no_request(engine, tm
     platforms = Platforms(Ground(tmp_path / "data", lambda: datetime.now(UTC)))
     async with running_haproxy(tmp_path / "router") as haproxy:
         place = await place_on(engine, haproxy=haproxy.target)
-        await place_on(engine, "v2")
+        await podman.image(engine, "v2")
         await platforms.start(place, V1, [1, 2])
         await platforms.start(place, Version("v2"), [1])
         instances = await platforms.observe(place)
