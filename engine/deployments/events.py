@@ -75,10 +75,11 @@ class DeploymentStarted:
 
 @dataclass(frozen=True, slots=True)
 class StepEntered:
-    """The strategy's step `step` is aimed at, `weight` percent to the new version."""
+    """The strategy's step `step` is aimed at, `weight` percent to the new version; `reason` when others are skipped."""
 
     step: int
     weight: int
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -85,7 +85,7 @@ def _changed(deployment: Deployment, event: DeploymentEvent, at: datetime) -> De
         case DeploymentStarted(requests, lost, fence):
             begun = replace(deployment, counted=(requests, lost), fence=fence, held="", in_line_since=None)
             return begun.moved(State.RUNNING, started_at=at, progressed_at=at)
-        case StepEntered(step, _):
+        case StepEntered(step):
             return _entered(deployment, step, at)
         case WeightShifted(weight):
             return _shifted(deployment, weight, at)

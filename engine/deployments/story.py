@@ -56,8 +56,9 @@ def line_of(event: DeploymentEvent, deployment: Deployment) -> str:  # noqa: C90
             return f"Waits: {reason}"
         case DeploymentStarted():
             return f"Started: bringing up {version}."
-        case StepEntered(step, weight):
-            return f"Step {step + 1} of {len(deployment.plan.strategy.steps)}: {_aim(weight)}."
+        case StepEntered(step, weight, reason):
+            why = f", for {reason}" if reason else ""
+            return f"Step {step + 1} of {len(deployment.plan.strategy.steps)}: {_aim(weight)}{why}."
         case WeightShifted(0) if deployment.previewing and deployment.state is not State.ROLLING_BACK:
             return f"{version} is up and gets no traffic yet."
         case WeightShifted(weight):

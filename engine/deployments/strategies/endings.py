@@ -59,7 +59,7 @@ def _keeping(deployment: Deployment, seen: Observation, now: datetime) -> Action
     return (
         died(deployment, seen)
         or unserved(deployment, seen)
-        or keep_old(deployment, seen, plan.instances)
+        or keep_old(deployment, seen, plan.instances, now)
         or start(seen, plan.version, new)
         or route(seen, (*new, *old), shares_of(plan, 100))
         or (Measure() if measure_due(deployment, now=now) else None)

@@ -28,6 +28,7 @@ from engine.ports import Instance, InstanceId
 HEARTBEAT: Final = timedelta(seconds=2)
 GLANCE: Final = timedelta(milliseconds=200)  # between looks at something expected to change very soon
 DRAIN: Final = timedelta(seconds=20)  # a downtime must not last as long as somebody's open connection
+AGAIN: Final = timedelta(seconds=10)  # between two starts of the same instance of the former version
 
 Shares = tuple[tuple[Version, int], ...]
 
@@ -39,10 +40,11 @@ def start(seen: Observation, version: Version, wanted: Mapping[InstanceId, int])
     return StartInstances(version, missing) if missing else None
 
 
-def keep_old(deployment: Deployment, seen: Observation, count: int) -> Action | None:
-    """Keep so many instances of the former version running."""
-    plan = deployment.plan
-    return start(seen, plan.previous, ids_of(plan, plan.previous, count)) if plan.previous else None
+def keep_old(deployment: Deployment, seen: Observation, count: int, now: datetime) -> Action | None:
+    """Keep so many instances of the former version running; what dies at once is not all there is to do."""
+    plan, young = deployment.plan, {one.id for one in seen.instances if now - one.started_at < AGAIN}
+    wanted = {id: ordinal for id, ordinal in ids_of(plan, plan.previous, count).items() if id not in young}  # noqa: A001
+    return start(seen, plan.previous, wanted) if plan.previous else None
 
 
 def await_health(seen: Observation, wanted: Collection[InstanceId]) -> Action | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Final
 
 from engine.deployments.action import Action, Begin, Measure, Observation, Record, Wait, ids_of
 from engine.deployments.deployment import Deployment, State
@@ -37,7 +38,9 @@ from engine.deployments.strategies.moves import (
     weights_of,
 )
 from engine.deployments.strategies.troubles import died, late, unserved
-from engine.ports import InstanceId
+from engine.ports import Instance, InstanceId
+
+STARVED: Final = timedelta(seconds=30)  # a former version that nobody answers for is waited for so long
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +96,7 @@ def _running(deployment: Deployment, seen: Observation, recipe: Recipe, now: dat
         died(deployment, seen)
         or late(deployment, seen, now)
         or unserved(deployment, seen)
-        or keep_old(deployment, seen, sizes.old_after if reached else sizes.old_before)
+        or keep_old(deployment, seen, sizes.old_after if reached else sizes.old_before, now)
         or _enter(deployment)
         or (_dwell(deployment, seen, sizes, now) if reached else _reach(deployment, seen, recipe, now))
     )
@@ -125,9 +128,24 @@ def _reach(deployment: Deployment, seen: Observation, recipe: Recipe, now: datet
         _make_room(deployment, seen, recipe, now)
         or start(seen, plan.version, new)
         or await_health(seen, new)
+        or _starved(deployment, seen, deployment.progressed_at, now)
         or route(seen, (*new, *old), shares_of(plan, weight))
         or Record((WeightShifted(weight),))
     )
+
+
+def _starved(deployment: Deployment, seen: Observation, since: datetime | None, now: datetime) -> Action | None:
+    """The last step, when nobody of the former version is well: to share with it is no caution, only an outage.
+
+    Never past a step that people have to agree to.
+    """
+    plan, steps = deployment.plan, deployment.plan.strategy.steps
+    last, people = len(steps) - 1, any(step.approval for step in steps[deployment.step + 1 :])
+    well = seen.healthy([one.id for one in seen.instances if one.version == plan.previous])
+    patience = min(STARVED, plan.strategy.progress_deadline / 2)
+    if well or people or deployment.step == last or deployment.state is State.PAUSED or now - (since or now) < patience:
+        return None
+    return Record((StepEntered(last, steps[last].weight, f"nobody of {plan.previous} is well"),))
 
 
 def _make_room(deployment: Deployment, seen: Observation, recipe: Recipe, now: datetime) -> Action | None:
@@ -144,9 +162,13 @@ def _make_room(deployment: Deployment, seen: Observation, recipe: Recipe, now: d
     return (
         start(seen, plan.version, serving)
         or (await_health(seen, staying) if seen.healthy([one.id for one in leaving]) else None)
-        or route(seen, staying, shares_of(plan, weight) if staying else ())
+        or (route(seen, staying, shares_of(plan, weight) if staying else ()) if _served_by(seen, leaving) else None)
         or let_go(seen, leaving, force=recipe.apart and drained_enough(deployment, now))
     )
+
+
+def _served_by(seen: Observation, some: Collection[Instance]) -> bool:
+    return any(one.id in seen.traffic.ready for one in some)
 
 
 def _dwell(deployment: Deployment, seen: Observation, sizes: Sizes, now: datetime) -> Action:
@@ -183,4 +205,4 @@ def _misrouted(
         return Record((TroubleMet(f"The router does not send the step's {deployment.weight} %."),))
     if now - since > deployment.plan.strategy.progress_deadline:
         return back(deployment.trouble)
-    return route(seen, ids, shares)
+    return _starved(deployment, seen, since, now) or route(seen, ids, shares)

@@ -115,6 +115,16 @@ async def test_a_bad_version_goes_back_by_itself(kind: str, behaviour: Behaviour
     check_alone(town, "v1")
 
 
+@pytest.mark.parametrize("dies_after", [0.0, 0.4, 30.0])
+async def test_a_version_that_is_down_can_be_replaced(kind: str, dies_after: float) -> None:
+    town = town_of(kind)
+    town.world.behaviour["v1"] = Behaviour(dies_after=dies_after)
+    deployment = await begun(town)
+    await town.run(ENOUGH)
+    assert (await town.at(deployment)).outcome is Outcome.PROMOTED
+    check_alone(town, "v2")
+
+
 async def test_too_little_data_extends_once_then_waits_for_a_person(kind: str) -> None:
     town = town_of(kind, Behaviour(errors=None))
     deployment = await begun(town)
