@@ -60,6 +60,8 @@ class Keeper:
         fence = await self._fence(deployment)  # before the look at the lock: one taken since has a greater number
         found = await self.hindrances(place, plan.version, deployment.requested_by, now=now)
         waits = left(found, plan.overrides)
+        if waits and plan.expires_at is not None and now >= plan.expires_at:
+            return Void(f"The approval ran out while this stood in the way: {waits[0].reason}")
         if waits:
             return Held(waits[0].reason, LOOK)
         line = await self._slot(deployment, now)

@@ -157,6 +157,16 @@ async def test_what_is_held_can_be_aborted(town: Town) -> None:
     assert (after.state, after.held) == (State.CANCELLED, "")
 
 
+async def test_an_approval_runs_out_while_it_is_held(town: Town) -> None:
+    deployment = await planned(town)
+    await agreed(town, deployment)
+    await frozen(town)
+    await town.run(3600)
+    after = await town.at(deployment)
+    assert (after.state, after.outcome) == (State.CANCELLED, Outcome.VOID)
+    assert after.reason == "The approval ran out while this stood in the way: production is frozen by cid: audit"
+
+
 async def test_an_incident_that_cannot_be_asked_for_is_no_reason_to_go_on(town: Town) -> None:
     deployment = await planned(town)
     await agreed(town, deployment)
