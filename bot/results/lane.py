@@ -57,19 +57,22 @@ class Lane:
         self._subjects.clear()
 
     def add(self, subject: Subject) -> None:
-        """Take up a subject as it was kept."""
-        self._subjects[subject.request] = subject
+        """Take up a subject as it was kept; one that is here already is further."""
+        self._subjects.setdefault(subject.request, subject)
         self._changed.set()
 
     def find(self, deployment: str) -> list[Subject]:
         """The subjects that are about this deployment."""
         return [one for one in self._subjects.values() if deployment and one.deployment == deployment]
 
-    async def want(self, subject: Subject, status: Status) -> None:
-        """Let `status` be told next. It is worked out anew from the deployment after a crash, so it is not kept."""
-        known = self._subjects.get(subject.request, subject)
-        self._subjects[subject.request] = known.wants(status)
-        self._changed.set()
+    def want(self, request: str, status: Status) -> None:
+        """Let `status` be told next. It is worked out anew from the deployment after a crash, so it is not kept.
+
+        A subject whose end was told meanwhile wants nothing more.
+        """
+        if (subject := self._subjects.get(request)) is not None:
+            self._subjects[request] = subject.wants(status)
+            self._changed.set()
 
     async def run(self) -> None:
         """Tell whatever is due, until cancelled."""

@@ -61,10 +61,8 @@ class Results:
 
     async def settled(self, wish: Wish, reason: str, *, well: bool) -> None:
         """See the inbox: no deployment came of the wish."""
-        if (subject := await self._open(wish, "")) is not None:
-            status = settled_status(reason, well=well, link=self._link(""))
-            await self._lanes[wish.trigger].want(subject, status)
-            await self._records.put(COLLECTION, subject.request, data_of(subject.wants(status)), at=self._now())
+        # Nothing else knows it after a crash, so it is written down with the subject.
+        await self._open(wish, "", settled_status(reason, well=well, link=self._link("")))
 
     async def run(self) -> None:
         """Tell what is missing, then what happens, until cancelled; outlives an outage of the database."""
@@ -83,15 +81,14 @@ class Results:
             for name, lane in self._lanes.items():
                 tasks.create_task(lane.run(), name=f"results of {name}")
 
-    async def _open(self, wish: Wish, deployment: str) -> Subject | None:
+    async def _open(self, wish: Wish, deployment: str, wanted: Status | None = None) -> Subject | None:
         lane = self._lanes.get(wish.trigger)
         if lane is None:
             return None
         kept = await self._records.get(COLLECTION, wish.request)
-        if kept is not None:
-            return subject_of(kept)
-        subject = Subject(wish.request, wish.trigger, wish.origin, deployment)
-        await self._records.put(COLLECTION, subject.request, data_of(subject), at=self._now())
+        subject = subject_of(kept) if kept else Subject(wish.request, wish.trigger, wish.origin, deployment, wanted)
+        if kept is None:
+            await self._records.put(COLLECTION, subject.request, data_of(subject), at=self._now())
         lane.add(subject)
         return subject
 
@@ -115,7 +112,7 @@ class Results:
     async def _look_at(self, subject: Subject) -> None:
         if subject.deployment:
             status = await self._status(subject.deployment)
-            await self._lanes[subject.trigger].want(subject, status)
+            self._lanes[subject.trigger].want(subject.request, status)
 
     async def _status(self, deployment: str) -> Status:
         try:

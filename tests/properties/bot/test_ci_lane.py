@@ -71,21 +71,21 @@ async def play(fates: list[str], steps: list[str]) -> list[str]:
         return Lane("runs", api, database.records, tell, now=clock)
 
     await database.records.put(COLLECTION, SUBJECT.request, data_of(SUBJECT), at=clock())
-    lane = a_lane()
+    lane = await _again(a_lane(), database)
     for status in (*(Status(STATUSES[step], step, f"it is {step}") for step in steps), DONE):
-        await lane.want(SUBJECT, status)
+        lane.want(SUBJECT.request, status)
         try:
             await lane.step()
         except Died:
             lane = await _again(a_lane(), database)
         clock.advance(timedelta(seconds=3))
+    lane.want(SUBJECT.request, DONE)
     for _ in range(40):
         try:
-            await lane.want(SUBJECT, DONE) if await database.records.all(COLLECTION) else None
             await lane.step()
         except Died:
             lane = await _again(a_lane(), database)
-            await lane.want(SUBJECT, DONE)
+            lane.want(SUBJECT.request, DONE)
         clock.advance(timedelta(minutes=6))
     assert await database.records.all(COLLECTION) == {}
     return api.heard

@@ -27,6 +27,7 @@ from tests.fakes.memory_storage import MemoryDatabase
 COMMIT = Origin(REPOSITORY, SHA, "main")
 DEPLOYMENT = Origin(REPOSITORY, SHA, "main", deployment=7)
 PIPELINE = Origin(PROJECT, SHA, "main", pipeline=31)
+REQUEST = "webhook:runs:run 1"
 WAITING = Status(Progress.WAITING, "planned", "shop v2 waits for approval", "https://ops.example.com/d/1")
 RUNNING = Status(Progress.RUNNING, "running", "shop v2 is being deployed", "https://ops.example.com/d/1")
 PAUSED = Status(Progress.RUNNING, "paused", "shop v2 waits for a decision", "https://ops.example.com/d/1")
@@ -59,13 +60,14 @@ class Road:
         return Lane("runs", client, self.database.records, self.tell, now=self.clock, acting=lambda: self.acting)
 
 
-def subject(origin: Origin, request: str = "webhook:runs:run 1") -> Subject:
+def subject(origin: Origin, request: str = REQUEST) -> Subject:
     return Subject(request, "runs", origin, "d-1")
 
 
-async def send(lane: Lane, origin: Origin, *statuses: Status, request: str = "webhook:runs:run 1") -> None:
+async def send(lane: Lane, origin: Origin, *statuses: Status, request: str = REQUEST) -> None:
+    lane.add(subject(origin, request))
     for status in statuses:
-        await lane.want(subject(origin, request), status)
+        lane.want(request, status)
         await lane.step()
 
 
@@ -95,6 +97,16 @@ async def test_a_commit_hears_each_state_once(road: Road) -> None:
     assert {one["context"] for one in road.server.commit_statuses} == {"pilothouse/staging"}
     assert {one["target_url"] for one in road.server.commit_statuses} == {DONE.link}
     assert await road.database.records.all(COLLECTION) == {}
+
+
+async def test_after_the_end_nothing_more_is_told(road: Road) -> None:
+    lane = road.lane(COMMIT)
+    await send(lane, COMMIT, RUNNING, DONE)
+    # Whoever looked at the deployment just before comes late.
+    lane.want(REQUEST, DONE)
+    lane.want(REQUEST, RUNNING)
+    assert await lane.step() is None
+    assert [one["state"] for one in road.server.commit_statuses] == ["pending", "success"]
 
 
 async def test_a_deployment_hears_that_it_is_in_progress(road: Road) -> None:
@@ -141,7 +153,8 @@ async def test_the_next_replica_looks_whether_it_was_told(road: Road, origin: Or
 
 async def test_what_fails_for_a_moment_is_tried_again_at_growing_distances(road: Road) -> None:
     lane = road.lane(COMMIT)
-    await lane.want(subject(COMMIT), RUNNING)
+    lane.add(subject(COMMIT))
+    lane.want(REQUEST, RUNNING)
     road.server.troubles.extend(Trouble(status) for status in (500, 502, 503, 504, 408, 409))
     begun, pauses = road.clock.at, []
     while not road.server.commit_statuses:
@@ -214,7 +227,8 @@ async def test_a_replica_that_does_not_act_tells_nothing(road: Road) -> None:
 
 async def test_after_a_day_it_is_given_up(road: Road) -> None:
     lane = road.lane(COMMIT)
-    await lane.want(subject(COMMIT), RUNNING)
+    lane.add(subject(COMMIT))
+    lane.want(REQUEST, RUNNING)
     for _ in range(2):
         road.server.troubles.append(Trouble(500))
         await lane.step()
