@@ -97,9 +97,10 @@ def house_jobs(engine: Engine, catalog: Catalog, listening: Listening, reloader:
 
 
 def _health_job(engine: Engine, place: Placement) -> Job:
-    async def check(_: datetime) -> None:
-        await engine.components.check(place)
+    async def check(at: datetime) -> None:
+        running = await engine.releases.as_running(place, now=at)
+        await engine.components.check(running)
         # Asking the router also starts it again after it was killed.
-        await engine.platforms.read(place)
+        await engine.platforms.read(running)
 
     return Job(f"health of {place.service} in {place.environment}", place.health.interval, check)

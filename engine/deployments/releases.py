@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Any, Final, get_args
 
@@ -24,6 +24,7 @@ from storage.events import Event, EventLog, NewEvent
 PREFIX: Final = "release/"
 TYPE: Final = "Released"
 ATTEMPTS: Final = 8
+LOOK: Final = timedelta(seconds=10)
 TARGETS: Final = {kind.__name__: kind for kind in get_args(Target)}
 
 
@@ -49,6 +50,7 @@ class Releases:
     def __init__(self, log: EventLog) -> None:
         self._log = log
         self._known: dict[str, tuple[Release, ...]] = {}
+        self._looked: dict[str, datetime] = {}
 
     async def all(self, service: str, environment: str) -> tuple[Release, ...]:
         """Every release of a place, the first one first."""
@@ -72,6 +74,22 @@ class Releases:
             )
         return found[revision - 1]
 
+    async def as_running(self, place: Placement, *, now: datetime) -> Placement:
+        """The place as what runs there runs: a release that came back keeps its configuration until the next one.
+
+        What another replica has noted is seen within LOOK, so that health checks cost no read each.
+        """
+        stream = stream_of(place.service, place.environment)
+        looked = self._looked.get(stream)
+        if looked is None or now - looked >= LOOK:
+            await self.all(place.service, place.environment)
+            self._looked[stream] = now
+        known = self._known.get(stream, ())
+        if not known or known[-1].returned_to is None:
+            return place
+        came_back = known[-1].placement
+        return as_released(place, came_back) if type(came_back.target) is type(place.target) else place
+
     async def note(self, deployment: Deployment, place: Placement, *, at: datetime) -> Release:
         """Number what a deployment brought out; the same number again when it was noted before."""
         plan = deployment.plan
@@ -82,9 +100,12 @@ class Releases:
                 return noted
             event = NewEvent(TYPE, _data(deployment, place), actor=deployment.requested_by)
             try:
-                await self._log.append(stream_of(plan.service, plan.environment), [event], expected=len(known), at=at)
+                written = await self._log.append(
+                    stream_of(plan.service, plan.environment), [event], expected=len(known), at=at
+                )
             except Conflict:
                 continue
+            self._known[stream_of(plan.service, plan.environment)] = (*known, *map(_release, written))
         raise RuntimeError(f"The releases of {plan.service} in {plan.environment} change too fast.")
 
 

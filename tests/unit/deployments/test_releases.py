@@ -10,7 +10,7 @@ from engine.catalog import Environment, EnvironmentName, Figure, HealthCheck, Pl
 from engine.commands import Deploy, RollBack
 from engine.deployments.deployment import Deployment, State
 from engine.deployments.differences import Difference, differences
-from engine.deployments.releases import configuration_of, parse_placement, placement_data
+from engine.deployments.releases import Releases, configuration_of, parse_placement, placement_data
 from engine.errors import NotFound, NotNow
 from engine.ports import Artifact
 from engine.strategy_specs import CanaryStep, StrategySpec
@@ -185,3 +185,29 @@ def test_what_differs_is_told_field_by_field_and_no_secret() -> None:
         Difference("target.environment.KEY", "–", "set"),
     )
     assert differences(before, before) == ()
+
+
+async def test_what_came_back_is_looked_after_with_its_own_configuration_until_the_next_release(town: Town) -> None:
+    async def looked_after() -> int:
+        place = await town.releases.as_running(town.world.place, now=town.clock.at)
+        return place.target.instances
+
+    await out(town, "v2")
+    town.world.instances = 3
+    await out(town, "v3")
+    assert await looked_after() == 3
+    await back(town)
+    assert await looked_after() == 1, "a repair would bring the settings of now"
+    await out(town, "v3")
+    assert await looked_after() == 3
+
+
+async def test_what_another_replica_noted_is_seen_soon(town: Town) -> None:
+    other = Releases(town.log)
+    town.world.instances = 3
+    await out(town, "v2")
+    town.world.instances = 1
+    await out(town, "v3")
+    assert (await other.as_running(town.world.place, now=town.clock.at)).target.instances == 1
+    await back(town)
+    assert (await other.as_running(town.world.place, now=town.clock.at)).target.instances == 3
