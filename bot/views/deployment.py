@@ -56,7 +56,7 @@ OUTCOMES: Final = {
     Outcome.ABORTED: "aborted",
     Outcome.GATE_FAILED: "a gate failed",
     Outcome.BROKEN: "it could not be done",
-    Outcome.SUPERSEDED: "something newer took its place",
+    Outcome.SUPERSEDED: "another version took its place",
     Outcome.VOID: "what was agreed to has changed",
 }
 

@@ -98,6 +98,14 @@ def abort_events(deployment: Deployment, person: PersonId) -> tuple[DeploymentEv
             raise DeploymentNotNow(_state(deployment), "Roll it back instead.", deployment=deployment)
 
 
+def return_events(deployment: Deployment, person: PersonId) -> tuple[DeploymentEvent, ...]:
+    """Ending it because what is stable was asked for anew: the quick way back."""
+    if deployment.state in {State.RUNNING, State.PAUSED, State.PROMOTING}:
+        reason = f"{person} asked for {deployment.plan.previous} again."
+        return (RollbackStarted(reason, Outcome.SUPERSEDED),)
+    return abort_events(deployment, person)
+
+
 def resume_events(deployment: Deployment, person: PersonId) -> tuple[DeploymentEvent, ...]:
     """Going on from the step it stands at; nothing when it is going on already."""
     match deployment.state:

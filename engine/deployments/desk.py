@@ -16,6 +16,7 @@ from engine.deployments.decide import (
     approve_events,
     reject_events,
     resume_events,
+    return_events,
 )
 from engine.deployments.deployment import Deployment, DeploymentId, Outcome, PersonId, Plan, Purpose, State
 from engine.deployments.events import (
@@ -213,7 +214,7 @@ class DeploymentDesk:
     async def _return_to_stable(self, place: Placement, version: Version, person: PersonId) -> Deployment:
         flying = await self._journal.in_flight_at(place.service, place.environment)
         if flying is not None and flying.state is not State.PLANNED:
-            return await self._aborted(flying.id, person)
+            return await self._decide(flying.id, lambda found: return_events(found, person), person)
         raise NotNow(
             f"{version} of {place.service} runs in {place.environment} already.",
             "Use `restart` to start its instances anew.",

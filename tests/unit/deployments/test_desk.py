@@ -77,7 +77,8 @@ async def test_deploying_what_is_stable_takes_an_update_back(town: Town) -> None
     update = await approved(town)
     await town.run(6)
     after = await planned(town, version="v1")
-    assert (after.id, after.state, after.outcome) == (update.id, State.ROLLING_BACK, Outcome.ABORTED)
+    assert (after.id, after.state, after.outcome) == (update.id, State.ROLLING_BACK, Outcome.SUPERSEDED)
+    assert after.reason == "ann asked for v1 again."
 
 
 async def test_four_eyes(town: Town) -> None:
