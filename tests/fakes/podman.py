@@ -120,8 +120,8 @@ async def engine_alone() -> AsyncIterator[Engine]:
 
 async def _clear(url: str) -> None:
     async with aiodocker.Docker(url=url) as docker:
-        for container in await docker.containers.list(all=True):
-            await container.delete(force=True, v=True)
+        left = await docker.containers.list(all=True)
+        await asyncio.gather(*(container.delete(force=True, v=True) for container in left))
 
 
 def start_engine() -> Engine:
