@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
@@ -26,12 +26,16 @@ ENDED: Final = frozenset({Progress.SUCCEEDED, Progress.FAILED, Progress.BROKEN, 
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """What is told. `step` tells statuses of one deployment apart; `text` is one line of any length."""
+    """What is told. `step` tells statuses of one deployment apart; `text` is one line of any length.
+
+    `version` is that of the deployment it was drawn from, so that an older look never hides a newer one.
+    """
 
     progress: Progress
     step: str
     text: str
     link: str = ""
+    version: int = field(default=0, compare=False)
 
     @property
     def ended(self) -> bool:
@@ -71,7 +75,7 @@ def status_of(deployment: Deployment, *, link: str) -> Status:
     words = "waits for approval" if state is State.PLANNED and not deployment.approved else _WORDS[state]
     reason = f": {deployment.reason}" if deployment.reason and state is not State.SUCCEEDED else ""
     text = f"{plan.service} {plan.version} in {plan.environment} {words}{reason}"
-    return Status(progress, state.value, " ".join(text.split()), link)
+    return Status(progress, state.value, " ".join(text.split()), link, deployment.stream_version)
 
 
 def settled_status(text: str, *, well: bool, link: str) -> Status:

@@ -38,8 +38,11 @@ class Subject:
     failing_since: datetime | None = None
 
     def wants(self, status: Status) -> Subject:
-        """With another thing to tell, at once."""
-        return self if status == self.wanted else replace(self, wanted=status, attempts=0, due=None)
+        """With another thing to tell, at once; as it is when that is older than what is told already."""
+        if self.wanted is not None and status.version < self.wanted.version:
+            return self
+        fresh = replace(self, wanted=status)
+        return fresh if status == self.wanted else replace(fresh, attempts=0, due=None)
 
     def was_told(self, word: str) -> Subject:
         """After it arrived."""

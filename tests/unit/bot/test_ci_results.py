@@ -109,6 +109,15 @@ async def test_after_the_end_nothing_more_is_told(road: Road) -> None:
     assert [one["state"] for one in road.server.commit_statuses] == ["pending", "success"]
 
 
+async def test_an_older_look_hides_no_newer_one(road: Road) -> None:
+    lane = road.lane(COMMIT)
+    lane.add(subject(COMMIT))
+    lane.want(REQUEST, replace(PAUSED, version=7))
+    lane.want(REQUEST, replace(RUNNING, version=6))
+    await lane.step()
+    assert [one["description"] for one in road.server.commit_statuses] == [PAUSED.text]
+
+
 async def test_a_deployment_hears_that_it_is_in_progress(road: Road) -> None:
     await send(road.lane(DEPLOYMENT), DEPLOYMENT, WAITING, RUNNING, DONE)
     assert [one["state"] for one in road.server.deployment_statuses] == ["pending", "in_progress", "success"]
