@@ -100,7 +100,9 @@ def _clear(deployment: Deployment, seen: Observation, old: Collection[InstanceId
         return None
     well = seen.healthy(old)
     shares = ((deployment.plan.previous, 100),) if well and deployment.plan.previous else ()
-    return _shift_back(deployment, seen, old, shares) or let_go(seen, leaving, force=drained_enough(deployment, now))
+    return _shift_back(deployment, seen, old, shares) or let_go(
+        seen, leaving, force=drained_enough(deployment, now, downtime=True)
+    )
 
 
 def _may_shift_back(deployment: Deployment, seen: Observation, old: Collection[InstanceId], *, whole: bool) -> bool:

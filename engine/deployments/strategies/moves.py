@@ -101,9 +101,10 @@ def overdue(deployment: Deployment, now: datetime) -> bool:
     return stuck_for(deployment, now) > deployment.plan.strategy.progress_deadline
 
 
-def drained_enough(deployment: Deployment, now: datetime) -> bool:
-    """Whether open requests were waited for as long as a downtime may be made longer for them."""
-    return stuck_for(deployment, now) > min(DRAIN, deployment.plan.strategy.progress_deadline / 2)
+def drained_enough(deployment: Deployment, now: datetime, *, downtime: bool = False) -> bool:
+    """Whether open requests were waited for long enough: nobody's connection undoes a deployment or keeps it down."""
+    longest = deployment.plan.strategy.progress_deadline / 2
+    return stuck_for(deployment, now) > (min(DRAIN, longest) if downtime else longest)
 
 
 def back(reason: str) -> Record:

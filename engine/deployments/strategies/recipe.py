@@ -137,13 +137,14 @@ def _reach(deployment: Deployment, seen: Observation, recipe: Recipe, now: datet
 def _starved(deployment: Deployment, seen: Observation, since: datetime | None, now: datetime) -> Action | None:
     """The last step, when nobody of the former version is well: to share with it is no caution, only an outage.
 
-    Never past a step that people have to agree to.
+    Never past a step that people have to agree to, nor past gates that are asked only before a switch.
     """
     plan, steps = deployment.plan, deployment.plan.strategy.steps
     last, people = len(steps) - 1, any(step.approval for step in steps[deployment.step + 1 :])
+    asked = people or any(gate.when == "before" for gate in plan.strategy.gates)
     well = seen.healthy([one.id for one in seen.instances if one.version == plan.previous])
     patience = min(STARVED, plan.strategy.progress_deadline / 2)
-    if well or people or deployment.step == last or deployment.state is State.PAUSED or now - (since or now) < patience:
+    if well or asked or deployment.step == last or deployment.state is State.PAUSED or now - (since or now) < patience:
         return None
     return Record((StepEntered(last, steps[last].weight, f"nobody of {plan.previous} is well"),))
 
@@ -163,7 +164,7 @@ def _make_room(deployment: Deployment, seen: Observation, recipe: Recipe, now: d
         start(seen, plan.version, serving)
         or (await_health(seen, staying) if seen.healthy([one.id for one in leaving]) else None)
         or (route(seen, staying, shares_of(plan, weight) if staying else ()) if _served_by(seen, leaving) else None)
-        or let_go(seen, leaving, force=recipe.apart and drained_enough(deployment, now))
+        or let_go(seen, leaving, force=drained_enough(deployment, now, downtime=recipe.apart))
     )
 
 
@@ -182,7 +183,7 @@ def _dwell(deployment: Deployment, seen: Observation, sizes: Sizes, now: datetim
         or (Measure() if measure_due(deployment, now=now) else None)
         or judge(deployment, now=now)
         or start(seen, plan.version, new)
-        or let_go(seen, surplus(seen, plan.previous, old), force=False)
+        or let_go(seen, surplus(seen, plan.previous, old), force=drained_enough(deployment, now))
         or route(seen, (*new, *old), shares)
         or Wait(_until_due(deployment, now), "the step")
     )

@@ -30,6 +30,7 @@ from tests.unit.deployments.world import ANN, BEN, BLUE_GREEN, CANARY, GATE, REC
 FREE = Environment(EnvironmentName("production"))
 BOTH = "shop-production-v1-1,shop-production-v1-2"
 NEW = "shop-production-v2-1,shop-production-v2-2"
+BEFORE = GateSpec(name="looked at", kind="health", when="before")
 OLD_SHARE = ((Version("v1"), 100),)
 
 
@@ -184,6 +185,21 @@ async def test_an_open_connection_does_not_make_the_downtime_last() -> None:
     stopped = next(at for at, text in ((one.at, one.text) for one in after.history) if "sends 100 %" in text)
     assert after.started_at is not None
     assert timedelta(seconds=20) < stopped - after.started_at < timedelta(seconds=24)
+
+
+async def test_an_open_connection_does_not_undo_a_rolling_replacement() -> None:
+    town, deployment = await begun(replace(ROLLING, max_surge=0, max_unavailable=1), draining=3600.0)
+    await town.run(400)
+    assert (await town.at(deployment)).state is State.SUCCEEDED
+
+
+@pytest.mark.parametrize("spec", [replace(BLUE_GREEN, approval=True), replace(BLUE_GREEN, gates=(BEFORE,))])
+async def test_a_version_that_is_down_opens_no_gate(spec: StrategySpec) -> None:
+    town, deployment = await begun(spec, behaviour={"v1": Behaviour(dies_after=0.0)})
+    await town.run(100)
+    assert (await town.at(deployment)).weight == 0
+    await town.run(600)
+    assert (await town.at(deployment)).state is State.FAILED
 
 
 async def test_rolling_takes_no_old_instance_while_a_new_one_is_ill() -> None:
