@@ -97,6 +97,7 @@ async def _start(house: Pilothouse, stack: AsyncExitStack) -> None:
         [
             *loop_jobs(engine, house.durable, house.membership),
             *alert_jobs(house.alerting, _notices(house), house.troubles, lambda: house.clockwork.acting),
+            *house.triggering.jobs(),
             *house_jobs(engine, ground.catalog(), house.listening, house.reloader),
         ]
     )

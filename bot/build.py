@@ -26,8 +26,10 @@ from bot.reload import Reloader
 from bot.reload_sources import reload_sources
 from bot.routes import Rooms, build_routes
 from bot.settings.read import Settings
+from bot.settings.triggers import load_triggers, to_schedules
 from bot.silence_routes import SilenceRooms, silence_routes
 from bot.tour import Tour
+from bot.triggering import Triggering, around_of, build_triggering
 from bot.troubles import Troubles
 from engine.commands import Request, Response
 from engine.deployments.journal import DeploymentJournal
@@ -88,7 +90,11 @@ def build(ground: Ground, loaded: Loaded) -> Pilothouse:
     def failed(name: str, error: BaseException) -> None:
         house.fail(name, error)
 
-    duties = Duties(_duties(alerting, listening, tour), failed)
+    around = around_of(
+        ground, orchestrator, engine.journal, engine.platforms, engine.components, operators.tell, acting
+    )
+    triggering = build_triggering(load_triggers(settings), to_schedules(settings.file), around)
+    duties = Duties(_duties(alerting, listening, triggering, tour), failed)
     house = Pilothouse(
         ground,
         engine,
@@ -102,6 +108,7 @@ def build(ground: Ground, loaded: Loaded) -> Pilothouse:
         socket,
         tour,
         meters,
+        triggering,
         _clockwork(ground, executor, alerting, duties),
         duties,
         Reloader(reload_sources(settings, alerting), operators.tell, now=now),
@@ -112,10 +119,10 @@ def build(ground: Ground, loaded: Loaded) -> Pilothouse:
     return house
 
 
-def _duties(alerting: Alerting, listening: Listening, tour: Tour | None) -> dict[str, Work]:
+def _duties(alerting: Alerting, listening: Listening, triggering: Triggering, tour: Tour | None) -> dict[str, Work]:
     """What one replica does without an end."""
     works: dict[str, Work] = {"live messages": listening.live.follow, "alert dispatch": alerting.dispatcher.run}
-    return works | ({"tour": tour.follow} if tour else {})
+    return {**works, **triggering.duties(), **({"tour": tour.follow} if tour else {})}
 
 
 def _clockwork(ground: Ground, executor: str, alerting: Alerting, duties: Duties) -> Clockwork:

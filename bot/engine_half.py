@@ -10,13 +10,16 @@ from bot.alerting_half import Alerting
 from bot.bridges import EngineAlerts, EngineIncidents, EngineMetrics
 from bot.ground import Ground
 from bot.rule_health import RuleHealth, healths_of
+from bot.settings.backups import load_backup_urls
 from bot.settings.gates import load_hook_secrets
+from engine.backups.backups import Backups
 from engine.components.manager import ComponentManager
 from engine.deployments.desk import DeploymentDesk
 from engine.deployments.drive import Drive
 from engine.deployments.journal import PREFIX, DeploymentJournal
 from engine.deployments.releases import Releases
 from engine.durable_dbos import DbosDurable
+from engine.infrastructure.copying import Copier
 from engine.infrastructure.hooks import HttpHooks
 from engine.infrastructure.platform import Ground as PlatformGround
 from engine.infrastructure.platforms import Platforms
@@ -72,6 +75,7 @@ def join(ground: Ground, engine: Engine, alerting: Alerting, acting: Callable[[]
         hooks=HttpHooks(ground.session, load_hook_secrets(ground.settings).get),
         permits=engine.keeper,
         releases=engine.releases,
+        backups=Backups(ground.settings.data / "backups", Copier(load_backup_urls(ground.settings)), now=ground.now),
         now=ground.now,
     )
     ground.turns[PREFIX] = drive.turn

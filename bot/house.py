@@ -18,6 +18,7 @@ from bot.meters import Meters
 from bot.readings import Readings
 from bot.reload import Reloader
 from bot.tour import Tour
+from bot.triggering import Triggering
 from bot.troubles import Troubles
 from engine.durable_dbos import DbosDurable
 from engine.orchestrator import Orchestrator
@@ -41,6 +42,7 @@ class Pilothouse:
     socket: Socket | None
     tour: Tour | None
     meters: Meters
+    triggering: Triggering
     clockwork: Clockwork
     duties: Duties
     reloader: Reloader

@@ -66,6 +66,7 @@ def build_web(house: Pilothouse) -> web.Application:
     add_api_routes(app, house, alert_sources(house))
     add_board_routes(app, house)
     add_alert_doors(app, house)
+    house.triggering.serve(app)
     access = access_of(house)
     app.router.add_get("/sd/prometheus", for_scrapers(access, _discovery(house)))
     app.router.add_get("/healthz", _health)

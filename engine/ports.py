@@ -11,6 +11,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import NewType, Protocol
 
+from engine.backups.shelf import Backup
 from engine.catalog import EnvironmentName, Placement, ServiceName, Version
 from engine.deployments.deployment import Deployment, PersonId
 from engine.permits.clearance import Clearance, Hindrance
@@ -219,4 +220,12 @@ class Permits(Protocol):
 
     async def went_back(self, deployment: Deployment, *, at: datetime) -> None:
         """It was taken back: told before the end is written down."""
+        ...
+
+
+class DataBackups(Protocol):
+    """Backs a placement's data up, once for each id."""
+
+    async def back_up(self, place: Placement, id: str, *, reason: str) -> Backup:  # noqa: A002
+        """Raises TemporaryFailure and PermanentFailure with the tool's own words."""
         ...

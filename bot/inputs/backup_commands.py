@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import sqlite3
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
@@ -17,10 +16,11 @@ import msgspec
 from bot.inputs.tables import table
 from bot.membership import PREFIX, ended_here
 from bot.settings import SettingsWrong, load_settings
+from bot.settings.backups import load_backup_urls
 from bot.settings.domain import to_catalog
 from bot.settings.read import Settings
 from bot.single import AlreadyRunning, DataFolderUnusable, only_process
-from engine.backups.backups import Backups, Source
+from engine.backups.backups import Backups, Source, source_of
 from engine.backups.shelf import Backup
 from engine.backups.specs import BackupSpec, PostgresBackup, SqliteBackup
 from engine.deployments.journal import DeploymentJournal
@@ -68,7 +68,7 @@ async def _run(options: argparse.Namespace, work: Work) -> int:
     try:
         settings = load_settings(options.config)
         source = _source(settings, options.what[:2] if len(options.what) > 1 else [])
-        variables = {**os.environ, DATABASE: settings.database_url}
+        variables = {**load_backup_urls(settings), DATABASE: settings.database_url}
         backups = Backups(settings.data / "backups", Copier(variables), now=lambda: datetime.now(UTC))
         return await work(settings, backups, source)
     except KNOWN as error:
@@ -80,8 +80,7 @@ def _source(settings: Settings, place: Sequence[str]) -> Source:
     if not place:
         return Source(*OWN, _own(settings))
     service, environment = place
-    found = to_catalog(settings).placement(service, environment)
-    return Source(service, environment, found.backup)
+    return source_of(to_catalog(settings).placement(service, environment))
 
 
 def _own(settings: Settings) -> BackupSpec:

@@ -12,6 +12,7 @@ from typing import Protocol
 
 from engine.backups.shelf import Backup, Shelf, digest_of
 from engine.backups.specs import BackupSpec, kind_of
+from engine.catalog import Placement
 from engine.errors import NotNow, PermanentFailure
 
 
@@ -22,6 +23,11 @@ class Source:
     service: str
     environment: str
     spec: BackupSpec | None
+
+
+def source_of(place: Placement) -> Source:
+    """A placement's data."""
+    return Source(str(place.service), str(place.environment), place.backup)
 
 
 class Copying(Protocol):
@@ -59,6 +65,10 @@ class Backups:
             await asyncio.to_thread(draft.unlink, missing_ok=True)
         await asyncio.to_thread(self._shelf.thin, service, environment, spec.keep)
         return backup
+
+    async def back_up(self, place: Placement, id: str, *, reason: str) -> Backup:  # noqa: A002
+        """Back up what a placement declares; see `take`."""
+        return await self.take(source_of(place), id, reason=reason)
 
     async def all(self, source: Source) -> Sequence[Backup]:
         """Its backups, the newest first."""

@@ -69,6 +69,7 @@ MOVES: Final[Mapping[State, frozenset[State]]] = {
 ENDED: Final = frozenset(state for state, after in MOVES.items() if not after)
 
 
+BACKING_UP: Final = "Its data is being backed up."
 EXTENSION: Final = timedelta(seconds=10)  # the least a step stays longer when its gates have too little data
 
 
@@ -189,6 +190,7 @@ class Deployment:
     held: str = ""  # why it waits though enough people agreed
     in_line_since: datetime | None = None  # when it began to wait for one of the deployments that run to end
     fence: int = 0  # the number of the place's newest lock when it began
+    backup: str = ""  # of the data as it was before; "" while there is none
     started_at: datetime | None = None
     step: int = -1
     step_entered_at: datetime | None = None

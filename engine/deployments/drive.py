@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final, assert_never
 
@@ -24,8 +23,10 @@ from engine.deployments.action import (
     StopInstances,
     Wait,
 )
-from engine.deployments.deployment import Deployment, Outcome, State
+from engine.deployments.deployment import BACKING_UP, Deployment, Outcome, Purpose, State
 from engine.deployments.events import (
+    BackedUp,
+    BackupBegun,
     DeploymentCancelled,
     DeploymentEvent,
     DeploymentFailed,
@@ -40,7 +41,7 @@ from engine.deployments.events import (
 )
 from engine.deployments.gates import Gates
 from engine.deployments.journal import DeploymentJournal, Overtaken, id_of
-from engine.deployments.releases import Releases
+from engine.deployments.releases import Releases, as_released
 from engine.deployments.strategies import next_step
 from engine.deployments.strategies.moves import GLANCE
 from engine.deployments.words import describe, sentence
@@ -49,6 +50,7 @@ from engine.hooks import HookCalls
 from engine.permits.clearance import Granted, Held, Void
 from engine.ports import (
     ComponentBook,
+    DataBackups,
     FiringAlerts,
     Instance,
     InstanceManager,
@@ -82,6 +84,7 @@ class Drive:
         hooks: HookCalls,
         permits: Permits,
         releases: Releases,
+        backups: DataBackups,
         now: Callable[[], datetime],
     ) -> None:
         self._journal = journal
@@ -92,6 +95,7 @@ class Drive:
         self._gates = Gates(metrics, alerts, hooks)
         self._permits = permits
         self._releases = releases
+        self._backups = backups
         self._now = now
 
     async def turn(self, subject: str) -> timedelta | None:
@@ -141,7 +145,7 @@ class Drive:
         if plan.revision is None:
             return place
         release = await self._releases.get(plan.service, plan.environment, plan.revision)
-        return replace(release.placement, strategy=place.strategy)
+        return as_released(place, release.placement)
 
     async def _observe(self, deployment: Deployment, place: Placement) -> Observation:
         if deployment.state is State.PLANNED:
@@ -202,13 +206,23 @@ class Drive:
     async def _begin(self, deployment: Deployment, place: Placement) -> Deployment | timedelta:
         match await self._permits.may_begin(deployment, now=self._now()):
             case Granted(fence):
-                return await self._begun(deployment, place, fence)
+                backed_up = await self._backed_up(deployment, place)
+                return backed_up or await self._begun(deployment, place, fence)
             case Void(reason):
                 return await self._record(deployment, DeploymentCancelled(reason, Outcome.VOID))
             case Held(reason, again, in_line):
                 if (deployment.held, deployment.in_line_since is not None) != (reason, in_line):
                     await self._record(deployment, DeploymentHeld(reason, in_line))
                 return again
+
+    async def _backed_up(self, deployment: Deployment, place: Placement) -> Deployment | None:
+        """The deployment nearer to its backup; None when it has one or needs none, as going back never does."""
+        if place.backup is None or deployment.backup or deployment.purpose is Purpose.ROLL_BACK:
+            return None
+        if deployment.held != BACKING_UP:
+            return await self._record(deployment, BackupBegun())
+        taken = await self._backups.back_up(place, deployment.id, reason=f"before deployment {deployment.id}")
+        return await self._record(deployment, BackedUp(taken.id, taken.size, taken.seconds))
 
     async def _begun(self, deployment: Deployment, place: Placement, fence: int) -> Deployment:
         plan = deployment.plan

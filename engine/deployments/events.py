@@ -74,6 +74,20 @@ class DeploymentStarted:
 
 
 @dataclass(frozen=True, slots=True)
+class BackupBegun:
+    """The data is being backed up, before anything is touched."""
+
+
+@dataclass(frozen=True, slots=True)
+class BackedUp:
+    """The data was backed up as `backup`; `size` in bytes."""
+
+    backup: str
+    size: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class StepEntered:
     """The strategy's step `step` is aimed at, `weight` percent to the new version; `reason` when others are skipped."""
 
@@ -208,6 +222,8 @@ DeploymentEvent = (
     | DeploymentExpired
     | DeploymentOverridden
     | DeploymentHeld
+    | BackupBegun
+    | BackedUp
     | DeploymentStarted
     | StepEntered
     | WeightShifted

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import assert_never
 
 from engine.deployments.deployment import (
+    BACKING_UP,
     Decision,
     Deployment,
     DeploymentId,
@@ -19,6 +20,8 @@ from engine.deployments.deployment import (
 )
 from engine.deployments.events import (
     AbortAsked,
+    BackedUp,
+    BackupBegun,
     DeploymentApproved,
     DeploymentCancelled,
     DeploymentEvent,
@@ -82,6 +85,10 @@ def _changed(deployment: Deployment, event: DeploymentEvent, at: datetime) -> De
         case DeploymentHeld(reason, in_line):
             since = (deployment.in_line_since or at) if in_line else None
             return replace(deployment, held=reason, in_line_since=since)
+        case BackupBegun():
+            return replace(deployment, held=BACKING_UP)
+        case BackedUp(backup):
+            return replace(deployment, held="", backup=backup)
         case DeploymentStarted(requests, lost, fence):
             begun = replace(deployment, counted=(requests, lost), fence=fence, held="", in_line_since=None)
             return begun.moved(State.RUNNING, started_at=at, progressed_at=at)

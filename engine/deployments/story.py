@@ -7,6 +7,8 @@ from typing import assert_never
 from engine.deployments.deployment import Deployment, Purpose, State
 from engine.deployments.events import (
     AbortAsked,
+    BackedUp,
+    BackupBegun,
     DeploymentApproved,
     DeploymentCancelled,
     DeploymentEvent,
@@ -54,6 +56,10 @@ def line_of(event: DeploymentEvent, deployment: Deployment) -> str:  # noqa: C90
             return f"Overridden by {person}: {what} Reason: {reason}"
         case DeploymentHeld(reason, _):
             return f"Waits: {reason}"
+        case BackupBegun():
+            return "Backing up the data before anything is touched."
+        case BackedUp(backup, size, seconds):
+            return f"Backed up as {backup}: {size:,} bytes in {seconds:g} s."
         case DeploymentStarted():
             return f"Started: bringing up {version}."
         case StepEntered(step, weight, reason):

@@ -23,6 +23,7 @@ ENVIRONMENT = {
 CLOCKS = {
     "bot/app.py",  # the composition root of the product
     "bot/demo/run.py",  # of the demo
+    "bot/inputs/backup_commands.py",  # of `pilothouse backup`
     "bot/inputs/token_commands.py",  # of `pilothouse token`
     "bot/workspace/server.py",  # of the workspace
 }
@@ -31,6 +32,7 @@ CLOCKS = {
 COMMANDS = {
     "bot/demo/run.py",
     "bot/inputs/cli.py",
+    "bot/inputs/backup_commands.py",
     "bot/inputs/token_commands.py",
     "bot/serve.py",
     "bot/workspace/__main__.py",

@@ -47,6 +47,7 @@ from engine.security.tokens import Tokens
 from engine.strategy_specs import CanaryStep, GateSpec, StrategySpec
 from engine.targets import LocalTarget
 from tests.fakes.durable import FakeDurable, VirtualClock
+from tests.fakes.backups import FakeBackups
 from tests.fakes.hooks import FakeHooks
 from tests.fakes.infrastructure import FakeArtifacts, FakeManager, FakeShifter
 from tests.fakes.memory_storage import MemoryDatabase
@@ -168,6 +169,7 @@ class House:
             hooks=FakeHooks(),
             permits=permits,
             releases=releases,
+            backups=FakeBackups(self.clock),
             now=self.clock,
         )
 

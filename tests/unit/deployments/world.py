@@ -4,6 +4,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
+from engine.backups.specs import BackupSpec
 from engine.catalog import (
     Catalog,
     Environment,
@@ -39,6 +40,7 @@ from engine.ports import (
 from engine.strategy_specs import CanaryStep, GateSpec, StrategySpec
 from engine.targets import LocalTarget
 from storage.events import Card, CardChange, Event, EventLog, NewEvent, Snapshot
+from tests.fakes.backups import FakeBackups
 from tests.fakes.durable import FakeDurable, VirtualClock
 from tests.fakes.hooks import FakeHooks
 from tests.fakes.memory_storage import MemoryDatabase
@@ -104,6 +106,7 @@ class World:
 
     clock: VirtualClock
     strategy: StrategySpec = CANARY
+    backup: BackupSpec | None = None
     instances: int = 2
     environment: Environment = field(default_factory=lambda: Environment(EnvironmentName("production"), approvals=1))
     behaviour: dict[str, Behaviour] = field(default_factory=dict)
@@ -140,6 +143,7 @@ class World:
             health=HealthCheck(),
             strategy=self.strategy,
             figures=(Figure("Errors", 'errors{version="{version}"}', "ratio"),),
+            backup=self.backup,
         )
 
     def catalog(self) -> Catalog:
@@ -393,9 +397,10 @@ class Town:
         mortal = MortalLog(self.log, self.world.moment)
         self.releases = Releases(mortal)  # type: ignore[arg-type]
         self.permit_journal = PermitJournal(mortal)  # type: ignore[arg-type]
-        permits = Keeper(self.permit_journal, self.journal, w.catalog, w)
-        rest = {"permits": permits, "releases": self.releases, "now": self.clock}
-        self.drive = Drive(self.journal, w.catalog, w, w, w, w, w, hooks=FakeHooks(), **rest)  # type: ignore[arg-type]
+        self.keeper = Keeper(self.permit_journal, self.journal, w.catalog, w)
+        rest = {"permits": self.keeper, "releases": self.releases, "now": self.clock}
+        self.backups = FakeBackups(self.clock)
+        self.drive = Drive(self.journal, w.catalog, w, w, w, w, w, hooks=FakeHooks(), backups=self.backups, **rest)  # type: ignore[arg-type]
         self.durable = FakeDurable(self.drive.turn, self.clock)
         self.desk = DeploymentDesk(self.journal, w.catalog, w, w, self.durable, **rest)  # type: ignore[arg-type]
         self.permit_desk = PermitDesk(self.permit_journal, self.journal, w.catalog, self.durable, now=self.clock)
