@@ -92,12 +92,16 @@ class Environment:
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """A thing people deploy. `channel` is the chat channel its deployments are told in (a name without #)."""
+    """A thing people deploy. `channel` is the chat channel its deployments are told in (a name without #).
+
+    Where several are deployed as one, those it `depends_on` come first.
+    """
 
     name: ServiceName
     description: str
     channel: str
     placements: Mapping[EnvironmentName, Placement]
+    depends_on: tuple[ServiceName, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, NewType
 
 from engine.deployments.deployment import DeploymentId
+
+TrainId = NewType("TrainId", str)
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,3 +171,33 @@ class MarkVersion:
     version: str
     bad: bool
     reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class DeployTrain:
+    """Deploy several services to one environment as one: all of them, or none. `versions` are (service, version)."""
+
+    versions: tuple[tuple[str, str], ...]
+    environment: str
+
+
+@dataclass(frozen=True, slots=True)
+class ApproveTrain:
+    """Agree to a train as it was shown; `digest` is that of its plan, "" for those who type."""
+
+    train: TrainId
+    digest: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RejectTrain:
+    """Refuse a train that waits for approval."""
+
+    train: TrainId
+
+
+@dataclass(frozen=True, slots=True)
+class AbortTrain:
+    """End a train and take back what it has deployed; where that did not work, try that once more."""
+
+    train: TrainId

@@ -84,16 +84,21 @@ class DeploymentDesk:
             return known
         place = self._place(command)
         version = parse_version(command.version)
-        stable = await self._components.stable(place)
-        if version == stable:
+        if version == await self._components.stable(place):
             return await self._return_to_stable(place, version, person)
-        artifact = await self._artifact(place, version)
-        found = await self._permits.hindrances(place, version, person, now=self._now())
-        overrides = overridden(found, person, command.override)
-        warnings = tuple(one.reason for one in found if not one.blocks)
-        environment = self._catalog().environment(place.environment)
-        plan = make_plan(place, environment, artifact, stable, now=self._now(), overrides=overrides, warnings=warnings)
+        plan = await self._plan(place, version, person, command.override)
         return await self._open(request, person, plan, Purpose.DEPLOY)
+
+    async def foresee(self, command: Deploy, person: PersonId) -> Plan:
+        """The plan that deploying would make now, with nothing written. Raises Refused for what stands in its way."""
+        place = self._place(command)
+        flying = await self._journal.in_flight_at(place.service, place.environment)
+        if flying is not None:
+            raise await self._occupied(flying.id)
+        version = parse_version(command.version)
+        if version == await self._components.stable(place):
+            raise _runs_already(place, version)
+        return await self._plan(place, version, person, command.override)
 
     async def roll_back(self, request: Request, person: PersonId) -> Deployment:
         """Go back to what ran before, or to a release. What is in flight is undone; nobody has to approve.
@@ -215,10 +220,18 @@ class DeploymentDesk:
         flying = await self._journal.in_flight_at(place.service, place.environment)
         if flying is not None and flying.state is not State.PLANNED:
             return await self._decide(flying.id, lambda found: return_events(found, person), person)
-        raise NotNow(
-            f"{version} of {place.service} runs in {place.environment} already.",
-            "Use `restart` to start its instances anew.",
-        )
+        raise _runs_already(place, version)
+
+    async def _plan(self, place: Placement, version: Version, person: PersonId, override: str) -> Plan:
+        """How the version would be brought out. Raises NotFound without one, NotNow for what stands in its way."""
+        artifact = await self._artifact(place, version)
+        now = self._now()
+        found = await self._permits.hindrances(place, version, person, now=now)
+        overrides = overridden(found, person, override)
+        warnings = tuple(one.reason for one in found if not one.blocks)
+        environment = self._catalog().environment(place.environment)
+        stable = await self._components.stable(place)
+        return make_plan(place, environment, artifact, stable, now=now, overrides=overrides, warnings=warnings)
 
     def _place(self, command: Deploy) -> Placement:
         catalog = self._catalog()
@@ -254,9 +267,21 @@ class DeploymentDesk:
             ) from missing
 
 
+def _runs_already(place: Placement, version: Version) -> NotNow:
+    return NotNow(
+        f"{version} of {place.service} runs in {place.environment} already.",
+        "Use `restart` to start its instances anew.",
+    )
+
+
 def _id_for(request: Request) -> DeploymentId:
     """The same id each time a request is delivered; short enough to say."""
-    return DeploymentId(f"d-{sha256(request.id.encode()).hexdigest()[:12]}")
+    return id_for(request.id)
+
+
+def id_for(request: str) -> DeploymentId:
+    """The deployment that the request of this id makes."""
+    return DeploymentId(f"d-{sha256(request.encode()).hexdigest()[:12]}")
 
 
 def _command(request: Request, kind: type[CommandT]) -> CommandT:
