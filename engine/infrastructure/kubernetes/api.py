@@ -6,6 +6,7 @@ a stream, which tell how old what we know is.
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 from collections.abc import AsyncGenerator, Mapping
@@ -87,7 +88,7 @@ class Api:
         try:
             answer = await self._send("GET", choice.path, query, None, "", timeout)
             async with AsyncExitStack() as stack:
-                stack.callback(answer.close)
+                stack.callback(_hang_up, answer)
                 if answer.status != 200:
                     raise refused(answer.status, answer.headers, await answer.read(), what)
                 yield None
@@ -101,6 +102,7 @@ class Api:
         held, self._client = self._client, None
         if held is not None:
             await held.close()
+            await asyncio.sleep(0)  # connections that were hung up are let go in the next round of the loop
 
     async def _call(
         self,
@@ -189,6 +191,14 @@ async def _configuration(kubeconfig: str, context: str) -> client.Configuration:
 def _usual_file() -> bool:
     places = str(config.KUBE_CONFIG_DEFAULT_LOCATION).split(os.pathsep)
     return any(Path(one).expanduser().exists() for one in places if one)
+
+
+def _hang_up(answer: aiohttp.ClientResponse) -> None:
+    """End a stream at once; a TLS farewell would outlive whoever waits for it, and nobody misses it."""
+    connection = answer.connection
+    if connection is not None and connection.transport is not None:
+        connection.transport.abort()
+    answer.close()
 
 
 def _parsed(content: bytes, what: str) -> Json:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
 from engine.catalog import Placement, Version
@@ -11,7 +10,7 @@ from engine.infrastructure.artifacts import is_version_name
 from engine.infrastructure.kubernetes.clusters import Clusters
 from engine.infrastructure.kubernetes.deployments import found_versions
 from engine.infrastructure.kubernetes.manifest import digest_of, resolve
-from engine.infrastructure.kubernetes.names import is_label
+from engine.infrastructure.kubernetes.names import is_label, natural
 from engine.ports import Artifact
 
 
@@ -38,9 +37,3 @@ class KubernetesArtifacts:
                 field="version",
             )
         return Artifact(version, digest_of(await resolve(place, version)))
-
-
-def natural(version: str) -> tuple[tuple[int, int, str], ...]:
-    """A key by which `v2` comes before `v10`."""
-    pieces = re.split(r"(\d+)", version)
-    return tuple((0, int(piece), "") if piece.isdecimal() else (1, 0, piece) for piece in pieces if piece)

@@ -56,6 +56,13 @@ def ordinals_of(deployment: Json) -> frozenset[int] | None:
     return None if text is None else parse_ordinals(text)
 
 
+def standing(deployment: Json, alive: Collection[int]) -> frozenset[int]:
+    """The instances that are to run: those wanted and those alive; when others have scaled it down, those alive."""
+    wanted = ordinals_of(deployment) or frozenset()
+    scaled_down = (deployment["spec"].get("replicas") or 0) < len(wanted)
+    return frozenset(alive) if scaled_down else wanted | frozenset(alive)
+
+
 async def scale(api: Api, place: Placement, deployment: Json, ordinals: Collection[int]) -> Json:
     """Want these instances and no others. Raises Conflict when the Deployment was changed since it was read."""
     meta = deployment["metadata"]

@@ -11,6 +11,7 @@ Classes of answers: https://kubernetes.io/docs/reference/using-api/api-concepts/
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import timedelta
@@ -20,6 +21,7 @@ from engine.errors import EngineError, PermanentFailure, TemporaryFailure
 
 _SOON: Final = timedelta(seconds=1)
 _ATTEMPTS: Final = 6
+_MOMENT: Final = 0.02
 _Answer = TypeVar("_Answer")
 
 
@@ -88,9 +90,10 @@ def _wait(headers: Mapping[str, str]) -> timedelta:
 
 async def with_fresh_reads(attempt: Callable[[], Awaitable[_Answer]]) -> _Answer:
     """What `attempt` answers; it reads, decides and writes, and is taken again when somebody else wrote in between."""
-    for _ in range(_ATTEMPTS - 1):
+    for number in range(1, _ATTEMPTS):
         try:
             return await attempt()
         except Conflict:
-            continue
+            # Controllers write the status of what was just changed several times within a moment.
+            await asyncio.sleep(number * _MOMENT)
     return await attempt()

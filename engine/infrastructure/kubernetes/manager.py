@@ -11,11 +11,10 @@ from typing import Final
 from engine.catalog import Placement, Version
 from engine.errors import TemporaryFailure
 from engine.infrastructure.kubernetes import deployments
-from engine.infrastructure.kubernetes.artifacts import natural
 from engine.infrastructure.kubernetes.clusters import Clusters
 from engine.infrastructure.kubernetes.failures import Conflict, Missing, with_fresh_reads
 from engine.infrastructure.kubernetes.kinds import POD, Json, Ref
-from engine.infrastructure.kubernetes.names import DELETION_COST, NUMBERED_AT, ORDINAL_LABEL, parse_id
+from engine.infrastructure.kubernetes.names import DELETION_COST, NUMBERED_AT, ORDINAL_LABEL, natural, parse_id
 from engine.infrastructure.kubernetes.numbering import assign, homeless
 from engine.infrastructure.kubernetes.pods import Pod, instance_of
 from engine.ports import Instance, InstanceId
@@ -23,6 +22,7 @@ from engine.targets import KubernetesTarget
 
 _APPEAR: Final = timedelta(seconds=5)  # a healthy control plane makes pods in much less
 _SLACK: Final = timedelta(seconds=30)  # a node tells the end of a pod later than it happens
+_ABANDONED: Final = timedelta(seconds=30)
 _ROUNDS: Final = 5
 _FIRST_TO_GO: Final = "-1000"
 
@@ -82,11 +82,9 @@ class KubernetesManager:
     async def _want(self, place: Placement, version: Version, ordinals: frozenset[int]) -> None:
         api = self._clusters.api(place)
         found = await deployments.find(api, place, version) or await deployments.create(api, place, version)
-        wanted = deployments.ordinals_of(found)
-        if wanted is None or not ordinals <= wanted:
-            await deployments.scale(
-                api, place, found, ordinals | (wanted or frozenset()) | await self._alive(place, version)
-            )
+        rest = deployments.standing(found, await self._alive(place, version))
+        if deployments.ordinals_of(found) is None or not ordinals <= rest or _replicas(found) < len(rest):
+            await deployments.scale(api, place, found, ordinals | rest)
 
     async def _alive(self, place: Placement, version: Version) -> frozenset[int]:
         pods = await self._clusters.watch(place).pods(place)
@@ -149,7 +147,7 @@ class KubernetesManager:
     async def _number(self, place: Placement, version: Version) -> bool:
         """Whether there is anything to look at again."""
         found = await deployments.find(self._clusters.api(place), place, version)
-        wanted = None if found is None else deployments.ordinals_of(found)
+        wanted = None if found is None else self._wanted(found)
         if wanted is None:
             return False
         pods = [pod for pod in await self._clusters.watch(place).pods(place) if pod.version == version]
@@ -158,6 +156,14 @@ class KubernetesManager:
             if pod.name in chosen:
                 await self._label(place, pod, chosen[pod.name])
         return bool(chosen)
+
+    def _wanted(self, deployment: Json) -> frozenset[int] | None:
+        """The ordinals that are wanted; None while the start that made the Deployment is still at it."""
+        wanted = deployments.ordinals_of(deployment)
+        made = datetime.fromisoformat(deployment["metadata"]["creationTimestamp"])
+        if wanted is None and self._now() - made > _ABANDONED:
+            return frozenset()  # that start was killed and nobody took it up: what it made has to be seen to be stopped
+        return wanted
 
     async def _label(self, place: Placement, pod: Pod, ordinal: int) -> None:
         api, watch, ref = self._clusters.api(place), self._clusters.watch(place), _ref(place, pod)
@@ -214,11 +220,11 @@ class KubernetesManager:
                 await self._delete(place, pod)
         if found is None:
             return 0
-        wanted = (deployments.ordinals_of(found) or frozenset()) | await self._alive(place, version)
-        rest = wanted - ordinals
+        before = deployments.standing(found, await self._alive(place, version))
+        rest = before - ordinals
         if not rest:
             await deployments.remove(api, place, found)
-        elif rest != wanted or rest != deployments.ordinals_of(found):
+        elif rest != before:
             await self._cheapen(place, [pod for pod in pods if pod.live])
             await deployments.scale(api, place, found, rest)
         return len(rest)
@@ -237,6 +243,10 @@ class KubernetesManager:
 
 def _ref(place: Placement, pod: Pod) -> Ref:
     return Ref(POD, place.on(KubernetesTarget).namespace, pod.name)
+
+
+def _replicas(deployment: Json) -> int:
+    return int(deployment["spec"].get("replicas") or 0)
 
 
 def _versions_with_homeless(pods: Collection[Pod]) -> frozenset[Version]:

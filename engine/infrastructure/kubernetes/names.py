@@ -85,3 +85,9 @@ def parse_id(place: Placement, instance: InstanceId) -> tuple[Version, int] | No
     if not instance.startswith(prefix) or not dash or not ordinal.isdecimal():
         return None
     return Version(version), int(ordinal)
+
+
+def natural(version: str) -> tuple[tuple[int, int, str], ...]:
+    """A key by which `v2` comes before `v10`."""
+    pieces = re.split(r"(\d+)", version)
+    return tuple((0, int(piece), "") if piece.isdecimal() else (1, 0, piece) for piece in pieces if piece)

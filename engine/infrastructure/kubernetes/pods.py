@@ -136,13 +136,19 @@ def instance_of(pod: Pod, place: Placement, ordinal: int, *, now: datetime) -> I
         service=place.service,
         environment=place.environment,
         version=pod.version,
-        address=f"{pod.address}:{port}" if pod.address else "",
+        address=_address(pod.address, port),
         pid=0,
         started_at=pod.started_at,
         health=health_of(pod, place.health.grace, now=now),
         note=pod.note,
         judged=True,
     )
+
+
+def _address(host: str, port: int) -> str:
+    """`host:port`, with the brackets of an IPv6 address; empty while the pod has none."""
+    bracketed = f"[{host}]" if ":" in host else host
+    return f"{bracketed}:{port}" if host else ""
 
 
 def _statuses(status: Json) -> Iterator[Json]:

@@ -16,6 +16,7 @@ from engine.infrastructure.kubernetes.names import (
     TRAFFIC_LABEL,
     VERSION_LABEL,
     labels,
+    natural,
     object_name,
     selector,
 )
@@ -37,7 +38,7 @@ def service_ref(place: Placement, name: str) -> Ref:
 
 
 async def own(api: Api, place: Placement, version: Version) -> None:
-    """A version's own Service, which goes when its Deployment does; nothing is done when it is there."""
+    """Apply a version's own Service, which goes when its Deployment does. Raises PermanentFailure without one."""
     ref = service_ref(place, object_name(place, version))
     target = place.on(KubernetesTarget)
     deployment = await deployments.find(api, place, version)
@@ -86,7 +87,7 @@ async def show_preview(
 ) -> None:
     """Let the preview Service, if there is one, select a version that runs without a share of the traffic."""
     name = place.on(KubernetesTarget).preview_service
-    waiting = sorted(version for version in versions if not shares.get(version))
+    waiting = sorted((version for version in versions if not shares.get(version)), key=natural)
     if name and waiting:
         await select(api, place, name, selection(place, waiting[-1]))
 

@@ -11,7 +11,7 @@ import pytest
 from engine.catalog import Version
 from engine.deployments.action import run_of
 from engine.errors import PermanentFailure, TemporaryFailure
-from engine.infrastructure.kubernetes import manager
+from engine.infrastructure.kubernetes import deployments, manager
 from engine.infrastructure.kubernetes.platform import make
 from engine.infrastructure.platform import Ground
 from engine.ports import InstanceHealth, InstanceId
@@ -129,7 +129,7 @@ async def test_a_pod_that_no_node_takes_says_what_the_scheduler_says(shop, tmp_p
 
 
 async def test_a_quota_is_a_temporary_failure_with_its_words(shop, monkeypatch) -> None:
-    monkeypatch.setattr(manager, "_APPEAR", timedelta(seconds=1))
+    monkeypatch.setattr(manager, "_APPEAR", timedelta(seconds=3))
     body = {"metadata": {"name": "few"}, "spec": {"hard": {"pods": "1"}}}
     shop.hands.core.create_namespaced_resource_quota(shop.hands.namespace, body)
     with pytest.raises(TemporaryFailure, match=r"exceeded quota: few") as failed:
@@ -188,6 +188,29 @@ async def test_more_pods_by_other_hands_get_the_next_ordinals(shop) -> None:
     await shop.platform.manager.start(shop.place, V1, [2])
     shop.hands.apps.patch_namespaced_deployment_scale("shop-v1", shop.hands.namespace, {"spec": {"replicas": 3}})
     assert ids(await shop.observed(lambda seen: len(seen) == 3)) == ["v1-1", "v1-2", "v1-3"]
+
+
+async def test_what_others_scaled_down_is_not_started_by_a_stop(shop) -> None:
+    await shop.platform.manager.start(shop.place, V1, [1, 2])
+    shop.hands.apps.patch_namespaced_deployment_scale("shop-v1", shop.hands.namespace, {"spec": {"replicas": 0}})
+    await shop.observed(lambda seen: not seen)
+    await shop.platform.manager.start(shop.place, V1, [2])
+    assert ids(await shop.platform.manager.observe(shop.place)) == ["v1-2"]
+    shop.hands.apps.patch_namespaced_deployment_scale("shop-v1", shop.hands.namespace, {"spec": {"replicas": 0}})
+    await shop.observed(lambda seen: not seen)
+    await shop.platform.manager.stop(shop.place, [InstanceId("shop-production-v1-1")])
+    assert await shop.platform.artifacts.versions(shop.place) == ()
+
+
+async def test_a_start_that_was_killed_half_way_is_taken_up_or_seen(shop) -> None:
+    await deployments.create(shop.api, shop.place, V1)  # killed here, before it said how many
+    await shop.platform.manager.start(shop.place, V2, [1])
+    assert ids(await shop.platform.manager.observe(shop.place)) == ["v2-1"]
+    late = make(Ground(Path(), lambda: datetime.now(UTC) + timedelta(minutes=1)))
+    assert ids(await late.manager.observe(shop.place)) == ["v1-1", "v2-1"]
+    await late.close()
+    await shop.platform.manager.start(shop.place, V1, [1, 2])
+    assert ids(await shop.platform.manager.observe(shop.place)) == ["v1-1", "v1-2", "v2-1"]
 
 
 async def test_no_such_namespace_names_it(shop) -> None:
