@@ -15,10 +15,8 @@ import aiodocker
 import aiohttp
 
 from engine.errors import PermanentFailure
+from engine.infrastructure.container.containers import Found
 from engine.infrastructure.container.faults import Absent, fault, pull_fault, slow, unreached
-
-Found = Mapping[str, Any]
-"""What the engine tells of one container or image, as its API documents it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,9 +10,11 @@ from enum import Enum
 from typing import Any, Final
 
 from engine.catalog import Placement, Version
-from engine.infrastructure.container.api import Found
 from engine.ports import Instance, InstanceHealth, InstanceId
 from engine.targets import ContainerTarget
+
+Found = Mapping[str, Any]
+"""What the engine tells of one container or image, as the Docker Engine API 1.41 documents it."""
 
 _HOST: Final = "127.0.0.1"
 _INSTANCE: Final = "pilothouse.instance"

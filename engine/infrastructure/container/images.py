@@ -12,7 +12,8 @@ from weakref import WeakValueDictionary
 from engine.catalog import Placement, Version
 from engine.errors import NotFound, PermanentFailure
 from engine.infrastructure.artifacts import is_version_name
-from engine.infrastructure.container.api import Api, Apis, Found
+from engine.infrastructure.container.api import Api, Apis
+from engine.infrastructure.container.containers import Found
 from engine.infrastructure.container.faults import Absent
 from engine.ports import Artifact
 from engine.targets import ContainerTarget

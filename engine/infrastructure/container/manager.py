@@ -11,8 +11,9 @@ from typing import Final
 
 from engine.catalog import Placement, Version
 from engine.errors import EngineError, PermanentFailure, TemporaryFailure
-from engine.infrastructure.container.api import Api, Apis, Found
+from engine.infrastructure.container.api import Api, Apis
 from engine.infrastructure.container.containers import (
+    Found,
     Standing,
     config_of,
     instance_of,
