@@ -94,6 +94,10 @@ class Hands:
         body = {"apiVersion": "/".join(GROUP), "kind": "HTTPRoute", "metadata": {"name": "shop"}, "spec": spec}
         self.custom.create_namespaced_custom_object(*GROUP, self.namespace, "httproutes", body)
 
+    def change_route(self, spec: Json) -> None:
+        """Change the HTTPRoute as people do."""
+        self.custom.patch_namespaced_custom_object(*GROUP, self.namespace, "httproutes", "shop", {"spec": spec})
+
     def read_route(self) -> Json:
         found: Json = self.custom.get_namespaced_custom_object(*GROUP, self.namespace, "httproutes", "shop")
         return found

@@ -11,8 +11,15 @@ from engine.infrastructure.kubernetes.clusters import Clusters
 from engine.infrastructure.kubernetes.failures import with_fresh_reads
 from engine.infrastructure.kubernetes.kinds import ROUTE, Choice, Json, Ref
 from engine.infrastructure.kubernetes.members import Member, endpoints, mark, members_of, not_in, settle
-from engine.infrastructure.kubernetes.names import FORMER, OFF, ON, labels, object_name, selector
-from engine.infrastructure.kubernetes.route import Standing, our_rule, verdict_of, weights_of, with_weights
+from engine.infrastructure.kubernetes.names import CHANGED_AT, FORMER, OFF, ON, labels, object_name, selector
+from engine.infrastructure.kubernetes.route import (
+    Standing,
+    observed_generation,
+    our_rule,
+    verdict_of,
+    weights_of,
+    with_weights,
+)
 from engine.infrastructure.kubernetes.waiting import SETTLE, until
 from engine.infrastructure.kubernetes.weights import checked
 from engine.ports import Instance, InstanceId, TrafficReading
@@ -67,13 +74,12 @@ class GatewayRouter:
     async def _weights(self, place: Placement) -> dict[Version, int]:
         api, target = self._clusters.api(place), place.on(KubernetesTarget)
         route, names = await api.get(_route(place)), await services.owned(api, place)
-        match verdict_of(route).standing:
-            case Standing.TAKEN:
-                return weights_of(route["spec"]["rules"][our_rule(route, target, names)], target, names)
-            case Standing.PENDING:
-                return services.noted(route["metadata"], FORMER)
-            case Standing.REFUSED:
-                return {}
+        standing = verdict_of(route).standing
+        if standing is Standing.REFUSED:
+            return {}
+        if standing is Standing.PENDING and observed_generation(route) < _changed_at(route):
+            return services.noted(route["metadata"], FORMER)
+        return weights_of(route["spec"]["rules"][our_rule(route, target, names)], target, names)
 
     async def _may_shift(self, place: Placement, mine: Sequence[Member], shares: Mapping[Version, int]) -> bool:
         """Not to versions of which nothing is ready, while one that is named has the traffic."""
@@ -96,7 +102,7 @@ class GatewayRouter:
         rules[index] = changed
         meta = {
             "resourceVersion": route["metadata"]["resourceVersion"],
-            "annotations": {FORMER: services.note(former)},
+            "annotations": {FORMER: services.note(former), CHANGED_AT: str(route["metadata"]["generation"] + 1)},
         }
         await api.patch(_route(place), {"metadata": meta, "spec": {"rules": rules}})
 
@@ -123,6 +129,12 @@ class GatewayRouter:
 def _route(place: Placement) -> Ref:
     target = place.on(KubernetesTarget)
     return Ref(ROUTE, target.namespace, target.route)
+
+
+def _changed_at(route: Json) -> int:
+    """The generation that our last change of the weights made; a later one was somebody else's."""
+    text = (route["metadata"].get("annotations") or {}).get(CHANGED_AT, "")
+    return int(text) if text.isdecimal() else route["metadata"]["generation"]
 
 
 def _without(rule: Json, stale: Mapping[str, Version]) -> Json:

@@ -115,18 +115,28 @@ def verdict_of(route: Json) -> Verdict:
     return Verdict(Standing.TAKEN)
 
 
+def observed_generation(route: Json) -> int:
+    """The generation that all its gateways have looked at; 0 before the first."""
+    seen = [_generation(one) for parent in _parents(route) for one in parent.get("conditions") or ()]
+    return min(seen, default=0)
+
+
 def _conditions(parent: Json, route: Json) -> Sequence[Verdict]:
     held = {one["type"]: one for one in parent.get("conditions") or ()}
     return [_verdict(kind, held.get(kind), route["metadata"]["generation"]) for kind in _NEEDED]
 
 
 def _verdict(kind: str, condition: Json | None, generation: int) -> Verdict:
-    if condition is None or int(condition.get("observedGeneration") or 0) < generation:
+    if condition is None or _generation(condition) < generation:
         return Verdict(Standing.PENDING, f"No gateway has taken its generation {generation} yet ({kind}).")
     if condition.get("status") == "True":
         return Verdict(Standing.TAKEN)
     said = ": ".join(part for part in (condition.get("reason", ""), condition.get("message", "")) if part)
     return Verdict(Standing.REFUSED, f"{kind} is {condition.get('status')}: {said.rstrip('.')}.")
+
+
+def _generation(condition: Json) -> int:
+    return int(condition.get("observedGeneration") or 0)
 
 
 def _parents(route: Json) -> list[Json]:

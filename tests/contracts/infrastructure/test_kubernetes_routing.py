@@ -42,9 +42,7 @@ async def test_only_our_rule_and_our_backends_are_touched() -> None:
         }
         mirror = {"name": "docs", "port": 80, "weight": 0}
         rules = [docs, {"name": "shop", "timeouts": timeout, "backendRefs": [mirror]}]
-        shop.hands.custom.patch_namespaced_custom_object(
-            *("gateway.networking.k8s.io", "v1", shop.hands.namespace, "httproutes", "shop"), {"spec": {"rules": rules}}
-        )
+        shop.hands.change_route({"rules": rules})
         before = shop.hands.read_route()["spec"]["rules"]
         await shop.platform.shifter.configure(shop.place, instances, {V1: 75, V2: 25})
         after = shop.hands.read_route()["spec"]["rules"]
@@ -71,6 +69,8 @@ async def test_weights_count_only_once_the_gateway_has_taken_them(monkeypatch) -
         assert (await read(shop)).weights == {V1: 100}
         shop.hands.answer_route(shop.hands.read_route())
         await shop.platform.shifter.configure(shop.place, instances, {V1: 50, V2: 50})
+        assert (await read(shop)).weights == {V1: 50, V2: 50}
+        shop.hands.change_route({"hostnames": ["shop.example"]})  # of another's doing, and not taken yet
         assert (await read(shop)).weights == {V1: 50, V2: 50}
 
 
@@ -113,9 +113,7 @@ async def test_a_backend_of_others_with_a_weight_is_refused_unless_it_served_bef
         instances = await run(shop, {V1: 1})
         shop.hands.service("legacy")
         rules = [{"backendRefs": [{"name": "legacy", "port": 80}]}]
-        shop.hands.custom.patch_namespaced_custom_object(
-            *("gateway.networking.k8s.io", "v1", shop.hands.namespace, "httproutes", "shop"), {"spec": {"rules": rules}}
-        )
+        shop.hands.change_route({"rules": rules})
         with pytest.raises(PermanentFailure, match="also sends requests to legacy"):
             await shop.platform.shifter.configure(shop.place, instances, {V1: 100})
         place = shop.with_target(service="legacy")
