@@ -9,7 +9,7 @@ from engine.catalog import Environment, EnvironmentName, Version
 from engine.commands import Abort, Approve, Deploy
 from engine.deployments import fold
 from engine.deployments.action import Configure, Observation, StopInstances, Wait
-from engine.deployments.deployment import Deployment, Outcome, Purpose, State
+from engine.deployments.deployment import ENDED, MOVES, Deployment, Outcome, Purpose, State, move
 from engine.deployments.events import (
     DeploymentPlanned,
     DeploymentStarted,
@@ -21,7 +21,7 @@ from engine.deployments.events import (
 )
 from engine.deployments.plan import check_strategy
 from engine.deployments.strategies import STRATEGIES, moves, strategy_of
-from engine.errors import Invalid
+from engine.errors import IllegalMove, Invalid
 from engine.ports import FiringAlert, Instance, InstanceHealth, InstanceId, TrafficReading
 from engine.strategy_specs import CanaryStep, GateSpec, Pin, StrategySpec
 from tests.fakes.durable import VirtualClock
@@ -292,3 +292,28 @@ def test_the_router_is_told_only_what_it_does_not_do_and_never_of_what_is_ill(th
 )
 def test_nothing_is_stopped_that_the_router_has_not_let_go_of(there, force, expected) -> None:  # type: ignore[no-untyped-def]
     assert isinstance(moves.let_go(there, there.instances, force=force), expected)
+
+
+LEGAL = {
+    "planned": "running cancelled failed",
+    "running": "paused promoting rolling_back failed",
+    "paused": "running promoting rolling_back failed",
+    "promoting": "succeeded rolling_back failed",
+    "rolling_back": "rolled_back failed",
+}
+
+
+@pytest.mark.parametrize("old", State)
+@pytest.mark.parametrize("new", State)
+def test_only_the_moves_of_the_diagram_are_possible(old: State, new: State) -> None:
+    if new in LEGAL.get(old, "").split():
+        assert move("Deployment d-1", old, new) is new
+    else:
+        with pytest.raises(IllegalMove, match=f"from {old} to {new}"):
+            move("Deployment d-1", old, new)
+
+
+@pytest.mark.parametrize("state", [state for state in State if state not in ENDED])
+def test_there_is_a_way_back_from_every_state_that_has_not_ended(state: State) -> None:
+    back = {State.ROLLING_BACK, State.CANCELLED}
+    assert state is State.ROLLING_BACK or MOVES[state] & back
