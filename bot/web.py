@@ -59,7 +59,7 @@ async def serving(house: Pilothouse) -> AsyncIterator[str]:
 
 def build_web(house: Pilothouse) -> web.Application:
     """All addresses."""
-    app = web.Application(client_max_size=LARGEST_BODY)
+    app = web.Application(client_max_size=LARGEST_BODY, middlewares=[readable])
     add_slack_routes(
         app, house.listening.app, house.ground.settings.environment.slack_signing_secret, now=house.ground.now
     )
@@ -73,6 +73,16 @@ def build_web(house: Pilothouse) -> web.Application:
     app.router.add_get("/readyz", _ready(house))
     app.router.add_get("/metrics", for_scrapers(access, _metrics(house)))
     return app
+
+
+@web.middleware
+async def readable(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """A body that is not what its headers say, such as a false gzip, is the caller's fault and not ours."""
+    try:
+        return await handler(request)
+    except web.RequestPayloadError as error:
+        said = f"The body can't be read: {error}. Send it as its Content-Encoding and Content-Length say."
+        return web.json_response({"error": said}, status=400)
 
 
 async def _health(_: web.Request) -> web.Response:

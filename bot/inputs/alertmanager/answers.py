@@ -68,6 +68,8 @@ def telling(handler: Handler) -> Handler:
             return answer(str(wrong), status=400)
         except TooLarge as large:
             return refused(413, 413, str(large))
+        except web.RequestPayloadError:
+            return refused(400, 400, "the body is not what its headers say; send it as its Content-Encoding says")
         except (AlertingError, EngineError, StorageError) as failure:
             return _of_failure(failure)
 

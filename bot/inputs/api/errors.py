@@ -59,6 +59,9 @@ async def tell_errors(
         return error.answer()
     except (EngineError, StorageError) as error:
         return from_failure(error).answer()
+    except web.RequestPayloadError:
+        reason = "The body is not what its headers say."
+        return ApiError(400, "Unreadable", reason, "Send it as its Content-Encoding says.").answer()
     except web.HTTPException as error:
         return _from_router(request, error).answer()
 

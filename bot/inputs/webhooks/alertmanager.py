@@ -46,6 +46,8 @@ def add_alertmanager_webhook(app: web.Application, parts: Parts) -> None:
             return _said(status, str(refusal), challenge(status))
         except TooLarge as large:
             return _said(413, str(large))
+        except web.RequestPayloadError:
+            return _said(400, "the body is not what its headers say; send it as its Content-Encoding says")
         except BadBody as wrong:
             return _said(400 if wrong.fault is Fault.UNREADABLE else 422, wrong.reason)
         except StorageError as failure:
