@@ -16,9 +16,10 @@ from bot.settings.model import File
 from bot.settings.permit_parts import FreezePart, freeze_fault
 from bot.settings.positions import Field
 from bot.settings.strategies import strategy_faults
-from bot.settings.target_checks import target_faults
+from bot.settings.target_checks import backend_faults, target_faults
 from bot.settings.trigger_checks import schedule_faults, trigger_faults
 from engine.deployments.deployment import PersonId
+from engine.flows.waves import find_circle
 from engine.security.identity import SYSTEM, Person
 from engine.security.permissions import Permission, Role, allowed
 
@@ -34,6 +35,7 @@ def find_faults(file: File) -> list[Fault]:
         *_environments(file),
         *_strategies(file),
         *_services(file),
+        *_dependencies(file),
         *_policies(file),
         *_schedules(file),
         *_triggers(file),
@@ -134,6 +136,7 @@ def _strategies(file: File) -> Iterator[Fault]:
 
 
 def _services(file: File) -> Iterator[Fault]:
+    yield from backend_faults(file.services)
     places = [place for service in file.services.values() for place in service.environments.values()]
     ports = Counter(port for place in places for port in (place.port, place.preview_port) if port is not None)
     for name, service in file.services.items():
@@ -149,6 +152,17 @@ def _services(file: File) -> Iterator[Fault]:
             for key, port in (("port", place.port), ("preview_port", place.preview_port)):
                 if port is not None and (ports[port] > 1 or port == file.http.port):
                     yield (*field, key), f"port {port} is taken by another part of this file; choose another"
+
+
+def _dependencies(file: File) -> Iterator[Fault]:
+    for name, service in file.services.items():
+        for index, needed in enumerate(service.depends_on):
+            if needed not in file.services:
+                yield ("services", name, "depends_on", index), unknown("service", needed, file.services)
+    circle = find_circle({name: service.depends_on for name, service in file.services.items()})
+    if circle:
+        told = " depends on ".join(circle)
+        yield ("services", circle[0], "depends_on"), f"{told}: none of them could come first; take one of these away"
 
 
 def _policies(file: File) -> Iterator[Fault]:

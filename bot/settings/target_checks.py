@@ -74,15 +74,35 @@ def _place(field: Field, place: PlacementPart, sections: Mapping[str, TargetPart
         yield field, f"nothing says what it runs on; add one of {', '.join(KINDS)} here or to the service"
         return
     kind, section = next(iter(sections.items()))
-    if kind in PROXIED and place.port is None:
+    if kind in PROXIED and place.haproxy is None and place.port is None:
         yield (*field, "port"), "is missing; it says where the proxy of this machine listens"
     for name in ("port", "preview_port", "haproxy"):
         if kind not in PROXIED and getattr(place, name) is not None:
             yield (*field, name), f"is for services behind a proxy of this machine, not on {kind}; remove it"
+    yield from _haproxy(field, place)
     if kind == "lambda" and "instances" in place.model_fields_set and place.instances != 1:
         yield (*field, "instances"), "a Lambda function scales by itself; leave it out"
     if isinstance(section, KubernetesPart):
         yield from _router(field, section)
+
+
+def _haproxy(field: Field, place: PlacementPart) -> Iterator[Fault]:
+    for name in ("port", "preview_port", "balancing") if place.haproxy is not None else ():
+        if name in place.model_fields_set:
+            yield (*field, name), "belongs to the built-in proxy; say it in haproxy.cfg, and remove it here"
+
+
+def backend_faults(services: Mapping[str, ServicePart]) -> Iterator[Fault]:
+    """Placements that would fight for one backend of one HAProxy."""
+    taken: dict[tuple[str, str], str] = {}
+    for name, service in services.items():
+        for environment, place in service.environments.items():
+            if place.haproxy is None:
+                continue
+            other = taken.setdefault((place.haproxy.socket, place.haproxy.backend), f"{name} in {environment}")
+            if other != f"{name} in {environment}":
+                field = ("services", name, "environments", environment, "haproxy", "backend")
+                yield field, f"is the backend of {other} already; each needs its own"
 
 
 def _router(field: Field, part: KubernetesPart) -> Iterator[Fault]:

@@ -47,7 +47,8 @@ class Platforms:
 
     async def metrics(self) -> Sequence[str]:
         """`host:port` of the metrics pages of the platforms that are in use."""
-        return [page for platform in self._loaded.values() for page in await platform.metrics()]
+        pages = [page for platform in self._loaded.values() for page in await platform.metrics()]
+        return list(dict.fromkeys(pages))  # processes and containers share one proxy
 
     async def versions(self, place: Placement) -> Sequence[Version]:
         """See ArtifactSource."""
