@@ -142,6 +142,14 @@ class Cloud:
 
         self._faults[operation] += [fault] * times
 
+    def answer(self, operation: str, value: Any, times: int = 1) -> None:
+        """The next calls of the operation are answered so."""
+
+        async def fault(call: Call) -> web.Response:
+            return told(value)
+
+        self._faults[operation] += [fault] * times
+
     def lose(self, operation: str, times: int = 1) -> None:
         """The next calls of the operation have their effect, but the answer is lost."""
 

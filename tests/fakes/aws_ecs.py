@@ -223,6 +223,8 @@ class Scheduler:
         return told({"task": _told(task)})
 
     async def _protect(self, call: Call) -> web.Response:
+        if len(call.values["tasks"]) > 10:
+            raise Refusal("InvalidParameterException", "Tasks can have at most 10 items.")
         found = [task for task in self.tasks if task.arn in call.values["tasks"]]
         for task in found:
             task.protected = call.values["protectionEnabled"]

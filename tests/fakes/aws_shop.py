@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -17,6 +17,7 @@ from engine.catalog import EnvironmentName, HealthCheck, Placement, ServiceName
 from engine.infrastructure.aws import ecs_platform, lambda_platform
 from engine.infrastructure.aws.client import Aws, Where
 from engine.infrastructure.aws.ecs_fleet import Fleets
+from engine.infrastructure.aws.lambda_versions import Versions
 from engine.infrastructure.platform import Platform
 from engine.strategy_specs import StrategySpec
 from engine.targets import EcsTarget, LambdaTarget
@@ -25,6 +26,7 @@ from tests.fakes.aws_ecs import Scheduler
 from tests.fakes.aws_lambda import Functions
 
 REGISTRY = f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com"
+_INSTANT = timedelta(milliseconds=1)
 VERSIONS = ("v1", "v2", "v10")
 _ENVIRONMENT = {
     "AWS_ACCESS_KEY_ID": "testing",
@@ -50,6 +52,11 @@ class EcsShop:
         """The platform as another process would have it, knowing nothing."""
         return _ecs(self.aws)
 
+    def at(self, now: Callable[[], datetime]) -> Platform:
+        """The platform on a clock of the test's."""
+        fleets = Fleets(self.aws, fresh=_INSTANT, clock=lambda: now().timestamp())
+        return ecs_platform.on(self.aws, fleets, now=now)
+
 
 @dataclass(slots=True)
 class LambdaShop:
@@ -60,6 +67,10 @@ class LambdaShop:
     functions: Functions
     place: Placement
     platform: Platform
+
+    def at(self, now: Callable[[], datetime]) -> Platform:
+        """The platform on a clock of the test's."""
+        return lambda_platform.on(self.aws, Versions(self.aws, fresh=_INSTANT, clock=lambda: now().timestamp()))
 
 
 @contextmanager
@@ -98,7 +109,8 @@ async def lambda_shop(code: str = "") -> AsyncIterator[LambdaShop]:
             await _images(aws, where)
             await _function(aws, where)
             target = LambdaTarget("shop", "live", code or f"{REGISTRY}/shop:{{version}}", REGION, cloud.url)
-            yield LambdaShop(cloud, aws, functions, _place(target), lambda_platform.on(aws))
+            platform = lambda_platform.on(aws, Versions(aws, fresh=timedelta(0)))
+            yield LambdaShop(cloud, aws, functions, _place(target), platform)
             await aws.close()
 
 

@@ -7,7 +7,6 @@ It does not move a share away from a version whose targets fail: what is read is
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import Final
 
 from engine.catalog import Placement, Version
 from engine.errors import PermanentFailure
@@ -21,7 +20,6 @@ from engine.infrastructure.balancers.balancing import effective_weights
 from engine.ports import Instance, InstanceId, TrafficReading
 from engine.targets import EcsTarget
 
-_DRAINING: Final = frozenset({"draining", "unhealthy.draining"})
 _Seat = tuple[VersionService, Task]
 
 
@@ -117,4 +115,4 @@ def _able(fleet: Fleet, rule: Rule, service: VersionService, task: Task) -> bool
 
 
 def _is_out(target: Target | None) -> bool:
-    return target is None or target.state in GONE or target.state in _DRAINING
+    return target is None or target.leaving

@@ -13,7 +13,7 @@ from engine.infrastructure.aws import names
 from engine.infrastructure.aws.alb_rule import Rules
 from engine.infrastructure.aws.client import Answer, Aws, afresh, until
 from engine.infrastructure.aws.ecs_definitions import Definitions
-from engine.infrastructure.aws.ecs_fleet import Fleets, where
+from engine.infrastructure.aws.ecs_fleet import TASKS_A_CALL, Fleets, chunks, where
 from engine.infrastructure.aws.ecs_tasks import Fleet, Task, VersionService, judge, obituary, seats
 from engine.infrastructure.aws.failures import Absent, Conflict
 from engine.ports import ArtifactSource, Instance, InstanceHealth, InstanceId
@@ -21,6 +21,7 @@ from engine.targets import EcsTarget
 
 _KILLED: Final = timedelta(seconds=30)  # what an agent takes to report a task that was told to stop
 _PROTECTED_MINUTES: Final = 10
+_PROTECTED_A_CALL: Final = 10
 _SOON: Final = timedelta(seconds=3)
 
 
@@ -96,6 +97,7 @@ class EcsManager:
         await self._check_image(place, version)
         rule = await self._rules.read(place)
         group = _free_group(place, fleet, rule.weights)
+        await self._check_group(place, group)
         await self._rules.join(place)
         definition = await self._definitions.of(place, version)
         values = _service_values(place, version, ordinals, group, definition)
@@ -106,6 +108,19 @@ class EcsManager:
             await self._artifacts.artifact(place, version)
         except NotFound as error:
             raise PermanentFailure(f"{version} could not be started: {error.reason}", error.remedy) from error
+
+    async def _check_group(self, place: Placement, group: str) -> None:
+        """A group that somebody else has targets in would send them a part of the version's share."""
+        strangers = [
+            f"{id_}:{port}"
+            for (_, id_, port), target in (await self._fleets.targets(place, group)).items()
+            if "draining" not in target.state
+        ]
+        if strangers:
+            raise PermanentFailure(
+                f"Target group {group} has targets that are not ours: {', '.join(strangers[:5])}.",
+                "Deregister them, after their traffic was moved to the other group, or name another group.",
+            )
 
     async def _shrink(self, place: Placement, fleet: Fleet, service: VersionService, leaving: set[int]) -> None:
         """Fewer first, the tag last: a stop cut off in between is seen and done again."""
@@ -133,13 +148,13 @@ class EcsManager:
             return  # another has deleted it meanwhile
 
     async def _protect(self, place: Placement, service: VersionService, tasks: Sequence[Task]) -> None:
-        alive = [task.arn for task in tasks if task.alive]
-        if not alive:
-            return
-        about = f"tasks of service {service.name}"
-        values = {"tasks": alive, "protectionEnabled": True, "expiresInMinutes": _PROTECTED_MINUTES}
-        answer = await self._ask(place, "UpdateTaskProtection", about, **values)
-        refused = [one for one in answer.get("failures", ()) if one.get("reason") not in ("MISSING", "TASK_NOT_VALID")]
+        alive, about = [task.arn for task in tasks if task.alive], f"tasks of service {service.name}"
+        failures: list[Mapping[str, Any]] = []
+        for some in chunks(alive, _PROTECTED_A_CALL):
+            values = {"tasks": some, "protectionEnabled": True, "expiresInMinutes": _PROTECTED_MINUTES}
+            answer = await self._ask(place, "UpdateTaskProtection", about, **values)
+            failures += answer.get("failures", ())
+        refused = [one for one in failures if one.get("reason") not in ("MISSING", "TASK_NOT_VALID")]
         if refused:
             told = ", ".join(f"{one.get('arn')}: {one.get('detail') or one.get('reason')}" for one in refused)
             reason = f"ECS does not protect tasks of {service.name} that have to stay: {told}."
@@ -161,10 +176,10 @@ class EcsManager:
         return not await self._left(place, service, arns)
 
     async def _left(self, place: Placement, service: VersionService, arns: Sequence[str]) -> list[str]:
-        """Of these at most a hundred at a time, those not ended; ECS forgets ended ones after a while."""
+        """Those of these that have not ended; ECS forgets ended ones after a while."""
         about, left = f"tasks of service {service.name}", []
-        for start in range(0, len(arns), 100):
-            answer = await self._ask(place, "DescribeTasks", about, tasks=list(arns[start : start + 100]))
+        for some in chunks(arns, TASKS_A_CALL):
+            answer = await self._ask(place, "DescribeTasks", about, tasks=some)
             left += [one["taskArn"] for one in answer["tasks"] if one["lastStatus"] != "STOPPED"]
         return left
 
@@ -219,12 +234,12 @@ def _free_group(place: Placement, fleet: Fleet, weights: Mapping[str, int]) -> s
     """The target group no version uses; of two free ones that with less traffic, which may be a stranger's."""
     used = {service.group: service.version for service in fleet.services}
     free = [group for group in place.on(EcsTarget).target_groups if group not in used]
+    running = ", ".join(sorted(used.values()))
+    reason = f"Both target groups of {place.service} in {place.environment} are in use, by {running}."
+    if not free and all(service.active for service in fleet.services):
+        raise PermanentFailure(reason, "Stop one of these versions first.")
     if not free:
-        running = ", ".join(sorted(used.values()))
-        raise PermanentFailure(
-            f"Both target groups of {place.service} in {place.environment} are in use, by {running}.",
-            "Stop one of these versions first.",
-        )
+        raise TemporaryFailure(reason, "One is being deleted; it is tried again.", retry_after=_SOON)
     return min(free, key=lambda group: weights.get(group, 0))
 
 

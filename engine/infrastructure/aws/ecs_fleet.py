@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final, TypeVar
 
 from engine.catalog import Placement, Version
+from engine.errors import TemporaryFailure
 from engine.infrastructure.aws import names
 from engine.infrastructure.aws.client import Aws, Where
 from engine.infrastructure.aws.ecs_tasks import Fleet, Target, Task, VersionService
@@ -17,7 +18,7 @@ from engine.targets import EcsTarget
 
 _FRESH: Final = timedelta(seconds=1)
 _SERVICES_A_CALL: Final = 10
-_TASKS_A_CALL: Final = 100
+TASKS_A_CALL: Final = 100
 _Key = tuple[Where, str, str, str]
 _Item = TypeVar("_Item")
 
@@ -46,19 +47,26 @@ class Fleets:
     async def read(self, place: Placement) -> Fleet:
         """The placement's fleet as it is now. Raises PermanentFailure when the cluster or a group does not exist."""
         at = self._clock()
-        services = await self._services(place)
-        tasks = {service.name: await self._tasks(place, service) for service in services}
-        groups = dict.fromkeys(service.group for service in services if tasks[service.name])
-        targets: dict[tuple[str, str, int], Target] = {}
-        for group in groups:
-            targets.update(await self._targets(place, group))
-        fleet = Fleet(services, tasks, targets)
+        try:
+            fleet = await self._read(place)
+        except KeyError as error:
+            reason = f"An answer of AWS about {place.service} in {place.environment} lacks {error}."
+            raise TemporaryFailure(reason, "It is asked again.") from error
         self._seen[_key(place)] = (at, fleet)
         return fleet
 
     def forget(self, place: Placement) -> None:
         """Something was changed: the next one to ask reads anew."""
         self._seen.pop(_key(place), None)
+
+    async def _read(self, place: Placement) -> Fleet:
+        services = await self._services(place)
+        tasks = {service.name: await self._tasks(place, service) for service in services}
+        groups = dict.fromkeys(service.group for service in services if tasks[service.name])
+        targets: dict[tuple[str, str, int], Target] = {}
+        for group in groups:
+            targets.update(await self.targets(place, group))
+        return Fleet(services, tasks, targets)
 
     async def _services(self, place: Placement) -> tuple[VersionService, ...]:
         target = place.on(EcsTarget)
@@ -67,7 +75,7 @@ class Fleets:
         arns = await self._aws.all(*call, "ListServices", about, "serviceArns", cluster=target.cluster)
         mine = [arn for arn in arns if arn.rsplit("/", 1)[-1].startswith(names.service_prefix(place))]
         found: list[VersionService] = []
-        for some in _chunks(mine, _SERVICES_A_CALL):
+        for some in chunks(mine, _SERVICES_A_CALL):
             answer = await self._aws.ask(
                 *call, "DescribeServices", about, cluster=target.cluster, services=some, include=["TAGS"]
             )
@@ -77,7 +85,7 @@ class Fleets:
     async def _tasks(self, place: Placement, service: VersionService) -> tuple[Task, ...]:
         running = await self._listed(place, service, "RUNNING")
         settled = {task.ordinal for task in running if task.running} - {None}
-        if service.active and len(settled) < len(service.ordinals):
+        if not service.active or len(settled) < len(service.ordinals):
             running += await self._listed(place, service, "STOPPED")
         return tuple(running)
 
@@ -91,7 +99,7 @@ class Fleets:
         except Absent:
             return []  # the service went away between two calls
         found: list[Task] = []
-        for some in _chunks(arns, _TASKS_A_CALL):
+        for some in chunks(arns, TASKS_A_CALL):
             answer = await self._aws.ask(*call, "DescribeTasks", about, cluster=cluster, tasks=some, include=["TAGS"])
             hosts = await self._hosts(place, answer["tasks"])
             found.extend(_task(one, target.container_port, target.container, hosts) for one in answer["tasks"])
@@ -115,7 +123,8 @@ class Fleets:
         )
         return {one["containerInstanceArn"]: one["ec2InstanceId"] for one in answer["containerInstances"]}
 
-    async def _targets(self, place: Placement, group: str) -> dict[tuple[str, str, int], Target]:
+    async def targets(self, place: Placement, group: str) -> dict[tuple[str, str, int], Target]:
+        """The targets of a group now, by group, id and port."""
         answer = await self._aws.ask(
             where(place.on(EcsTarget)),
             "elbv2",
@@ -214,6 +223,7 @@ def _target(told: Mapping[str, Any]) -> Target:
     return Target(str(health.get("State", "")), f"{said}." if said else "")
 
 
-def _chunks(items: Sequence[_Item], size: int) -> Iterator[list[_Item]]:
+def chunks(items: Sequence[_Item], size: int) -> Iterator[list[_Item]]:
+    """The items in lists of at most `size`, for calls that take no more."""
     for start in range(0, len(items), size):
         yield list(items[start : start + size])

@@ -11,6 +11,7 @@ from engine.catalog import Version
 from engine.ports import InstanceHealth
 
 LEAVING: Final = frozenset({"DEACTIVATING", "STOPPING", "DEPROVISIONING", "STOPPED"})
+LEAVING_GROUP: Final = frozenset({"", "unused", "draining", "unhealthy.draining"})
 GONE: Final = frozenset({"", "unused"})  # a target that is not, or not any more, in its group
 
 
@@ -44,6 +45,11 @@ class Target:
 
     state: str
     reason: str = ""
+
+    @property
+    def leaving(self) -> bool:
+        """Whether it gets nothing new: it drains, or is not in the group any more."""
+        return self.state in LEAVING_GROUP
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +113,8 @@ def seats(ordinals: Collection[int], tasks: Iterable[Task]) -> dict[int, Task]:
 
 def obituary(ordinal: int, task: Task | None, tasks: Iterable[Task]) -> str:
     """How the task ended that was this ordinal before the present one; empty when none is known."""
-    before = [one for one in tasks if one.ordinal == ordinal and not one.alive and one is not task]
+    mine = (ordinal, None)  # one that ended before anybody saw it has no ordinal
+    before = [one for one in tasks if one.ordinal in mine and not one.alive and one is not task]
     newest = max(before, key=lambda one: one.created_at, default=None)
     return f"The task before it ended: {newest.ended}" if newest and newest.ended else ""
 

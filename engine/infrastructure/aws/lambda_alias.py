@@ -117,8 +117,8 @@ class Aliases:
 class AliasShifter:
     """Sets the alias' routing and believes only what it reads back."""
 
-    def __init__(self, aws: Aws) -> None:
-        self._versions = Versions(aws)
+    def __init__(self, aws: Aws, versions: Versions) -> None:
+        self._versions = versions
         self._aliases = Aliases(aws)
 
     async def configure(self, place: Placement, instances: Sequence[Instance], weights: Mapping[Version, int]) -> None:
@@ -141,7 +141,7 @@ class AliasShifter:
 
     async def _configure(self, place: Placement, instances: Sequence[Instance], weights: Mapping[Version, int]) -> None:
         ids = {one.id for one in instances}
-        ours, alias = await self._versions.of(place), await self._aliases.read(place)
+        ours, alias = await self._versions.read(place), await self._aliases.read(place)
         named = [one for one in ours if instance_id(place, one.version, 1) in ids]
         ready = {one.version for one in named if one.health is InstanceHealth.HEALTHY}
         shares = grantable(weights, ready, _weights(ours, alias), {one.version for one in named})

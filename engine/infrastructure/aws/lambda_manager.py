@@ -26,10 +26,10 @@ _ONE: Final = 1
 class LambdaManager:
     """Publishes and deletes versions. A version published once is found by its mark and not published again."""
 
-    def __init__(self, aws: Aws, artifacts: ArtifactSource) -> None:
+    def __init__(self, aws: Aws, versions: Versions, artifacts: ArtifactSource) -> None:
         self._aws = aws
         self._artifacts = artifacts
-        self._versions = Versions(aws)
+        self._versions = versions
         self._aliases = Aliases(aws)
         self._changing: dict[str, asyncio.Lock] = {}
 
@@ -52,7 +52,7 @@ class LambdaManager:
     async def stop(self, place: Placement, instances: Collection[InstanceId]) -> None:
         """Delete these published versions. Raises PermanentFailure for one that the alias still sends traffic to."""
         async with self._alone(place):
-            for one in await self._versions.of(place):
+            for one in await self._versions.read(place):
                 if names.instance_id(place, one.version, _ONE) in instances:
                     await self._delete(place, one)
 
@@ -61,8 +61,9 @@ class LambdaManager:
 
     async def _publish(self, place: Placement, version: Version) -> None:
         """Each change names the revision it was decided on, so that two who publish at once do not mix their code."""
-        if any(one.version == version for one in await self._versions.of(place)):
+        if any(one.version == version for one in await self._versions.read(place)):
             return
+        self._versions.forget(place)
         await self._check_code(place, version)
         before = await self._settled(place)
         code = _code(place, version)
@@ -101,6 +102,7 @@ class LambdaManager:
         return last
 
     async def _delete(self, place: Placement, one: Published) -> None:
+        self._versions.forget(place)
         target = place.on(LambdaTarget)
         alias = await self._aliases.read(place)
         if alias is not None and one.number in alias.weights:

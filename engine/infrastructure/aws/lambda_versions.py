@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from engine.catalog import Placement, Version
@@ -14,6 +15,8 @@ from engine.ports import InstanceHealth
 from engine.targets import LambdaTarget
 
 NEWEST: Final = "$LATEST"
+FRESH: Final = timedelta(seconds=1)
+_Key = tuple[Where, str, str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,13 +41,35 @@ def mark_of(place: Placement, version: Version) -> str:
 
 
 class Versions:
-    """Reads the published versions of a placement."""
+    """The published versions of a placement, read at most once in `fresh` by all who ask: Lambda takes 15 calls a
+    second from an account, and one turn of a deployment asks several times.
+    """
 
-    def __init__(self, aws: Aws) -> None:
+    def __init__(self, aws: Aws, *, fresh: timedelta = FRESH, clock: Callable[[], float] = time.monotonic) -> None:
         self._aws = aws
+        self._fresh = fresh.total_seconds()
+        self._clock = clock
+        self._seen: dict[_Key, tuple[float, tuple[Published, ...]]] = {}
 
     async def of(self, place: Placement) -> tuple[Published, ...]:
-        """Ours, the oldest first; of two with one name the newer, since that is what was published last."""
+        """Ours, at most `fresh` old, in the order of their publication."""
+        at, found = self._seen.get(_key(place), (0.0, None))
+        if found is not None and self._clock() - at < self._fresh:
+            return found
+        return await self.read(place)
+
+    async def read(self, place: Placement) -> tuple[Published, ...]:
+        """Ours now; of two with one name the newer, since that is what was published last."""
+        at = self._clock()
+        found = await self._read(place)
+        self._seen[_key(place)] = (at, found)
+        return found
+
+    def forget(self, place: Placement) -> None:
+        """Something was changed: the next one to ask reads anew."""
+        self._seen.pop(_key(place), None)
+
+    async def _read(self, place: Placement) -> tuple[Published, ...]:
         target = place.on(LambdaTarget)
         call, about = (where(target), "lambda"), f"function {target.function}"
         listed = await self._aws.all(*call, "ListVersionsByFunction", about, "Versions", FunctionName=target.function)
@@ -70,6 +95,11 @@ class Versions:
         health, note = judge(told)
         version = Version(told["Description"].removeprefix(_prefix(place)))
         return Published(version, number, health, note, _when(told["LastModified"]))
+
+
+def _key(place: Placement) -> _Key:
+    target = place.on(LambdaTarget)
+    return where(target), target.function, place.service, place.environment
 
 
 def judge(told: Mapping[str, Any]) -> tuple[InstanceHealth, str]:

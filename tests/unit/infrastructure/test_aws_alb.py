@@ -110,6 +110,16 @@ async def test_a_share_of_a_strangers_group_is_missing_from_the_sum(shop: EcsSho
     assert (await shop.platform.shifter.read(shop.place)).weights == {"v1": 90}
 
 
+async def test_a_group_taken_out_of_the_rule_gets_its_share_back(shop: EcsShop) -> None:
+    instances = await running(shop, v1=1, v2=1)
+    await shop.platform.shifter.configure(shop.place, instances, {V1: 90, V2: 10})
+    await modify(shop, groups(shop, blue=1))
+    reading = await shop.platform.shifter.read(shop.place)
+    assert (dict(reading.weights), list(reading.ready)) == ({"v2": 100}, ["shop-production-v2-1"])
+    await shop.platform.shifter.configure(shop.place, instances, {V1: 90, V2: 10})
+    assert weights_in(shop) == {"blue": 10, "green": 90}
+
+
 async def test_the_same_order_again_changes_nothing(shop: EcsShop) -> None:
     instances = await running(shop, v1=2)
     for _ in range(3):

@@ -105,6 +105,48 @@ async def test_who_stays_is_protected_and_keeps_its_name(shop: EcsShop) -> None:
     assert {again[one].address for one in (ONE, THREE)} == {before[one].address for one in (ONE, THREE)}
 
 
+async def test_many_stay_when_one_goes(shop: EcsShop) -> None:
+    before = await healthy(shop, V1, range(1, 15))
+    await shop.platform.manager.stop(shop.place, [TWO])
+    after = await seen(shop)
+    assert {one.address for one in after.values()} == {one.address for id_, one in before.items() if id_ != TWO}
+    assert len(after) == 13
+
+
+async def test_a_group_with_targets_of_somebody_else_is_not_used(shop: EcsShop) -> None:
+    green = shop.place.on(EcsTarget).target_groups[1]
+    get_backend("elbv2")[ACCOUNT][REGION].target_groups[green].register([{"Id": "10.9.9.9", "Port": 80}])
+    with pytest.raises(PermanentFailure, match=r"has targets that are not ours: 10\.9\.9\.9:80"):
+        await shop.platform.manager.start(shop.place, V1, [1])
+    assert services() == {}
+
+
+async def test_a_group_that_is_being_left_is_waited_for(shop: EcsShop) -> None:
+    await healthy(shop, V1, [1])
+    await healthy(shop, V2, [1])
+    shop.scheduler.stuck = True
+    region, about = where(shop.place.on(EcsTarget)), "the service"
+    values = {"cluster": "shops", "service": "shop-production-v1", "force": True}
+    await shop.aws.ask(region, "ecs", "DeleteService", about, **values)
+    with pytest.raises(TemporaryFailure, match="One is being deleted"):
+        await shop.platform.manager.start(shop.place, V3, [1])
+    with pytest.raises(TemporaryFailure, match="is still being deleted"):
+        await shop.platform.manager.start(shop.place, V1, [1])
+    (leaving,) = [one for one in (await seen(shop)).values() if one.version == V1]
+    assert leaving.health is InstanceHealth.DEAD
+    shop.scheduler.stuck = False
+    shop.scheduler.beat()
+    await shop.platform.manager.start(shop.place, V3, [1])
+
+
+async def test_an_answer_that_lacks_something_is_asked_again(shop: EcsShop) -> None:
+    await healthy(shop, V1, [1])
+    shop.cloud.answer("DescribeServices", {"failures": []})
+    with pytest.raises(TemporaryFailure, match="lacks 'services'"):
+        await seen(shop)
+    assert set(await seen(shop)) == {ONE}
+
+
 async def test_another_process_finds_everything_as_it_is(shop: EcsShop) -> None:
     before = await healthy(shop, V1, [1, 2])
     adopted = await shop.again().manager.observe(shop.place)
