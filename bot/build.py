@@ -70,6 +70,7 @@ def build(ground: Ground, loaded: Loaded) -> Pilothouse:
             speaking.mention,
             ground.directory,
             fallback=settings.file.channels.deploys,
+            board=settings.board_url,
             now=now,
         ),
         lock_teller(

@@ -48,15 +48,19 @@ def deployment_teller(
     directory: Callable[[], Directory],
     *,
     fallback: str,
+    board: str = "",
     now: Callable[[], datetime],
 ) -> Teller:
-    """Deployments, in their service's channel; `fallback` takes those whose service left the settings."""
+    """Deployments, in their service's channel; `fallback` takes those whose service left the settings.
+
+    `board` is where people reach the board.
+    """
 
     async def tell(stream: str) -> Telling:
         deployment = await journal.load(id_of(stream))
         return Telling(
             channel=f"#{_channel(deployment, catalog(), fallback)}",
-            message=render_deployment(deployment, mention=mention, now=now()),
+            message=render_deployment(deployment, mention=mention, now=now(), board=board),
             lines=thread_lines([step.text for step in deployment.history], directory(), ended=_heading(deployment)),
             state=deployment.state.value,
             version=deployment.stream_version,

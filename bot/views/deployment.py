@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Final
 
+from bot.offers import Offer, offered
 from bot.views.blocks import (
     Block,
     Mention,
@@ -78,8 +79,11 @@ def state_line(deployment: Deployment) -> str:
     return f"{word} · {outcome}" if outcome else word
 
 
-def render_deployment(deployment: Deployment, *, mention: Mention, now: datetime) -> Message:
-    """The message: what, state, progress, gates, who decided, and the buttons that make sense now."""
+def render_deployment(deployment: Deployment, *, mention: Mention, now: datetime, board: str = "") -> Message:
+    """The message: what, state, progress, gates, who decided, and the buttons that make sense now.
+
+    With the address of a `board` it names the deployment's page there.
+    """
     blocks = [
         header(title(deployment)),
         section(_summary(deployment, mention)),
@@ -90,7 +94,7 @@ def render_deployment(deployment: Deployment, *, mention: Mention, now: datetime
         *_remarks(deployment, mention),
         *_decisions(deployment, mention),
         *_buttons(deployment),
-        context(_footer(deployment)),
+        context(_footer(deployment, board)),
     ]
     return Message(escape(f"{cut(title(deployment), 300)}: {state_line(deployment)}"), fitted(blocks))
 
@@ -211,32 +215,25 @@ def _buttons(deployment: Deployment) -> list[Block]:
 
 
 def _elements(deployment: Deployment) -> list[Block]:
+    return [_offer(offer, deployment) for offer in offered(deployment)]
+
+
+def _offer(offer: Offer, deployment: Deployment) -> Block:
     plan, value = deployment.plan, button_value(deployment)
-    end = button("Abort", ABORT, value, style="danger", confirm=_abort_question(deployment))
-    match deployment.state:
-        case State.PLANNED if not deployment.approved:
-            return [
-                button(f"Approve {plan.version}", APPROVE, value, style="primary"),
-                button("Reject", REJECT, value),
-                end,
-            ]
-        case State.PAUSED if deployment.waiting_step is not None:
-            return [button(f"Approve step {deployment.waiting_step + 1}", APPROVE, value, style="primary"), end]
-        case State.PAUSED:
-            return [button("Resume", RESUME, value, style="primary"), end]
-        case State.PLANNED | State.RUNNING | State.PROMOTING:
-            return [] if deployment.abort_asked_by else [end]
-        case State.SUCCEEDED if plan.previous and plan.previous != plan.version:
-            return [
-                button(
-                    f"Roll back to {plan.previous}",
-                    ROLL_BACK,
-                    value,
-                    style="danger",
-                    confirm=_back_question(deployment),
-                )
-            ]
-    return []
+    match offer:
+        case Offer.APPROVE:
+            waiting = deployment.waiting_step
+            what = str(plan.version) if waiting is None else f"step {waiting + 1}"
+            return button(f"Approve {what}", APPROVE, value, style="primary")
+        case Offer.REJECT:
+            return button("Reject", REJECT, value)
+        case Offer.RESUME:
+            return button("Resume", RESUME, value, style="primary")
+        case Offer.ABORT:
+            return button("Abort", ABORT, value, style="danger", confirm=_abort_question(deployment))
+        case Offer.ROLL_BACK:
+            question = _back_question(deployment)
+            return button(f"Roll back to {plan.previous}", ROLL_BACK, value, style="danger", confirm=question)
 
 
 def button_value(deployment: Deployment) -> str:
@@ -266,6 +263,7 @@ def _back_question(deployment: Deployment) -> Block:
     return confirm(f"Roll back {plan.service}?", text, "Roll back")
 
 
-def _footer(deployment: Deployment) -> str:
+def _footer(deployment: Deployment, board: str) -> str:
     digest = deployment.plan.digest.removeprefix("sha256:")[:12]
-    return f"{escape(deployment.id)} · digest {escape(digest)}"
+    page = f" · <{board}/deployments/{escape(deployment.id)}|Open on the board>" if board else ""
+    return f"{escape(deployment.id)} · digest {escape(digest)}{page}"

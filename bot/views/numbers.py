@@ -46,7 +46,7 @@ def measured(one: Measurement) -> str:
 def _value(one: Measurement) -> str:
     # A note says why there is no value better than "no data" does.
     unknown = one.value is None and one.note
-    return f" {number(one.value, one.unit)}" if one.kind == "query" and not unknown else ""
+    return f" {number(one.value, one.unit)}" if one.kind in {"query", "comparison"} and not unknown else ""
 
 
 def _count(one: Measurement) -> str:

@@ -49,7 +49,13 @@ async def roll_back_place(api: Api, call: Call) -> schemas.Deployment:
     return await _told(api, await ask(api, call, RollBack(call.path("service"), call.path("environment"))))
 
 
-def decide(command: Callable[[DeploymentId], Reject | Abort | Resume]) -> Handle:
+async def reject(api: Api, call: Call) -> schemas.Deployment:
+    """Refuse a plan, or the step that waits."""
+    command = Reject(DeploymentId(call.path("id")), call.ask(schemas.RejectAsk).step)
+    return await _told(api, await ask(api, call, command))
+
+
+def decide(command: Callable[[DeploymentId], Abort | Resume]) -> Handle:
     """A decision on a deployment that needs no more words."""
 
     async def handle(api: Api, call: Call) -> schemas.Deployment:

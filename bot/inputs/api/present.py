@@ -8,7 +8,7 @@ from typing import Any
 
 from alerting.alerts.fingerprint import shown_fingerprint
 from alerting.incidents.incident import Incident, IncidentAlert
-from bot.inputs.api import schemas
+from bot.inputs.api import present_gates, schemas
 from bot.readings import AlertRow, OnCallRow, ServiceRow
 from engine.catalog import Catalog
 from engine.components.lifecycle import Component
@@ -104,7 +104,7 @@ def deployment(one: Deployment, *, now: datetime) -> schemas.Deployment:
         plan=_plan(plan),
         step_left_seconds=one.step_left(now).total_seconds(),
         decisions=[schemas.Decision.model_validate(each) for each in one.decisions],
-        measurements=[schemas.Measurement.model_validate(each) for each in one.measurements],
+        measurements=[present_gates.measurement(each) for each in one.measurements],
         figures=[schemas.Figure(name=name, value=value) for name, value in one.figures],
         history=_entries(one.history),
         **_same(one, DEPLOYMENT_FIELDS),
@@ -136,7 +136,7 @@ def _plan(plan: Plan) -> schemas.Plan:
         strategy=spec.name,
         kind=spec.kind,
         steps=steps,
-        gates=[schemas.Gate.model_validate(gate) for gate in spec.gates],
+        gates=[present_gates.gate(gate) for gate in spec.gates],
         **_same(plan, ("digest", "instances", "approvals_needed", "four_eyes", "expires_at")),
     )
 

@@ -16,7 +16,7 @@ from bot.inputs.api.events import PATH, EventStream
 from bot.inputs.api.notifications import Notifications
 from bot.inputs.api.openapi import document
 from bot.inputs.api.summaries import Summaries
-from engine.commands import Abort, Reject, Resume
+from engine.commands import Abort, Resume
 
 ROOT: Final = "/api/v1"
 HEADERS: Final = {
@@ -62,7 +62,7 @@ ENDPOINTS: Final[tuple[Endpoint, ...]] = (
     Endpoint("POST", "/deployments", "Deploy", deeds.deploy, schemas.Deployment, schemas.DeployAsk, 201),
     Endpoint("GET", ONE, "One deployment", reads.deployment, schemas.Deployment),
     Endpoint("POST", f"{ONE}/approve", "Agree", deeds.approve, schemas.Deployment, schemas.ApproveAsk),
-    Endpoint("POST", f"{ONE}/reject", "Refuse", deeds.decide(Reject), schemas.Deployment, schemas.NothingAsk),
+    Endpoint("POST", f"{ONE}/reject", "Refuse", deeds.reject, schemas.Deployment, schemas.RejectAsk),
     Endpoint("POST", f"{ONE}/abort", "Undo", deeds.decide(Abort), schemas.Deployment, schemas.NothingAsk),
     Endpoint("POST", f"{ONE}/resume", "Go on", deeds.decide(Resume), schemas.Deployment, schemas.NothingAsk),
     Endpoint("POST", f"{ONE}/rollback", "Go back", deeds.roll_back, schemas.Deployment, schemas.NothingAsk),

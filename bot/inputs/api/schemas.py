@@ -6,17 +6,12 @@ Times are RFC 3339 in UTC, durations seconds, weights percent. A number that JSO
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
-Name = Annotated[str, Field(min_length=1, max_length=80)]
-
-
-class Shape(BaseModel):
-    """Base of all: frozen, nothing unknown, read from our own dataclasses by attribute."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, from_attributes=True)
+from bot.inputs.api.schemas_gates import Gate, Measurement
+from bot.inputs.api.shape import Name, Shape
 
 
 class DeployAsk(Shape):
@@ -35,6 +30,12 @@ class ApproveAsk(Shape):
     """
 
     digest: str = Field(default="", max_length=200)
+    step: int | None = Field(default=None, ge=0)
+
+
+class RejectAsk(Shape):
+    """Refuse the plan, or with `step` (from 0) the step that waits, so that nobody refuses something else."""
+
     step: int | None = Field(default=None, ge=0)
 
 
@@ -168,19 +169,6 @@ class PlanStep(Shape):
     approval: bool
 
 
-class Gate(Shape):
-    """One condition every step must meet."""
-
-    name: str
-    kind: str
-    query: str
-    comparison: str
-    threshold: float
-    unit: str
-    rule: str
-    minimum_samples: int
-
-
 class Plan(Shape):
     """What was agreed to; approvals are bound to `digest`."""
 
@@ -202,21 +190,6 @@ class Decision(Shape):
     approved: bool
     at: datetime
     step: int | None
-
-
-class Measurement(Shape):
-    """The latest answer of one gate in this step. `verdict` is pass, fail, inconclusive or error."""
-
-    gate: str
-    kind: str
-    query: str
-    value: float | None
-    threshold: str
-    samples: int | None
-    verdict: str
-    at: datetime
-    unit: str
-    note: str
 
 
 class Figure(Shape):

@@ -10,7 +10,8 @@ from typing import Literal
 
 from pydantic import Field
 
-from bot.inputs.api.schemas import Shape, You
+from bot.inputs.api.schemas import You
+from bot.inputs.api.shape import Shape
 
 AlertState = Literal["active", "suppressed", "pending"]
 SilenceState = Literal["active", "pending", "expired"]
