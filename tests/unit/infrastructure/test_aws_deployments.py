@@ -22,6 +22,8 @@ from tests.unit.deployments.world import ANN, BLUE_GREEN, CANARY, RECREATE, ROLL
 
 FREE = Environment(EnvironmentName("production"))
 V1, V2 = Version("v1"), Version("v2")
+QUICK = replace(CANARY, steps=tuple(replace(step, dwell=2 * SECOND) for step in CANARY.steps))
+SWITCH = replace(BLUE_GREEN, dwell=2 * SECOND, keep_old=2 * SECOND)
 
 
 @dataclass(slots=True)
@@ -106,7 +108,7 @@ async def left(town: Town) -> tuple[set[str], dict[Version, int]]:
     return {one.id for one in await world.observe(place)}, dict((await world.read(place)).weights)
 
 
-@pytest.mark.parametrize("strategy", [CANARY, ROLLING, BLUE_GREEN, RECREATE], ids=lambda one: one.kind)
+@pytest.mark.parametrize("strategy", [QUICK, ROLLING, SWITCH, RECREATE], ids=lambda one: one.kind)
 async def test_every_strategy_on_ecs(monkeypatch: pytest.MonkeyPatch, strategy: StrategySpec) -> None:
     async with ecs_shop() as shop:
         shop.place = versioned(shop.place, instances=2)
@@ -117,7 +119,7 @@ async def test_every_strategy_on_ecs(monkeypatch: pytest.MonkeyPatch, strategy: 
         assert town.world.broken == []
 
 
-@pytest.mark.parametrize("strategy", [CANARY, BLUE_GREEN, ROLLING], ids=lambda one: one.kind)
+@pytest.mark.parametrize("strategy", [QUICK, SWITCH, ROLLING], ids=lambda one: one.kind)
 async def test_every_strategy_on_lambda(monkeypatch: pytest.MonkeyPatch, strategy: StrategySpec) -> None:
     async with lambda_shop() as shop:
         town = await town_on(monkeypatch, shop, strategy=strategy)
@@ -130,7 +132,7 @@ async def test_every_strategy_on_lambda(monkeypatch: pytest.MonkeyPatch, strateg
 @pytest.mark.parametrize("kind", ["ecs", "lambda"])
 async def test_a_bad_canary_goes_back(monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
     async with ecs_shop() if kind == "ecs" else lambda_shop() as shop:
-        town = await town_on(monkeypatch, shop, behaviour={"v2": Behaviour(errors=0.2)})
+        town = await town_on(monkeypatch, shop, strategy=QUICK, behaviour={"v2": Behaviour(errors=0.2)})
         after = await deploy(town, "v2")
         assert after.state is State.ROLLED_BACK
         ids, weights = await left(town)
@@ -160,7 +162,7 @@ async def test_a_version_that_never_comes_up_ends_in_the_platforms_words(
     words = {"crashes": "exit code 1", "unpullable": "CannotPullContainerError", "unready": "Health checks failed"}
     async with ecs_shop() as shop:
         await push(shop.aws, where(shop.place.on(EcsTarget)), f"v3-{fate}")
-        town = await town_on(monkeypatch, shop, strategy=replace(CANARY, progress_deadline=5 * SECOND))
+        town = await town_on(monkeypatch, shop, strategy=replace(QUICK, progress_deadline=5 * SECOND))
         after = await deploy(town, f"v3-{fate}", 60)
         assert after.state is State.ROLLED_BACK
         assert words[fate] in after.reason
