@@ -15,10 +15,12 @@ from pydantic import BaseModel, ValidationError
 from alerting.incidents.journal import IncidentJournal
 from bot.access import Access, Caller
 from bot.inputs.api.alert_sources import AlertSources
+from bot.inputs.api.chronicle import Chronicles
 from bot.inputs.api.errors import STATUS, ApiError, from_response, from_validation
 from bot.inputs.api.notifications import Notifications
 from bot.inputs.api.summaries import Summaries
 from bot.readings import Readings
+from bot.reports import Reports
 from engine.catalog import Catalog
 from engine.commands import Request, Response
 from engine.deployments.journal import DeploymentJournal
@@ -54,6 +56,8 @@ class Api:
     directory: Callable[[], Directory]
     now: Callable[[], datetime]
     alerts: AlertSources | None = None
+    chronicles: Chronicles = field(default_factory=Chronicles)
+    reports: Reports = field(default_factory=Reports)
 
 
 @dataclass(frozen=True, slots=True)

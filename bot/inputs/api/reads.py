@@ -43,7 +43,7 @@ async def component(api: Api, call: Call) -> schemas.Component:
 async def deployments(api: Api, call: Call) -> schemas.Deployments:
     """One page of the list."""
     query = call.http.query
-    limit = _limit(query.get("limit", str(PAGE)))
+    limit = limit_of(query.get("limit", str(PAGE)))
     fits = _fits(query.get("service"), query.get("environment"), _flag(query.get("open")))
     rows, after = await _page(api, fits, limit=limit, cursor=query.get("cursor", ""))
     return schemas.Deployments(deployments=[present.deployment_row(row) for row in rows], next=after)
@@ -83,7 +83,8 @@ def page_of(rows: Sequence[Summary], *, limit: int, cursor: str) -> Sequence[Sum
     return rows[start : start + limit + 1]
 
 
-def _limit(text: str) -> int:
+def limit_of(text: str) -> int:
+    """How many of a page were asked for. Raises ApiError 422."""
     if text.isascii() and text.isdigit() and 1 <= int(text) <= LONGEST_PAGE:
         return int(text)
     reason = f"limit is {text[:20]!r}."

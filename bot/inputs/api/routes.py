@@ -8,7 +8,17 @@ from aiohttp import web
 
 from bot.access import access_of
 from bot.house import Pilothouse
-from bot.inputs.api import deeds, deeds_alerts, reads, reads_alerts, schemas, schemas_alerts
+from bot.inputs.api import (
+    deeds,
+    deeds_alerts,
+    deployment_page,
+    reads,
+    reads_alerts,
+    reports,
+    schemas,
+    schemas_alerts,
+    schemas_deployments,
+)
 from bot.inputs.api.alert_sources import AlertSources
 from bot.inputs.api.endpoint import Api, Endpoint, Parameter, serve
 from bot.inputs.api.errors import tell_errors
@@ -46,6 +56,11 @@ GROUPS: Final = (
     SHOWN,
 )
 HOURS: Final = Parameter("hours", "How far back, from 1 to 24; 24 when left out.", "integer")
+DAYS: Final = (
+    Parameter("days", "How many days back, from 1 to 366; 30 when left out.", "integer"),
+    Parameter("service", "Only this service."),
+    Parameter("environment", "Only this environment."),
+)
 RULES: Final = (*FILTER, Parameter("state", "all, broken, firing or pending."), SHOWN)
 PLACE: Final = "/components/{service}/{environment}"
 ONE: Final = "/deployments/{id}"
@@ -61,6 +76,18 @@ ENDPOINTS: Final[tuple[Endpoint, ...]] = (
     Endpoint("GET", "/deployments", "Deployments", reads.deployments, schemas.Deployments, query=LIST),
     Endpoint("POST", "/deployments", "Deploy", deeds.deploy, schemas.Deployment, schemas.DeployAsk, 201),
     Endpoint("GET", ONE, "One deployment", reads.deployment, schemas.Deployment),
+    Endpoint(
+        "GET", f"{ONE}/page", "One deployment over time", deployment_page.page, schemas_deployments.DeploymentPage
+    ),
+    Endpoint(
+        "GET",
+        f"{ONE}/measurements",
+        "What its gates said",
+        deployment_page.measurements,
+        schemas_deployments.Measurements,
+        query=PAGE,
+    ),
+    Endpoint("GET", f"{ONE}/pictures", "Its metrics", deployment_page.pictures, schemas_deployments.Pictures),
     Endpoint("POST", f"{ONE}/approve", "Agree", deeds.approve, schemas.Deployment, schemas.ApproveAsk),
     Endpoint("POST", f"{ONE}/reject", "Refuse", deeds.reject, schemas.Deployment, schemas.RejectAsk),
     Endpoint("POST", f"{ONE}/abort", "Undo", deeds.decide(Abort), schemas.Deployment, schemas.NothingAsk),
@@ -87,6 +114,14 @@ ENDPOINTS: Final[tuple[Endpoint, ...]] = (
     Endpoint("GET", "/rules", "Rules and their health", reads_alerts.rules, schemas_alerts.Rules, query=RULES),
     Endpoint(
         "GET", "/rules/{id}/history", "A rule's day", reads_alerts.history, schemas_alerts.RuleHistory, query=(HOURS,)
+    ),
+    Endpoint(
+        "GET",
+        "/reports/deployments",
+        "DORA's four keys",
+        reports.deployments,
+        schemas_deployments.DeploymentReport,
+        query=DAYS,
     ),
     Endpoint("GET", "/oncall", "Who is on call", reads.on_call, schemas.OnCall),
 )

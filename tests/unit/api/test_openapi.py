@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from bot.inputs.api import schemas, schemas_alerts
+from bot.inputs.api import schemas, schemas_alerts, schemas_deployments, schemas_gates
 from bot.inputs.api.openapi import document
 from bot.inputs.api.routes import ENDPOINTS, build_api
 from bot.readings import AlertRow
@@ -22,7 +22,7 @@ BODIES = {
 }
 SHAPES = {
     name: one
-    for name, one in (vars(schemas) | vars(schemas_alerts)).items()
+    for name, one in (vars(schemas) | vars(schemas_alerts) | vars(schemas_deployments) | vars(schemas_gates)).items()
     if isinstance(one, type) and issubclass(one, BaseModel)
 }
 
@@ -93,6 +93,8 @@ async def everything(client: Client, scene: AlertScene) -> dict[str, str]:
     _, made = await client.post("/deployments", {**body, "version": "v2"})
     await house.durable.run_for(timedelta(seconds=6))
     _, silence = await client.post("/silences", BODIES["/silences"])
-    everywhere = dict.fromkeys(("overview", "services", "components", "alerts", "notifications", "oncall"), "")
+    everywhere = dict.fromkeys(
+        ("overview", "services", "components", "alerts", "notifications", "oncall", "reports"), ""
+    )
     rule = scene.statuses[0].rule.id
     return {**everywhere, "deployments": made["id"], "incidents": incident, "rules": rule, "silences": silence["id"]}
