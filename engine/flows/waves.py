@@ -35,8 +35,14 @@ def find_circle(needs: Needs) -> tuple[str, ...]:
 
 
 def within(needs: Needs, chosen: Collection[str]) -> dict[str, tuple[str, ...]]:
-    """What each of the chosen needs of the others that are chosen, also by way of those that are not."""
-    return {name: tuple(one for one in chosen if one in _reached(needs, name)) for name in chosen}
+    """What each of the chosen needs of the others that are chosen, also by way of those that are not.
+
+    Raises Invalid naming the whole circle, when some of what is needed wait for one another.
+    """
+    reached = {name: _reached(needs, name) for name in chosen}
+    concerned = set(chosen).union(*reached.values())
+    waves({name: needed for name, needed in needs.items() if name in concerned})
+    return {name: tuple(one for one in chosen if one in reached[name]) for name in chosen}
 
 
 def _layers(needs: Needs) -> list[tuple[str, ...]]:
