@@ -24,6 +24,7 @@ from bot.permit_routes import PermitRooms, permit_routes
 from bot.readings import Readings
 from bot.reload import Reloader
 from bot.reload_sources import reload_sources
+from bot.report_routes import ReportRooms, report_routes
 from bot.routes import Rooms, build_routes
 from bot.settings.read import Settings
 from bot.settings.triggers import load_triggers, to_schedules
@@ -205,11 +206,13 @@ def _orchestrator(
     permits = PermitRooms(
         ground.catalog, ground.directory, engine.permits, engine.permit_journal, engine.releases, ground.now
     )
+    reports = ReportRooms(engine.journal, alerting.journal, ground.settings.board_url, ground.now)
     database = ground.database
     return Orchestrator(
         {
             **build_routes(rooms),
             **permit_routes(permits),
+            **report_routes(reports),
             **silence_routes(silences),
             **(tour.routes() if tour else {}),
         },

@@ -23,6 +23,7 @@ from bot.grammar import (
     said,
 )
 from bot.permit_words import PERMIT_VERBS, split_override, split_release
+from bot.report_words import REPORT_VERB
 from bot.silence_words import read_matchers, read_silence
 from engine.commands import WHATEVER_WAITS, Abort, Approve, Deploy, Reject, Restart, RollBack
 from engine.deployments.deployment import DeploymentId
@@ -349,6 +350,7 @@ VERBS: Final[tuple[Verb, ...]] = (
         ("unmute",),
     ),
     Verb("oncall", "oncall", "Who is on call, and until when", Permission.VIEW, _none(ShowOnCall), ("on-call",)),
+    REPORT_VERB,
     Verb("board", "board", "A link to the web board", Permission.VIEW, _none(OpenBoard)),
 )
 BY_NAME: Final[Mapping[str, Verb]] = {name: verb for verb in VERBS for name in (verb.name, *verb.aliases)}

@@ -9,10 +9,12 @@ from alerting.commands import ExpireSilence, SetSilence, SilenceIncident
 from alerting.silences.codec import silence_from_json
 from alerting.silences.silence import State
 from bot import commands
+from bot.report_words import ShowReport
 from bot.views.alerts import render_alerts
 from bot.views.answers import render_done, warned
 from bot.views.blocks import Mention, Message, actions, code, link, plain, section
 from bot.views.permits import render_permits
+from bot.views.report import render_report
 from bot.views.silences import render_ended, render_silenced, render_silences
 from bot.views.status import render_incidents, render_on_call, render_services, render_status
 from engine.commands import Abort, Approve, Deploy, Reject, Response, Restart, Resume, RollBack
@@ -24,7 +26,7 @@ def render_outcome(command: object, response: Response, *, mention: Mention) -> 
     return warned(_outcome(command, response.data, mention), str(response.data.get("warning", "")))
 
 
-def _outcome(command: object, data: Mapping[str, Any], mention: Mention) -> Message:  # noqa: PLR0911  # a table
+def _outcome(command: object, data: Mapping[str, Any], mention: Mention) -> Message:  # noqa: C901, PLR0911  # a table
     match command:
         case commands.ShowStatus(service):
             return render_status(data["overview"], service=service, mention=mention)
@@ -40,6 +42,8 @@ def _outcome(command: object, data: Mapping[str, Any], mention: Mention) -> Mess
             return _silence(command, data)
         case commands.ShowOnCall():
             return render_on_call(data["on_call"], mention=mention)
+        case ShowReport():
+            return render_report(data["report"], board=str(data["board"]))
         case commands.OpenBoard():
             return _board(str(data["url"]))
         case _:
