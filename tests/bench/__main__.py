@@ -8,7 +8,22 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from tests.bench import accept, ack, click, idle, proxy, proxy_shifts, ready, resume, rules, shifts, silences, storm, told
+from tests.bench import (
+    accept,
+    ack,
+    click,
+    crowd,
+    idle,
+    proxy,
+    proxy_shifts,
+    ready,
+    resume,
+    rules,
+    shifts,
+    silences,
+    storm,
+    told,
+)
 from tests.bench.figure import Figure, Measure, NotHere
 from tests.bench.machine import load_average, machine
 from tests.bench.report import line, page
@@ -18,6 +33,7 @@ FIGURES: Final[Mapping[str, Measure]] = {
     "ack": ack.measure,
     "click": click.measure,
     "shifts": shifts.measure,
+    "crowd": crowd.measure,
     "proxy": proxy.measure,
     "proxy shifts": proxy_shifts.measure,
     "ready": ready.measure,

@@ -16,10 +16,10 @@ WITHIN: Final = 10.0  # seconds
 
 
 @asynccontextmanager
-async def open_shop(scene: Scene) -> AsyncIterator[House]:
-    """The product on SQLite with shop v1 in production. The block's end leaves no process and no file."""
+async def open_shop(scene: Scene, *, database_url: str = "") -> AsyncIterator[House]:
+    """The product, on SQLite by default, with shop v1 in production. The block's end leaves no process and no file."""
     with tempfile.TemporaryDirectory(prefix="bench-") as room:
-        async with House(Path(room), scene) as house:
+        async with House(Path(room), scene, database_url=database_url) as house:
             await house.start()
             await house.bring_out("v1")
             yield house
