@@ -10,7 +10,7 @@ import asyncio
 import os
 import secrets
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from kubernetes import client, config
 
 from engine.catalog import EnvironmentName, HealthCheck, Placement, ServiceName, Version
@@ -52,6 +53,25 @@ class Hands:
     def custom(self) -> client.CustomObjectsApi:
         return client.CustomObjectsApi(self.calls)
 
+    def account(self, folder: Path, rights: Mapping[tuple[str, str], Sequence[str]]) -> str:
+        """The kubeconfig of an account that may do in the namespace what `rights` say of (group, resource)."""
+        rules = [
+            {"apiGroups": [group], "resources": [kind], "verbs": list(verbs)} for (group, kind), verbs in rights.items()
+        ]
+        roles = client.RbacAuthorizationV1Api(self.calls)
+        self.core.create_namespaced_service_account(self.namespace, {"metadata": {"name": "ops"}})
+        roles.create_namespaced_role(self.namespace, {"metadata": {"name": "ops"}, "rules": rules})
+        role = {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "ops"}
+        subject = {"kind": "ServiceAccount", "name": "ops", "namespace": self.namespace}
+        binding = {"metadata": {"name": "ops"}, "roleRef": role, "subjects": [subject]}
+        roles.create_namespaced_role_binding(self.namespace, binding)
+        token = self.core.create_namespaced_service_account_token("ops", self.namespace, {"spec": {}}).status.token
+        found = yaml.safe_load(Path(kubeconfig()).read_text())
+        found["users"] = [{"name": one["name"], "user": {"token": token}} for one in found["users"]]
+        path = folder / "account"
+        path.write_text(yaml.safe_dump(found))
+        return str(path)
+
     def pods(self, labels: str = "") -> list[Any]:
         return list(self.core.list_namespaced_pod(self.namespace, label_selector=labels).items)
 
@@ -65,6 +85,11 @@ class Hands:
         run = {"exitCode": 137, "reason": "Error", "startedAt": _now(), "finishedAt": _now()}
         state = {"waiting": {"reason": "CrashLoopBackOff", "message": "back-off 10s restarting failed container"}}
         self.judge(one, {"state": state, "lastState": {"terminated": run}, "restartCount": 1, "ready": False})
+
+    def end(self, one: Instance) -> None:
+        """The container of an instance ends for the first time; its node is about to start it again."""
+        run = {"exitCode": 1, "reason": "Error", "startedAt": _now(), "finishedAt": _now()}
+        self.judge(one, {"state": {"terminated": run}, "restartCount": 0, "ready": False})
 
     def sicken(self, one: Instance) -> None:
         """An instance fails its readiness probe."""

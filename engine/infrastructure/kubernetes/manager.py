@@ -56,13 +56,14 @@ class KubernetesManager:
         return tuple(found)
 
     async def start(self, place: Placement, version: Version, ordinals: Collection[int]) -> None:
-        """Want these instances too, and wait until their pods exist. A dead pod is deleted, so that another comes.
+        """Want these instances too, and wait until their pods exist.
 
+        A pod in a crash loop is deleted, so that another comes at once; its node starts any other dead one itself.
         Raises TemporaryFailure while Kubernetes makes no pods, with the reason it gives, such as a quota.
         """
         wanted = frozenset(ordinals)
         await with_fresh_reads(lambda: self._want(place, version, wanted))
-        await self._delete_dead(place, version, wanted)
+        await self._delete_looping(place, version, wanted)
         try:
             async with asyncio.timeout(_APPEAR.total_seconds()):
                 await self._appeared(place, version, wanted)
@@ -90,9 +91,9 @@ class KubernetesManager:
         pods = await self._clusters.watch(place).pods(place)
         return frozenset(pod.ordinal for pod in pods if pod.live and pod.version == version and pod.ordinal is not None)
 
-    async def _delete_dead(self, place: Placement, version: Version, ordinals: Collection[int]) -> None:
+    async def _delete_looping(self, place: Placement, version: Version, ordinals: Collection[int]) -> None:
         for pod in await self._clusters.watch(place).pods(place):
-            if pod.version == version and pod.ordinal in ordinals and not pod.leaving and (pod.dead or pod.ended):
+            if pod.version == version and pod.ordinal in ordinals and not pod.leaving and (pod.looping or pod.ended):
                 await self._delete(place, pod)
 
     async def _delete(self, place: Placement, pod: Pod) -> None:

@@ -1,8 +1,8 @@
 """Pods of a Kubernetes cluster, and an HTTPRoute or a Service in front of them.
 
-The account needs a Role in each namespace: get, list, patch and delete on deployments; get, list, watch, patch and
-delete on pods; get, list and patch on services; list and watch on endpointslices; get, list, watch and patch on
-httproutes.
+The account needs a Role in each namespace: get, list, create, patch and delete on deployments; get, list, watch,
+patch and delete on pods; get, list, create and patch on services; list and watch on endpointslices; get, list, watch
+and patch on httproutes.
 """
 
 from __future__ import annotations

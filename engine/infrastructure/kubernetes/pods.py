@@ -37,7 +37,8 @@ class Pod:
     """What we need of a pod. Times but `numbered_at`, which is by our clock, are by the cluster's clocks.
 
     `ended`: its phase is Failed or Succeeded, its Deployment makes another. `dead`: a container has ended and waits to
-    be started again. `stuck`: it cannot come up. `since` is the start of this run of its container, or of the last.
+    be started again; `looping`: not before some time has passed. `stuck`: it cannot come up. `since` is the start of
+    this run of its container, or of the last.
     """
 
     name: str
@@ -53,6 +54,7 @@ class Pod:
     leaving: bool = False
     ended: bool = False
     dead: bool = False
+    looping: bool = False
     stuck: bool = False
     ready: bool = False
     was_ready: bool = False
@@ -106,6 +108,7 @@ def parse_pod(found: Json) -> Pod:
         leaving="deletionTimestamp" in meta,
         ended=ended,
         dead=any(_is_dead(one) for one in statuses),
+        looping=any(_waits_for(one) == _CRASHED for one in statuses),
         stuck=any(_is_stuck(one) for one in statuses) or _unscheduled(status),
         ready=is_ready,
         was_ready=is_ready or _was_ready(ready, since),
@@ -178,13 +181,16 @@ def _was_ready(ready: Json, since: datetime | None) -> bool:
 
 
 def _is_dead(one: Json) -> bool:
-    state = one.get("state") or {}
-    return "terminated" in state or (state.get("waiting") or {}).get("reason") == _CRASHED
+    return "terminated" in (one.get("state") or {}) or _waits_for(one) == _CRASHED
 
 
 def _is_stuck(one: Json) -> bool:
-    reason = ((one.get("state") or {}).get("waiting") or {}).get("reason", "")
+    reason = _waits_for(one)
     return bool(reason) and reason not in _STARTING
+
+
+def _waits_for(one: Json) -> str:
+    return ((one.get("state") or {}).get("waiting") or {}).get("reason") or ""
 
 
 def _unscheduled(status: Json) -> bool:

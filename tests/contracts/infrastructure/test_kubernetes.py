@@ -99,6 +99,17 @@ async def test_a_crash_loop_is_dead_in_the_words_of_the_platform_and_each_start_
     assert seen.note == "app: CrashLoopBackOff: back-off 10s restarting failed container. Restarts: 3."
 
 
+async def test_a_container_that_ended_once_is_left_to_its_node(shop) -> None:
+    await shop.platform.manager.start(shop.place, V1, [1])
+    (before,) = await shop.well()
+    name = shop.hands.pod(before).metadata.name
+    shop.hands.end(before)
+    (seen,) = await shop.observed(lambda seen: [one.health for one in seen] == [InstanceHealth.DEAD])
+    assert seen.note == "app: Error with exit code 1."
+    await shop.platform.manager.start(shop.place, V1, [1])
+    assert shop.hands.pod(before).metadata.name == name
+
+
 async def test_an_image_that_cannot_be_pulled_is_unhealthy_and_says_so(shop) -> None:
     await shop.platform.manager.start(shop.place, Version("v1-unpullable"), [1])
     (seen,) = await shop.observed(lambda seen: seen[0].health is InstanceHealth.UNHEALTHY)

@@ -113,7 +113,6 @@ async def yard(strategy: StrategySpec, router: str, instances: int = 2) -> Async
         (CANARY, "gateway", 2),
         (ROLLING, "replicas", 3),
         (BLUE_GREEN, "service", 2),
-        (BLUE_GREEN, "gateway", 1),
         (RECREATE, "service", 1),
     ],
     ids=lambda value: getattr(value, "name", str(value)),

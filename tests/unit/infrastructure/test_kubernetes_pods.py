@@ -72,6 +72,11 @@ def test_a_container_says_why(container, health, note) -> None:
     assert (health_of(one, GRACE, now=NOW), one.note) == (health, note)
 
 
+def test_only_a_pod_that_is_kept_waiting_is_looping() -> None:
+    assert not pod({"state": {"terminated": DIED}}).looping
+    assert pod({"state": {"waiting": {"reason": "CrashLoopBackOff"}}}).looping
+
+
 def test_an_evicted_pod_is_dead_in_the_words_of_its_node() -> None:
     one = pod(phase="Failed", reason="Evicted", message="The node was low on resource: memory.")
     assert (health_of(one, GRACE, now=NOW), one.note) == (
