@@ -87,6 +87,7 @@ def _service(
             )
             for environment, place in part.environments.items()
         },
+        depends_on=tuple(map(ServiceName, part.depends_on)),
     )
 
 

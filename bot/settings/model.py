@@ -106,6 +106,7 @@ class ServicePart(Part):
 
     description: Annotated[str, Field(max_length=200), ONE_LINE] = ""
     channel: Channel = ""
+    depends_on: list[str] = Field(default_factory=list)
     local: LocalPart | None = None
     container: ContainerPart | None = None
     kubernetes: KubernetesPart | None = None
