@@ -86,7 +86,7 @@ async def _start(house: Pilothouse, stack: AsyncExitStack) -> None:
     await house.durable.launch()
     stack.push_async_callback(house.engine.platforms.close)
     stack.push_async_callback(house.durable.close)
-    await engine.desk.resume_all()
+    await engine.resume_all()
     stack.push_async_callback(house.duties.end)
     stack.push_async_callback(lambda: house.listening.tasks.drain(within=DRAIN))
     if house.socket is not None:

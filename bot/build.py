@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from datetime import timedelta
+from typing import Final
 
 from bot.alert_rows import alert_rows
 from bot.alerting_half import Alerting, Loaded, build_alerting
@@ -11,6 +12,7 @@ from bot.chat.assembly import Listening, build_listening, build_speaking
 from bot.chat.operators import Operators
 from bot.chat.permit_tellers import freeze_teller, lock_teller
 from bot.chat.tellers import deployment_teller, incident_teller
+from bot.chat.train_tellers import train_teller
 from bot.clockwork import Clockwork
 from bot.duties import Duties, Work
 from bot.engine_half import Engine, build_engine, join
@@ -18,7 +20,7 @@ from bot.ground import Ground
 from bot.held_back import held_back
 from bot.house import Pilothouse
 from bot.inputs.slack.socket import Socket
-from bot.membership import Membership, own_name
+from bot.membership import TTL, Membership, own_name
 from bot.meters import Meters
 from bot.permit_routes import PermitRooms, permit_routes
 from bot.readings import Readings
@@ -30,6 +32,7 @@ from bot.settings.read import Settings
 from bot.settings.triggers import load_triggers, to_schedules
 from bot.silence_routes import SilenceRooms, silence_routes
 from bot.tour import Tour
+from bot.train_routes import TrainRooms, train_routes
 from bot.triggering import Triggering, around_of, build_triggering
 from bot.troubles import Troubles
 from engine.commands import Request, Response
@@ -41,22 +44,28 @@ from engine.security.secrets import mask
 
 log = logging.getLogger(__name__)
 
+TAKEN_OVER: Final = (
+    f"This process could not renew its lease for {TTL.total_seconds():g} s, so another took over its work. "
+    "It does nothing more and ends; start it again."
+)
+
 
 def build(ground: Ground, loaded: Loaded) -> Pilothouse:
     """All rooms, joined and not yet started."""
     settings, now = ground.settings, ground.now
     executor = own_name()
-    membership = Membership(ground.database.leases, executor, lost=lambda: house.give_up("Another process took over."))
-    durable = DbosDurable(_durable_url(settings), _turn_of(ground), executor_id=executor, alive=membership.alive)
+    membership = Membership(ground.database.leases, executor, lost=lambda: house.give_up(TAKEN_OVER))
+    turn = _turn_of(ground, membership)
+    durable = DbosDurable(_durable_url(settings), turn, executor_id=executor, alive=membership.alive)
     journal = DeploymentJournal(ground.database.log)
     speaking = build_speaking(settings, ground.database, ground.session, ground.directory, now=now)
-    engine = build_engine(ground, durable, journal)
+    engine = build_engine(ground, durable, journal, membership.check)
 
     def acting() -> bool:
         return house.clockwork.acting
 
     alerting = build_alerting(ground, loaded, durable, journal, speaking, acting)
-    join(ground, engine, alerting, acting)
+    join(ground, engine, alerting, acting, membership.check)
     readings = _readings(ground, engine, alerting)
     tour = _tour(ground, engine) if settings.file.tour else None
     meters = Meters()
@@ -80,6 +89,7 @@ def build(ground: Ground, loaded: Loaded) -> Pilothouse:
         freeze_teller(
             engine.permit_journal, ground.catalog, speaking, ground.directory, fallback=settings.file.channels.deploys
         ),
+        train_teller(engine.train_journal, speaking.mention, ground.directory, channel=settings.file.channels.deploys),
         incident_teller(alerting.journal, speaking.mention, ground.directory, speaking.pager.link),
         *([tour.teller()] if tour else []),
     ]
@@ -144,8 +154,9 @@ def _durable_url(settings: Settings) -> str:
     return settings.environment.database_url or f"sqlite:///{settings.data / 'durable.sqlite'}"
 
 
-def _turn_of(ground: Ground) -> Turn:
+def _turn_of(ground: Ground, membership: Membership) -> Turn:
     async def turn(subject: str) -> timedelta | None:
+        await membership.check()
         take = next(take for prefix, take in ground.turns.items() if subject.startswith(prefix))
         return await take(subject)
 
@@ -207,6 +218,8 @@ def _orchestrator(
         ground.catalog, ground.directory, engine.permits, engine.permit_journal, engine.releases, ground.now
     )
     reports = ReportRooms(engine.journal, alerting.journal, ground.settings.board_url, ground.now)
+    channel = ground.settings.file.channels.deploys
+    trains = TrainRooms(ground.catalog, ground.directory, engine.trains, engine.train_journal, channel)
     database = ground.database
     return Orchestrator(
         {
@@ -214,6 +227,7 @@ def _orchestrator(
             **permit_routes(permits),
             **report_routes(reports),
             **silence_routes(silences),
+            **train_routes(trains),
             **(tour.routes() if tour else {}),
         },
         ground.directory,

@@ -25,6 +25,7 @@ from bot.grammar import (
 from bot.permit_words import PERMIT_VERBS, split_override, split_release
 from bot.report_words import REPORT_VERB
 from bot.silence_words import read_matchers, read_silence
+from bot.train_words import TRAIN_VERBS
 from engine.commands import WHATEVER_WAITS, Abort, Approve, Deploy, Reject, Restart, RollBack
 from engine.deployments.deployment import DeploymentId
 from engine.security.permissions import Permission
@@ -313,6 +314,7 @@ VERBS: Final[tuple[Verb, ...]] = (
         Permission.RESTART,
         _restart,
     ),
+    *TRAIN_VERBS,
     *PERMIT_VERBS,
     Verb("incidents", "incidents", "Open incidents", Permission.VIEW, _none(ShowIncidents)),
     Verb(

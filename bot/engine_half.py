@@ -18,6 +18,7 @@ from engine.deployments.desk import DeploymentDesk
 from engine.deployments.drive import Drive
 from engine.deployments.journal import PREFIX, DeploymentJournal
 from engine.deployments.releases import Releases
+from engine.durable import MayAct
 from engine.durable_dbos import DbosDurable
 from engine.infrastructure.copying import Copier
 from engine.infrastructure.hooks import HttpHooks
@@ -26,6 +27,11 @@ from engine.infrastructure.platforms import Platforms
 from engine.permits.desk import PermitDesk
 from engine.permits.journal import PermitJournal
 from engine.permits.keeper import Keeper
+from engine.trains.deeds import Yard
+from engine.trains.desk import TrainDesk
+from engine.trains.drive import TrainDrive
+from engine.trains.journal import PREFIX as TRAINS
+from engine.trains.journal import TrainJournal
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,22 +46,32 @@ class Engine:
     permits: PermitDesk
     permit_journal: PermitJournal
     keeper: Keeper
+    trains: TrainDesk
+    train_journal: TrainJournal
+
+    async def resume_all(self) -> None:
+        """Give all that is under way its loops again; those that run are left alone."""
+        await self.desk.resume_all()
+        await self.trains.resume_all()
 
 
-def build_engine(ground: Ground, durable: DbosDurable, journal: DeploymentJournal) -> Engine:
+def build_engine(ground: Ground, durable: DbosDurable, journal: DeploymentJournal, may_act: MayAct) -> Engine:
     """Managers, components and the deployments' desk."""
     data, now, catalog = ground.settings.data, ground.now, ground.catalog
-    platforms = Platforms(PlatformGround(data, now))
+    platforms = Platforms(PlatformGround(data, now), may_act)
     components = ComponentManager(ground.database.log, platforms, platforms, ground.probe, catalog, now=now)
     log = ground.database.log
     releases, permit_journal = Releases(log), PermitJournal(log)
     keeper = Keeper(permit_journal, journal, catalog, EngineIncidents(IncidentJournal(log)))
     desk = DeploymentDesk(journal, catalog, platforms, components, durable, permits=keeper, releases=releases, now=now)
     permits = PermitDesk(permit_journal, journal, catalog, durable, now=now)
-    return Engine(platforms, components, journal, desk, releases, permits, permit_journal, keeper)
+    trains, yard = TrainJournal(log), Yard(desk, journal, releases, components, catalog, now)
+    ground.turns[TRAINS] = TrainDrive(trains, yard).turn
+    train_desk = TrainDesk(trains, yard, durable)
+    return Engine(platforms, components, journal, desk, releases, permits, permit_journal, keeper, train_desk, trains)
 
 
-def join(ground: Ground, engine: Engine, alerting: Alerting, acting: Callable[[], bool]) -> None:
+def join(ground: Ground, engine: Engine, alerting: Alerting, acting: Callable[[], bool], may_act: MayAct) -> None:
     """Let alerting's alerts and metrics be the engine's gates; `acting` says whether rules are evaluated here."""
     interval = ground.settings.file.evaluation.interval.total_seconds()
 
@@ -77,5 +93,6 @@ def join(ground: Ground, engine: Engine, alerting: Alerting, acting: Callable[[]
         releases=engine.releases,
         backups=Backups(ground.settings.data / "backups", Copier(load_backup_urls(ground.settings)), now=ground.now),
         now=ground.now,
+        may_act=may_act,
     )
     ground.turns[PREFIX] = drive.turn

@@ -40,7 +40,7 @@ def loop_jobs(engine: Engine, durable: DbosDurable, membership: Membership) -> l
 
     async def come_back(_: datetime) -> None:
         # A loop that the durable engine gave up is begun anew; one that runs is left alone.
-        await engine.desk.resume_all()
+        await engine.resume_all()
 
     async def forget(at: datetime) -> None:
         await durable.forget(at - DAY)

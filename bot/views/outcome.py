@@ -17,6 +17,7 @@ from bot.views.permits import render_permits
 from bot.views.report import render_report
 from bot.views.silences import render_ended, render_silenced, render_silences
 from bot.views.status import render_incidents, render_on_call, render_services, render_status
+from bot.views.train import render_trains
 from engine.commands import Abort, Approve, Deploy, Reject, Response, Restart, Resume, RollBack
 from engine.deployments.deployment import State as DeploymentState
 
@@ -47,7 +48,8 @@ def _outcome(command: object, data: Mapping[str, Any], mention: Mention) -> Mess
         case commands.OpenBoard():
             return _board(str(data["url"]))
         case _:
-            return render_permits(command, data, mention=mention) or render_done(_deed(command, data))
+            told = render_permits(command, data, mention=mention) or render_trains(command, data)
+            return told or render_done(_deed(command, data))
 
 
 def _silence(command: object, data: Mapping[str, Any]) -> Message:

@@ -12,10 +12,23 @@ from alerting.metrics.duration import parse_duration
 from alerting.silences.silence import SilenceId
 from bot.commands import KillInstance, KillPilothouse, OpenBoard
 from bot.inputs.slack.deliveries import Clicked
-from bot.views import deployment, incident, permits, silences
+from bot.views import deployment, incident, permits, silences, train
 from bot.views.home import OPEN_BOARD
 from bot.views.tour import KILL_INSTANCE, KILL_PILOTHOUSE
-from engine.commands import Abort, Approve, AwaitUnlock, Reject, Resume, RollBack, Unfreeze, Unlock
+from engine.commands import (
+    Abort,
+    AbortTrain,
+    Approve,
+    ApproveTrain,
+    AwaitUnlock,
+    Reject,
+    RejectTrain,
+    Resume,
+    RollBack,
+    TrainId,
+    Unfreeze,
+    Unlock,
+)
 from engine.deployments.deployment import DeploymentId
 
 
@@ -68,6 +81,9 @@ COMMANDS: Final[Mapping[str, Callable[[str], object]]] = {
     permits.UNLOCK: lambda value: Unlock(*_place(value)),
     permits.AWAIT: lambda value: AwaitUnlock(*_place(value)),
     permits.UNFREEZE: lambda value: Unfreeze(*_place(value)),
+    train.APPROVE: lambda value: ApproveTrain(TrainId(value.partition("|")[0]), _digest(value)),
+    train.REJECT: lambda value: RejectTrain(TrainId(value.partition("|")[0])),
+    train.ABORT: lambda value: AbortTrain(TrainId(value.partition("|")[0])),
     OPEN_BOARD: lambda _: OpenBoard(),
     KILL_INSTANCE: lambda _: KillInstance(),
     KILL_PILOTHOUSE: lambda _: KillPilothouse(),
