@@ -86,9 +86,16 @@ class LocalManager:
         return await asyncio.to_thread(self._records.tail, instance, lines)
 
     def _observe(self, place: Placement) -> tuple[Instance, ...]:
-        with self._records.locked():
-            mine = [self._settle(record) for record in self._records.all() if _belongs(record, place)]
+        mine = self._of(place)
+        # Most looks find nothing to write down, and hundreds of placements need not wait for one another.
+        if not all(map(_is_settled, mine)):
+            with self._records.locked():
+                mine = tuple(self._settle(record) for record in self._of(place))
         return tuple(self._instance(record) for record in mine if record.pid)
+
+    def _of(self, place: Placement) -> tuple[Record, ...]:
+        records = self._records.all(f"{place.service}-{place.environment}-")
+        return tuple(record for record in records if _belongs(record, place))
 
     def _instance(self, record: Record) -> Instance:
         alive = processes.is_alive(record.process)
@@ -177,9 +184,9 @@ class LocalManager:
 
     def _known(self, instances: Collection[InstanceId] | None) -> tuple[Record, ...]:
         with self._records.locked():
-            records = self._records.all()
-            wanted = [record for record in records if instances is None or record.id in instances]
-            return tuple(self._settle(record) for record in wanted)
+            named = [one for one in instances or () if _ID.fullmatch(one)]
+            found = self._records.all() if instances is None else map(self._records.find, named)
+            return tuple(self._settle(record) for record in found if record is not None)
 
     async def _stop(self, records: Collection[Record], timeout: timedelta | None) -> None:
         async with asyncio.TaskGroup() as group:
@@ -214,6 +221,11 @@ class LocalManager:
             now = self._records.find(record.id)
             if now is not None and now.launch == record.launch:
                 self._records.remove(record.id)
+
+
+def _is_settled(record: Record) -> bool:
+    """Whether it says what is true: its process is known, and runs or has its exit status written down."""
+    return bool(record.pid) and (record.exit_status is not None or processes.is_alive(record.process))
 
 
 def _belongs(record: Record, place: Placement) -> bool:

@@ -61,9 +61,9 @@ class Records:
             fcntl.flock(file, fcntl.LOCK_EX)
             yield
 
-    def all(self) -> tuple[Record, ...]:
-        """Every record, by id."""
-        paths = sorted(self._directory.glob("*.json"))
+    def all(self, beginning: str = "") -> tuple[Record, ...]:
+        """Every record whose id has this beginning, by id. They are whole without the lock too."""
+        paths = sorted(self._directory.glob(f"{beginning}*.json"))
         return tuple(record for path in paths if (record := _read(path)) is not None)
 
     def find(self, instance: InstanceId) -> Record | None:
