@@ -1,18 +1,22 @@
 """This process among the replicas: a lease that says it lives. Losing the lease ends the process.
 
-A replica that was stopped and continued would otherwise act a second time on work that others have taken over.
+A replica that was stopped and continued would otherwise act a second time on work that others have taken over. So
+it asks before every effect (`check`), by a clock that goes on while it is stopped.
 """
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 import secrets
+import time
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Final
 
+from engine.errors import LeaseLost
 from engine.infrastructure.processes import Process, find_process, is_alive
 from storage.errors import StorageError
 from storage.leases import Lease, Leases
@@ -21,6 +25,11 @@ log = logging.getLogger(__name__)
 
 TTL: Final = timedelta(seconds=15)
 PREFIX: Final = "executor:"
+
+
+def since_boot() -> float:
+    """Seconds, those in which the process was stopped or the machine slept included; nobody sets this clock."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
 def own_name() -> str:
@@ -54,13 +63,18 @@ def _namespace() -> str:
 
 
 class Membership:
-    """Holds `executor:<name>`; `lost` is called once when it is gone."""
+    """Holds `executor:<name>`; `lost` is called once when it is gone. `clock` gives seconds."""
 
-    def __init__(self, leases: Leases, executor: str, *, lost: Callable[[], None]) -> None:
+    def __init__(
+        self, leases: Leases, executor: str, *, lost: Callable[[], None], clock: Callable[[], float] = since_boot
+    ) -> None:
         self._leases = leases
         self.name = executor
         self._lost = lost
+        self._clock = clock
         self._lease: Lease | None = None
+        self._stands_until = 0.0
+        self._keeping = asyncio.Lock()
 
     async def join(self, *, alone: bool) -> None:
         """Take the lease, after ending those of the dead, so that their work need not wait for the time to live.
@@ -70,19 +84,35 @@ class Membership:
         for lease in await self._leases.live():
             if alone or ended_here(lease.holder):
                 await self._leases.drop(lease.holder)
+        asked_at = self._clock()
         self._lease = await self._leases.acquire(PREFIX + self.name, self.name, TTL)
+        self._stands_until = asked_at + TTL.total_seconds()
 
     async def keep(self) -> None:
         """Renew; call it at least every third of the time to live."""
-        if self._lease is None:
-            return
+        async with self._keeping:
+            if self._lease is not None:
+                await self._renew(self._lease)
+
+    async def check(self) -> None:
+        """Call it before every effect. Raises LeaseLost when others may believe this process dead."""
+        if self._clock() >= self._stands_until:
+            await self.keep()
+        if self._clock() >= self._stands_until:
+            reason = f"This process could not renew its lease for {TTL.total_seconds():g} s."
+            raise LeaseLost(reason, "Another may have taken over its work, so it does nothing.")
+
+    async def _renew(self, lease: Lease) -> None:
+        asked_at = self._clock()  # not the time of the answer: whoever is stopped meanwhile must not believe it
         try:
-            self._lease = await self._leases.renew(self._lease, TTL) or await self._again()
+            self._lease = await self._leases.renew(lease, TTL) or await self._again()
         except StorageError as error:
             log.warning("the lease of this process could not be renewed: %s", error)
             return
         if self._lease is None:
             self._lost()
+        else:
+            self._stands_until = asked_at + TTL.total_seconds()
 
     async def _again(self) -> Lease | None:
         """The lease anew, when it only ran out: while no other process lived, nobody can have taken over."""

@@ -9,6 +9,13 @@ from typing import Protocol
 Turn = Callable[[str], Awaitable[timedelta | None]]
 """Load, observe, decide, act, record for one subject. Answers how long to wait, None when the subject has ended."""
 
+MayAct = Callable[[], Awaitable[None]]
+"""Asked before every effect. Raises LeaseLost when this process was away so long that another may have taken over."""
+
+
+async def alone() -> None:
+    """The answer where no other process can take over."""
+
 
 class Durable(Protocol):
     """Runs one loop for each subject until its turn answers None."""

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from urllib.parse import urlsplit
 
 from engine.durable import Turn
+from engine.errors import LeaseLost
 
 if TYPE_CHECKING:
     from dbos import WorkflowStatus
@@ -299,6 +300,9 @@ class DbosDurable:
         self._idle.clear()
         try:
             wait = await self._turn(subject)
+        except LeaseLost as lost:
+            log.warning("A turn of %s was broken off: %s", subject, lost)
+            return FAILED
         except Exception:
             log.exception("A turn of %s failed; it is taken again.", subject)
             return FAILED

@@ -8,7 +8,8 @@ EngineError                      reason: what happened · remedy: what to do nex
 │   ├── Denied                   we know, and they may not
 │   └── NotNow                   the state does not allow it: already decided, already in flight
 ├── TemporaryFailure             trying again may help; retry_after says when
-└── PermanentFailure             trying again will not help
+├── PermanentFailure             trying again will not help
+└── LeaseLost                    this process may not act: another may have taken over its work
 
 IllegalMove is a programming error: a state was asked to become one it cannot.
 """
@@ -66,6 +67,10 @@ class TemporaryFailure(EngineError):
 
 class PermanentFailure(EngineError):
     """Something outside will not work however often it is tried."""
+
+
+class LeaseLost(EngineError):
+    """Nothing was done and nothing is written down, because another process may be at this work by now."""
 
 
 class IllegalMove(Exception):

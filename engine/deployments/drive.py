@@ -45,6 +45,7 @@ from engine.deployments.releases import Releases, as_released
 from engine.deployments.strategies import next_step
 from engine.deployments.strategies.moves import GLANCE
 from engine.deployments.words import describe, sentence
+from engine.durable import MayAct, alone
 from engine.errors import NotFound, PermanentFailure, Refused, TemporaryFailure
 from engine.hooks import HookCalls
 from engine.permits.clearance import Granted, Held, Void
@@ -86,6 +87,7 @@ class Drive:
         releases: Releases,
         backups: DataBackups,
         now: Callable[[], datetime],
+        may_act: MayAct = alone,
     ) -> None:
         self._journal = journal
         self._catalog = catalog
@@ -97,12 +99,13 @@ class Drive:
         self._releases = releases
         self._backups = backups
         self._now = now
+        self._may_act = may_act
 
     async def turn(self, subject: str) -> timedelta | None:
         """Bring the deployment of `subject` as far as it goes now.
 
         Answers how long to wait before the next turn, None when the deployment has ended. Raises StorageUnavailable
-        when the journal cannot be used; the turn can be taken again.
+        when the journal cannot be used; the turn can be taken again. Raises LeaseLost, with nothing done or written.
         """
         id = id_of(subject)  # noqa: A001
         deployment = await self._journal.find(id)
@@ -123,6 +126,7 @@ class Drive:
                 place = await self._place(deployment)
                 seen = await self._observe(deployment, place)
                 action = next_step(deployment, seen, now=self._now())
+                await self._may_act()
                 if isinstance(action, Wait):
                     await self._cleared(deployment)
                     return action.time

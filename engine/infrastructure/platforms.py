@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Final
 
 from engine.catalog import Placement, Version
+from engine.durable import MayAct, alone
 from engine.errors import PermanentFailure
 from engine.infrastructure.platform import Ground, Platform
 from engine.ports import Artifact, Instance, InstanceId, TrafficReading
@@ -25,11 +26,13 @@ _MODULES: Final[Mapping[type[Target], tuple[str, str]]] = {
 class Platforms:
     """ArtifactSource, InstanceManager and TrafficShifter of every placement, whatever it runs on.
 
-    Every call may raise PermanentFailure when the optional package of its platform is not installed.
+    Every call may raise PermanentFailure when the optional package of its platform is not installed. Those with an
+    effect ask `may_act` first, and raise what it raises.
     """
 
-    def __init__(self, ground: Ground) -> None:
+    def __init__(self, ground: Ground, may_act: MayAct = alone) -> None:
         self._ground = ground
+        self._may_act = may_act
         self._loaded: dict[type[Target], Platform] = {}
 
     def of(self, place: Placement) -> Platform:
@@ -64,14 +67,17 @@ class Platforms:
 
     async def start(self, place: Placement, version: Version, ordinals: Collection[int]) -> None:
         """See InstanceManager."""
+        await self._may_act()
         await self.of(place).manager.start(place, version, ordinals)
 
     async def stop(self, place: Placement, instances: Collection[InstanceId]) -> None:
         """See InstanceManager."""
+        await self._may_act()
         await self.of(place).manager.stop(place, instances)
 
     async def configure(self, place: Placement, instances: Sequence[Instance], weights: Mapping[Version, int]) -> None:
         """See TrafficShifter."""
+        await self._may_act()
         await self.of(place).shifter.configure(place, instances, weights)
 
     async def read(self, place: Placement) -> TrafficReading:

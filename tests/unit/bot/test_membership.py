@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
 
+import pytest
+
 from bot.membership import PREFIX, TTL, Membership, ended_here, own_name
+from engine.errors import LeaseLost
+from storage.errors import StorageUnavailable
 from tests.fakes.clock import VirtualClock
 from tests.fakes.memory_storage import MemoryDatabase
 
@@ -77,3 +82,49 @@ async def test_a_lease_that_only_ran_out_is_taken_again() -> None:
     clock.advance(TTL * 3)
     await member.keep()
     assert (told, await member.alive(member.name)) == ([], True)
+
+
+async def test_nothing_may_be_done_when_the_lease_may_be_anothers() -> None:
+    clock = VirtualClock(START)
+    database = MemoryDatabase(now=clock)
+    told: list[str] = []
+    member = Membership(
+        database.leases, own_name(), lost=lambda: told.append("lost"), clock=lambda: clock().timestamp()
+    )
+    await member.join(alone=True)
+    clock.advance(TTL - timedelta(seconds=1))
+    await member.check()
+    clock.advance(timedelta(seconds=2))
+    await database.leases.acquire(PREFIX + "another", "another", TTL)
+    for _ in range(2):
+        with pytest.raises(LeaseLost, match="15 s"):
+            await member.check()
+    assert told == ["lost"]
+
+
+async def test_whoever_asks_after_a_pause_in_which_nobody_lived_may_go_on_at_once() -> None:
+    clock = VirtualClock(START)
+    database = MemoryDatabase(now=clock)
+    member = Membership(database.leases, own_name(), lost=lambda: None, clock=lambda: clock().timestamp())
+    await member.join(alone=True)
+    clock.advance(TTL * 2)
+    await asyncio.gather(*(member.check() for _ in range(3)))
+    assert await member.alive(member.name)
+
+
+async def test_while_the_database_is_away_the_lease_counts_only_for_its_time() -> None:
+    clock = VirtualClock(START)
+    database = MemoryDatabase(now=clock)
+    member = Membership(database.leases, own_name(), lost=lambda: None, clock=lambda: clock().timestamp())
+    await member.join(alone=True)
+
+    async def away(*_: object) -> None:
+        raise StorageUnavailable("the database is away", "wait for it")
+
+    database.leases.renew = away  # type: ignore[method-assign, assignment]
+    clock.advance(TTL / 2)
+    await member.keep()
+    await member.check()
+    clock.advance(TTL / 2)
+    with pytest.raises(LeaseLost):
+        await member.check()
