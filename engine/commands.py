@@ -119,6 +119,47 @@ class Restart:
 
 
 @dataclass(frozen=True, slots=True)
+class Scale:
+    """Have so many instances of a running component, until the settings change or somebody scales again."""
+
+    service: str
+    environment: str
+    instances: int
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """Stop all of a component, keeping its record."""
+
+    service: str
+    environment: str
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """Bring a stopped component back, with the version that ran."""
+
+    service: str
+    environment: str
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """Bring a failed component back, with the version that was stable."""
+
+    service: str
+    environment: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unregister:
+    """Look after a stopped component no longer; its history stays, and a deployment registers it again."""
+
+    service: str
+    environment: str
+
+
+@dataclass(frozen=True, slots=True)
 class Lock:
     """Let nobody else deploy `service` to `environment`, for as long as it `lasts` (None: until unlocked)."""
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from engine.catalog import Placement, Version
-from engine.components.lifecycle import Component, ComponentState, Moved, wanted
+from engine.components.lifecycle import TROUBLED, Chosen, Component, ComponentState, Moved, wanted
 from engine.errors import IllegalMove, NotNow
 from engine.ports import InstanceId
 from storage.codec import JSON
@@ -34,10 +34,8 @@ _UPDATED_FROM: Final = frozenset({ComponentState.RUNNING, ComponentState.SCALING
 
 
 def registered(component: Component | None, place: Placement) -> list[NewEvent]:
-    """The settings name it for the first time, or again."""
-    if component is not None and component.state is not ComponentState.UNREGISTERED:
-        return []
-    return [NewEvent(Moved.REGISTERED, _named(place), priority="low")]
+    """The settings name it for the first time. What a person unregistered comes back by a deployment alone."""
+    return [NewEvent(Moved.REGISTERED, named(component, place), priority="low")] if component is None else []
 
 
 def begun(component: Component | None, place: Placement, version: Version, deployment: str) -> list[NewEvent]:
@@ -59,7 +57,7 @@ def _way(component: Component | None, place: Placement, *, by: str) -> list[NewE
     if state is ComponentState.STOPPING:
         raise NotNow(f"{place.service} in {place.environment} is being stopped.", "Wait until it has.")
     data: Mapping[Moved, JSON] = {
-        Moved.REGISTERED: _named(place),
+        Moved.REGISTERED: named(component, place),
         Moved.UPDATED: {"version": None if component is None else component.version},
         Moved.DEPLOYMENT_FAILED: {"reason": "Another change took over."},
     }
@@ -98,6 +96,11 @@ def restart_asked(component: Component, place: Placement, instances: Sequence[In
             f"Deployment {component.deployment} is at {place.service} in {place.environment}.",
             "Wait for its end or abort it, then restart.",
         )
+    if component.rests:
+        raise NotNow(
+            f"{place.service} is {component.state} in {place.environment}.",
+            f"`/ops start {place.service} {place.environment}` brings back what ran.",
+        )
     if component.version is None or not instances:
         raise NotNow(f"Nothing of {place.service} runs in {place.environment}.", "Deploy a version first.")
     reason = f"A restart was asked for by {by}."
@@ -116,25 +119,25 @@ def repair_done(component: Component) -> list[NewEvent]:
     """All instances are well again."""
     if component.in_charge or component.state not in {ComponentState.UPDATING, ComponentState.DEPLOYING}:
         return []
-    return [_done(_ending(component), component.version, by=_SYSTEM)]
+    return [_done(_ending(component), component.aim, by=_SYSTEM)]
 
 
 def repair_failed(component: Component, reason: str) -> list[NewEvent]:
     """Starting it again does not help. Only an update or a deployment can fail, so it is made one first."""
-    if component.in_charge or component.version is None or component.state not in _LIVE:
+    if component.in_charge or component.aim is None or component.state not in _LIVE:
         return []
     failing = NewEvent(_failing(component), {"reason": reason}, priority="critical")
-    update = _start(Moved.UPDATE_REQUESTED, component.desired, component.version, "", reason=reason)
+    update = _start(Moved.UPDATE_REQUESTED, component.desired, component.aim, "", reason=reason)
     before = {ComponentState.RUNNING: [update], ComponentState.SCALING: [NewEvent(Moved.SCALED, {}), update]}
     return [*before.get(component.state, []), failing]
 
 
-def scale_asked(component: Component, instances: int) -> list[NewEvent]:
-    """Another number of instances shall run."""
+def scale_asked(component: Component, instances: int, chosen: Chosen | None = None) -> list[NewEvent]:
+    """Another number of instances shall run; `chosen` is the choice of a person that still holds."""
     if component.in_charge or component.state is not ComponentState.RUNNING:
         return []
     reason = f"{instances} instances are wanted instead of {len(wanted(component))}."
-    return [NewEvent(Moved.SCALE_REQUESTED, {"desired": instances, "reason": reason})]
+    return [NewEvent(Moved.SCALE_REQUESTED, {"desired": instances, "reason": reason, "chosen": choice(chosen)})]
 
 
 def scaled(component: Component) -> list[NewEvent]:
@@ -142,8 +145,30 @@ def scaled(component: Component) -> list[NewEvent]:
     return [NewEvent(Moved.SCALED, {})] if component.state is ComponentState.SCALING else []
 
 
-def _named(place: Placement) -> JSON:
-    return {"service": place.service, "environment": place.environment, "desired": place.target.instances}
+def stopped(component: Component) -> list[NewEvent]:
+    """Nothing of it runs any more."""
+    return [NewEvent(Moved.STOPPED, {})] if component.state is ComponentState.STOPPING else []
+
+
+def troubled(component: Component, reason: str) -> list[NewEvent]:
+    """What is under way does not get on; told once for each reason."""
+    return [] if component.reason == reason else [NewEvent(TROUBLED, {"reason": reason}, priority="high")]
+
+
+def named(component: Component | None, place: Placement) -> JSON:
+    """What a registration says; a number that a person chose is kept."""
+    chosen = None if component is None else component.chosen
+    return {
+        "service": place.service,
+        "environment": place.environment,
+        "desired": place.target.instances,
+        "chosen": choice(chosen),
+    }
+
+
+def choice(chosen: Chosen | None) -> JSON | None:
+    """A person's choice as it is recorded."""
+    return None if chosen is None else {"instances": chosen.instances, "settings": chosen.settings}
 
 
 def _change(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
 from typing import Final
 
@@ -40,6 +40,10 @@ class ComponentJournal:
         if component is not None:
             self._known[stream] = component
         return component
+
+    def known(self) -> Collection[Component]:
+        """The components that were read so far, as they were then."""
+        return self._known.values()
 
     async def all(self) -> list[Component]:
         """Every component that was ever registered, by service and environment."""

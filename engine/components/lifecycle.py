@@ -92,6 +92,10 @@ class Seen(StrEnum):
     RESTART_FAILED = "InstanceRestartFailed"
     VANISHED = "InstanceVanished"  # nobody here stopped it
     REMOVED = "InstanceRemoved"  # its version is not wanted any more
+    APPEARED = "InstanceAppeared"  # nobody here started it: its component is stopped
+
+
+TROUBLED: Final = "ComponentTroubled"  # what is under way does not get on, and why; it moves nothing
 
 
 CRASH_WINDOW: Final = timedelta(minutes=2)
@@ -110,12 +114,20 @@ class InstanceNote:
 
 
 @dataclass(frozen=True, slots=True)
+class Chosen:
+    """The number of instances a person chose; it holds while the settings say what they said at the time."""
+
+    instances: int
+    settings: int
+
+
+@dataclass(frozen=True, slots=True)
 class Component:
     """The fold of a component's events.
 
-    `version` is stable: the one that last finished a deployment; `previous` the one before. `target` and `deployment`
-    belong to the deployment in charge; both are empty when none is. `pending` are instances a person asked to restart.
-    `stream_version` is the version to append after.
+    `version` is stable: the one that last finished a deployment; `previous` the one before. `target` is what is being
+    brought up, by the deployment in charge or, with `deployment` empty, by ourselves. `pending` are instances a person
+    asked to restart. `stream_version` is the version to append after.
     """
 
     service: ServiceName
@@ -125,6 +137,7 @@ class Component:
     previous: Version | None = None
     target: Version | None = None
     desired: int = 0
+    chosen: Chosen | None = None
     deployment: str = ""
     last_deployment: str = ""
     instances: Mapping[InstanceId, InstanceNote] = field(default_factory=dict)
@@ -143,6 +156,16 @@ class Component:
         return bool(self.deployment)
 
     @property
+    def rests(self) -> bool:
+        """Whether nothing of it is meant to run any more: what comes next begins from nothing."""
+        return self.state in {ComponentState.STOPPING, ComponentState.STOPPED, ComponentState.UNREGISTERED}
+
+    @property
+    def aim(self) -> Version | None:
+        """The version that is ours to keep up: the stable one, or what we bring up without a deployment."""
+        return self.version if self.in_charge else self.target or self.version
+
+    @property
     def healthy(self) -> int:
         """How many instances of the stable version, or of the target before there is one, answer well."""
         wanted = self.version or self.target
@@ -150,8 +173,8 @@ class Component:
 
     @property
     def health(self) -> str:
-        """`2 of 2 healthy`; `not running` while nothing was ever deployed."""
-        if self.version is None and self.target is None:
+        """`2 of 2 healthy`; `not running` while nothing was ever deployed, or once it is stopped."""
+        if self.rests or (self.version is None and self.target is None):
             return "not running"
         return f"{self.healthy} of {self.desired} healthy"
 
@@ -162,8 +185,8 @@ def ordinal_of(instance: InstanceId) -> int:
 
 
 def wanted(component: Component) -> list[InstanceId]:
-    """The recorded instances of the stable version, by their ordinals."""
-    mine = [one for one, note in component.instances.items() if note.version == component.version]
+    """The recorded instances of the version that is ours to keep up, by their ordinals."""
+    mine = [one for one, note in component.instances.items() if note.version == component.aim]
     return sorted(mine, key=ordinal_of)
 
 
@@ -181,6 +204,8 @@ def _apply(component: Component | None, event: Event) -> Component:
         component = _move(component, Moved(event.type), event)
     elif event.type in _SEEN:
         component = _see(component, Seen(event.type), event)
+    elif event.type == TROUBLED:
+        component = replace(component, reason=event.data["reason"])
     return replace(component, updated_at=event.at, stream_version=event.version)
 
 
@@ -192,8 +217,18 @@ def _born(event: Event) -> Component:
     if event.type != Moved.REGISTERED:
         raise IllegalMove(event.stream, "nothing", event.type)
     data = event.data
-    born = Component(ServiceName(data["service"]), EnvironmentName(data["environment"]), desired=data["desired"])
+    born = Component(
+        ServiceName(data["service"]),
+        EnvironmentName(data["environment"]),
+        desired=data["desired"],
+        chosen=_chosen(data),
+    )
     return _changed(born, Moved.REGISTERED, event)
+
+
+def _chosen(data: Mapping[str, Any]) -> Chosen | None:
+    found = data.get("chosen")
+    return None if found is None else Chosen(found["instances"], found["settings"])
 
 
 def _move(component: Component, moved: Moved, event: Event) -> Component:
@@ -203,7 +238,9 @@ def _move(component: Component, moved: Moved, event: Event) -> Component:
     return _changed(_told(replace(component, state=new), moved, event.data), moved, event)
 
 
-def _told(component: Component, moved: Moved, data: Mapping[str, Any]) -> Component:
+def _told(  # noqa: PLR0911  # one return an event
+    component: Component, moved: Moved, data: Mapping[str, Any]
+) -> Component:
     """What the event says beside the move."""
     match moved:
         case Moved.DEPLOYMENT_STARTED | Moved.UPDATE_REQUESTED:
@@ -214,10 +251,14 @@ def _told(component: Component, moved: Moved, data: Mapping[str, Any]) -> Compon
                 desired=data["desired"],
                 pending=tuple(InstanceId(one) for one in data["pending"]),
                 reason=data["reason"],
-                instances=_forgiven(component) if data["deployment"] or data["pending"] else component.instances,
+                instances=_forgiven(component) if _asked(data) else component.instances,
             )
         case Moved.SCALE_REQUESTED:
-            return replace(component, desired=data["desired"], reason=data["reason"])
+            return replace(component, desired=data["desired"], chosen=_chosen(data), reason=data["reason"])
+        case Moved.STOP_REQUESTED:
+            return replace(component, pending=(), reason=data.get("reason", ""))
+        case Moved.STOPPED:
+            return replace(component, instances={}, reason="")
         case Moved.SCALED:
             return replace(component, reason="")
         case Moved.DEPLOYED | Moved.UPDATED:
@@ -226,6 +267,11 @@ def _told(component: Component, moved: Moved, data: Mapping[str, Any]) -> Compon
             return _released(replace(component, reason=data["reason"]))
         case _:
             return component
+
+
+def _asked(data: Mapping[str, Any]) -> bool:
+    """Whether a deployment or a person began it."""
+    return bool(data["deployment"] or data["pending"] or data.get("asked", False))
 
 
 def _forgiven(component: Component) -> Mapping[InstanceId, InstanceNote]:
@@ -263,7 +309,8 @@ def _see(component: Component, seen: Seen, event: Event) -> Component:
 
 
 def _noted(before: InstanceNote | None, seen: Seen, event: Event) -> InstanceNote:
-    restarts = () if before is None else before.restarts
+    # What ended while nobody looked crashed no more often than once.
+    restarts = () if before is None or event.data.get("away", False) else before.restarts
     automatic = seen in {Seen.RESTARTED, Seen.RESTART_FAILED} and not event.data.get("asked", False)
     if automatic:
         restarts = (*restarts, event.at)[-CRASH_LIMIT:]

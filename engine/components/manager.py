@@ -8,38 +8,23 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
 
 from engine.catalog import Catalog, Placement, Version
-from engine.components import changes
+from engine.components import changes, wishes
 from engine.components.health import HealthBook, Tally
 from engine.components.journal import ComponentJournal
-from engine.components.lifecycle import (
-    Component,
-    ComponentState,
-    InstanceNote,
-    Seen,
-    ordinal_of,
-    wanted,
-)
+from engine.components.lifecycle import Component, ComponentState, InstanceNote, wanted
 from engine.components.probe import Probe
-from engine.components.repair import (
-    Judged,
-    Repair,
-    all_well,
-    missing,
-    next_repair,
-    next_to_restart,
-    out_of_size,
-    sightings,
-    surplus,
-)
-from engine.errors import NotNow, PermanentFailure, TemporaryFailure
-from engine.ports import Instance, InstanceHealth, InstanceId, InstanceManager, TrafficShifter
-from storage.events import EventLog, NewEvent
+from engine.components.repair import Judged, Repair, next_repair, out_of_size, sightings
+from engine.components.sizes import chosen_of, holds, with_choices
+from engine.components.tender import Decide, Tender, known
+from engine.errors import NotFound
+from engine.ports import Instance, InstanceHealth, InstanceManager, TrafficShifter
+from storage.events import EventLog
 
 
 class ComponentManager:
@@ -60,11 +45,12 @@ class ComponentManager:
     ) -> None:
         self._journal = ComponentJournal(log)
         self._manager = manager
-        self._shifter = shifter
+        self._tender = Tender(self._journal, manager, shifter, now=now)
         self._probe = probe
         self._catalog = catalog
         self._now = now
         self._book = HealthBook()
+        self._looked: set[tuple[str, str]] = set()
         self._turns: defaultdict[tuple[str, str], asyncio.Lock] = defaultdict(asyncio.Lock)
 
     # The book
@@ -83,9 +69,13 @@ class ComponentManager:
         return await self._journal.load(service, environment)
 
     async def stable(self, place: Placement) -> Version | None:
-        """The version that last finished a deployment here; None when nothing ever did."""
+        """The version that last finished a deployment here; None when nothing ever did, or once it is stopped."""
         component = await self._journal.load(place.service, place.environment)
-        return None if component is None else component.version
+        return None if component is None or component.rests else component.version
+
+    def sized(self) -> Catalog:
+        """The settings' catalog with the numbers of instances that people chose, as far as this process has read."""
+        return with_choices(self._catalog(), self._journal.known())
 
     async def begin(self, place: Placement, version: Version, *, deployment: str, at: datetime) -> None:
         """A deployment takes the component. Raises NotNow when another is at it."""
@@ -103,10 +93,38 @@ class ComponentManager:
         """Ask for all instances to be started anew, one at a time; the health checks do it. Raises NotNow."""
         return await self._change(place, lambda one: changes.restart_asked(one, place, wanted(one), by), at)
 
-    async def _change(
-        self, place: Placement, decide: Callable[[Component], Sequence[NewEvent]], at: datetime
-    ) -> Component | None:
-        return await self._journal.record(place, lambda one: decide(_known(one, place)), at=at)
+    # What people ask; the health checks do it
+
+    async def scale(self, place: Placement, instances: int, *, by: str, at: datetime) -> Component | None:
+        """Have so many instances, until the settings change or somebody scales again. Raises NotNow."""
+        settings = self._settings(place)
+        return await self._change(place, lambda one: wishes.scale_wished(one, place, instances, settings, by), at)
+
+    async def stop(self, place: Placement, *, by: str, at: datetime) -> Component | None:
+        """Stop all of it, keeping its record. Raises NotNow."""
+        return await self._change(place, lambda one: wishes.stop_wished(one, place, by), at)
+
+    async def start(self, place: Placement, *, by: str, at: datetime) -> Component | None:
+        """Bring back what was stopped. Raises NotNow."""
+        return await self._change(place, lambda one: wishes.start_wished(one, place, by), at)
+
+    async def retry(self, place: Placement, *, by: str, at: datetime) -> Component | None:
+        """Bring back what was stable before it failed. Raises NotNow."""
+        return await self._change(place, lambda one: wishes.retry_wished(one, place, by), at)
+
+    async def unregister(self, place: Placement, *, by: str, at: datetime) -> Component | None:
+        """Look after it no longer. Raises NotNow unless it is stopped."""
+        return await self._change(place, lambda one: wishes.unregister_wished(one, place, by), at)
+
+    async def _change(self, place: Placement, decide: Decide, at: datetime) -> Component | None:
+        return await self._journal.record(place, lambda one: decide(known(one, place)), at=at)
+
+    def _settings(self, place: Placement) -> int:
+        """How many instances the settings ask for now; what runs may be as an earlier release was."""
+        try:
+            return self._catalog().placement(place.service, place.environment).target.instances
+        except NotFound:
+            return place.target.instances
 
     # Looking
 
@@ -129,12 +147,14 @@ class ComponentManager:
         self._adopt(component, instances)
         tallies = await asyncio.gather(*(self._judge(place, one, anew) for one in instances))
         judged = [Judged(*pair) for pair in zip(instances, tallies, strict=True)]
-        if component is None:
+        away = (place.service, place.environment) not in self._looked
+        self._looked.add((place.service, place.environment))
+        if component is None or component.state is ComponentState.UNREGISTERED:
             return judged, None
         self._book.forget(set(component.instances) - {one.id for one in instances})
-        if not sightings(component, judged):
+        if not sightings(component, judged, away=away):
             return judged, component  # the usual case costs one read
-        return judged, await self._change(place, lambda one: sightings(one, judged), self._now())
+        return judged, await self._change(place, lambda one: sightings(one, judged, away=away), self._now())
 
     def _adopt(self, component: Component | None, instances: Sequence[Instance]) -> None:
         """What ran before this process did keeps the health it was recorded with, until its checks say otherwise."""
@@ -160,119 +180,29 @@ class ComponentManager:
         tallies = {one.instance.id: one.tally for one in judged}
         repair = next_repair(component, tallies, patience=place.health.interval, now=self._now())
         if component.in_charge:
-            await self._start(place, component, repair.start)
+            await self._tender.start(place, component, repair.start)
         elif repair.hopeless:
-            await self._give_up(place, repair.hopeless)
+            await self._tender.give_up(place, repair.hopeless)
         else:
             await self._repair_alone(place, component, repair)
 
     async def _repair_alone(self, place: Placement, component: Component, repair: Repair) -> None:
         if repair.start:
             reason = " ".join(f"{one}: {component.instances[one].reason}" for one in repair.start)
-            await self._change(place, lambda one: changes.repair_begun(one, reason), self._now())
-            await self._start(place, component, repair.start)
-            await self._route(place)
-        elif component.state is ComponentState.SCALING:
-            await self._scale(place, component)
-        elif component.state in {ComponentState.UPDATING, ComponentState.DEPLOYING}:
-            await self._go_on(place, component)
-        elif out_of_size(component, place.target.instances):
-            await self._change(place, lambda one: changes.scale_asked(one, place.target.instances), self._now())
+            await self._tender.change(place, lambda one: changes.repair_begun(one, reason))
+            await self._tender.start(place, component, repair.start)
+            await self._tender.route(place)
+        elif not await self._tender.tend(place, component):
+            await self._keep_size(place, component)
 
-    async def _scale(self, place: Placement, component: Component) -> None:
-        """Come nearer to the number of instances that is wanted: more are started, too many drained and stopped."""
-        more, less = missing(component), surplus(component)
-        await self._route(place, without=less)
-        if more and component.version is not None:
-            await self._start_more(place, component.version, more)
-        elif less and await self._shifter.drained(place, less):
-            await self._manager.stop(place, less)
-        elif not less and all_well(component, wanted(component)):
-            await self._change(place, changes.scaled, self._now())
-
-    async def _start_more(self, place: Placement, version: Version, ordinals: Collection[int]) -> None:
-        try:
-            await self._manager.start(place, version, ordinals)
-        except PermanentFailure as failure:
-            await self._give_up(place, f"{failure.reason} {failure.remedy}".strip())
-
-    async def _go_on(self, place: Placement, component: Component) -> None:
-        """Come nearer to the end of an update of our own."""
-        instance = next_to_restart(component)
-        if instance is not None:
-            await self._restart_one(place, component, instance)
-            return
-        await self._route(place)
-        if not component.pending and all_well(component, wanted(component)):
-            await self._change(place, changes.repair_done, self._now())
-
-    async def _restart_one(self, place: Placement, component: Component, instance: InstanceId) -> None:
-        # A single instance has nobody to answer for it: it is stopped as it is.
-        if len(wanted(component)) > 1:
-            await self._route(place, without=[instance])
-            if not await self._shifter.drained(place, [instance]):
-                return
-        await self._manager.stop(place, [instance])
-        await self._start(place, component, [instance], asked=True)
-        await self._route(place)
-
-    async def _start(
-        self, place: Placement, component: Component, instances: Collection[InstanceId], *, asked: bool = False
-    ) -> None:
-        for one in instances:
-            note = component.instances[one]
-            try:
-                await self._manager.start(place, note.version, [ordinal_of(one)])
-            except TemporaryFailure as failure:
-                await self._tell(place, _not_restarted(one, note, failure.reason))
-            except PermanentFailure as failure:
-                await self._tell(place, _not_restarted(one, note, failure.reason))
-                await self._give_up(place, f"{failure.reason} {failure.remedy}".strip())
-            else:
-                await self._tell(place, _restarted(one, note, component, asked=asked))
-
-    async def _tell(self, place: Placement, event: NewEvent) -> None:
-        await self._change(place, lambda _: [event], self._now())
-
-    async def _give_up(self, place: Placement, reason: str) -> None:
-        await self._change(place, lambda one: changes.repair_failed(one, reason), self._now())
-
-    async def _route(self, place: Placement, without: Collection[InstanceId] = ()) -> None:
-        """Tell the router the addresses that are alive, with its weights. Never while a deployment is in charge."""
-        component = await self._journal.load(place.service, place.environment)
-        if component is None or component.version is None or component.in_charge:
-            return
-        reading = await self._shifter.read(place)
-        weights = reading.weights or {component.version: 100}
-        alive = [one for one in await self._manager.observe(place) if one.health is not InstanceHealth.DEAD]
-        routed = [one for one in alive if one.version in weights and one.id not in without]
-        if routed:
-            await self._shifter.configure(place, routed, weights)
-
-
-def _known(component: Component | None, place: Placement) -> Component:
-    if component is None:
-        raise NotNow(f"{place.service} in {place.environment} was never registered.", "Deploy it first.")
-    return component
+    async def _keep_size(self, place: Placement, component: Component) -> None:
+        settings = self._settings(place)
+        chosen = chosen_of(component, settings)
+        instances = place.target.instances if chosen is None else chosen.instances
+        if out_of_size(component, instances) or not holds(component, settings):
+            await self._tender.change(place, lambda one: changes.scale_asked(one, instances, chosen))
 
 
 def _still_true(note: InstanceNote, one: Instance) -> bool:
     """Whether the note is about this run of the instance and not about one before."""
     return note.since is not None and note.since >= one.started_at and note.health is not InstanceHealth.DEAD
-
-
-def _restarted(instance: InstanceId, note: InstanceNote, component: Component, *, asked: bool) -> NewEvent:
-    reason = component.reason if asked else note.reason
-    data = {
-        "instance": instance,
-        "version": note.version,
-        "health": InstanceHealth.STARTING,
-        "reason": reason,
-        "asked": asked,
-    }
-    return NewEvent(Seen.RESTARTED, data)
-
-
-def _not_restarted(instance: InstanceId, note: InstanceNote, reason: str) -> NewEvent:
-    data = {"instance": instance, "version": note.version, "health": InstanceHealth.DEAD, "reason": reason}
-    return NewEvent(Seen.RESTART_FAILED, data, priority="high")

@@ -40,12 +40,28 @@ class Judged:
     tally: Tally
 
 
-def sightings(component: Component, judged: Sequence[Judged]) -> list[NewEvent]:
-    """The changes against what is recorded. STARTING is told by nobody: it is what comes before the first word."""
-    changed = [_told(one) for one in judged if _differs(component.instances.get(one.instance.id), one)]
+def sightings(component: Component, judged: Sequence[Judged], *, away: bool = False) -> list[NewEvent]:
+    """The changes against what is recorded. STARTING is told by nobody: it is what comes before the first word.
+
+    `away` says that nobody looked for a while, as before the first look of a process.
+    """
     present = {one.instance.id for one in judged}
-    gone = [_gone(component, one, note) for one, note in component.instances.items() if one not in present]
-    return [*changed, *(event for event in gone if event is not None)]
+    known = component.instances
+    strange = [one for one in judged if component.state is ComponentState.STOPPED and one.instance.id not in known]
+    changed = [_told(one) for one in judged if one not in strange and _differs(known.get(one.instance.id), one)]
+    gone = [_gone(component, one, note, away=away) for one, note in known.items() if one not in present]
+    return [*map(_appeared, strange), *changed, *(event for event in gone if event is not None)]
+
+
+def _appeared(one: Judged) -> NewEvent:
+    """What runs of a stopped component is somebody's who wants it: it is told, and left alone."""
+    data = {
+        "instance": one.instance.id,
+        "version": one.instance.version,
+        "health": one.tally.health,
+        "reason": "It was started, and not by Pilothouse. It is left alone.",
+    }
+    return NewEvent(Seen.APPEARED, data, priority="high")
 
 
 def _differs(note: InstanceNote | None, one: Judged) -> bool:
@@ -67,14 +83,21 @@ def _told(one: Judged) -> NewEvent:
     return NewEvent(_TOLD[tally.health], data, priority="high" if dead else "medium")
 
 
-def _gone(component: Component, instance: InstanceId, note: InstanceNote) -> NewEvent | None:
+def _gone(component: Component, instance: InstanceId, note: InstanceNote, *, away: bool) -> NewEvent | None:
     """A deployment removes what it likes; of the stable version nobody may while none is in charge."""
-    if component.in_charge or note.version != component.version or instance in surplus(component):
+    meant = component.in_charge or component.rests or instance in surplus(component)
+    if meant or note.version != component.aim:
         return NewEvent(Seen.REMOVED, {"instance": instance, "version": note.version}, priority="low")
     if note.health is InstanceHealth.DEAD or instance in component.pending:
         return None
-    reason = "It was removed, and not by Pilothouse."
-    data = {"instance": instance, "version": note.version, "health": InstanceHealth.DEAD, "reason": reason}
+    reason = "It was gone when Pilothouse started." if away else "It was removed, and not by Pilothouse."
+    data = {
+        "instance": instance,
+        "version": note.version,
+        "health": InstanceHealth.DEAD,
+        "reason": reason,
+        "away": away,
+    }
     return NewEvent(Seen.VANISHED, data, priority="high")
 
 
@@ -106,7 +129,7 @@ def _broken(
     if component.in_charge:
         # What the deployment is just stopping is dead for a moment too.
         return [one for one in dead if _dead_for(tallies.get(one), now) >= patience]
-    mine = [one for one in dead if component.instances[one].version == component.version]
+    mine = [one for one in dead if component.instances[one].version == component.aim]
     return [one for one in mine if one not in component.pending]
 
 
@@ -147,6 +170,12 @@ def next_to_restart(component: Component) -> InstanceId | None:
     return component.pending[0]
 
 
+def may_shrink(component: Component) -> bool:
+    """Whether the instances beyond the number wanted may go: those that stay are well, or none that goes is."""
+    staying, leaving = wanted(component)[: component.desired], surplus(component)
+    return all_well(component, staying) or not any(all_well(component, [one]) for one in leaving)
+
+
 def surplus(component: Component) -> list[InstanceId]:
     """While it is scaled down: the instances beyond the number wanted, those of the highest ordinals."""
     if component.state is not ComponentState.SCALING:
@@ -162,5 +191,5 @@ def missing(component: Component) -> list[int]:
 
 
 def out_of_size(component: Component, instances: int) -> bool:
-    """Whether other than `instances`, as the settings say, run or are meant to."""
+    """Whether other than `instances`, as is wanted now, run or are meant to."""
     return component.desired != instances or len(wanted(component)) != instances
