@@ -29,7 +29,7 @@ bench: setup-test
 	$(BIN)/python -m tests.bench
 
 lock:
-	$(BIN)/uv pip compile -q pyproject.toml --python-version 3.11 --generate-hashes --no-emit-index-url -o requirements.lock
+	$(BIN)/uv pip compile -q pyproject.toml --all-extras --python-version 3.11 --generate-hashes --no-emit-index-url -o requirements.lock
 	$(BIN)/uv pip compile -q pyproject.toml --all-extras --group dev --python-version 3.11 --generate-hashes --no-emit-index-url -o requirements-dev.lock
 	echo 'hatchling>=1.27' | $(BIN)/uv pip compile -q - --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -o deploy/requirements-build.lock
 
