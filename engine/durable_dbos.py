@@ -16,6 +16,7 @@ import sqlite3
 import threading
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import closing, suppress
+from contextvars import Context
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 from urllib.parse import urlsplit
@@ -237,7 +238,9 @@ class DbosDurable:
                     log.debug("The loop of %s cannot be begun yet: %s", subject, failure)
 
     async def _take(self, subject: str) -> float | None:
-        return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(self._turns_here(subject), self._main))
+        # In a context of its own: in DBOS's, a turn that starts or wakes another loop would do so as a part of this.
+        turns = Context().run(asyncio.run_coroutine_threadsafe, self._turns_here(subject), self._main)
+        return await asyncio.wrap_future(turns)
 
     async def _start(self, subject: str) -> None:
         async with self._locks.setdefault(subject, asyncio.Lock()):

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Protocol
@@ -23,6 +23,7 @@ class Turns:
     def __init__(self) -> None:
         self.taken: list[str] = []
         self.answers: dict[str, list[timedelta | Exception | None]] = {}
+        self.meanwhile: dict[str, Callable[[], Awaitable[None]]] = {}  # what a turn of this subject also does
         self.at_once = 0
         self.most_at_once = 0
 
@@ -31,6 +32,8 @@ class Turns:
         self.most_at_once = max(self.most_at_once, self.at_once)
         await asyncio.sleep(0)
         self.at_once -= 1
+        if subject in self.meanwhile:
+            await self.meanwhile[subject]()
         self.taken.append(subject)
         script = self.answers.get(subject, [])
         answer = script.pop(0) if len(script) > 1 else (script[0] if script else None)

@@ -66,3 +66,16 @@ async def test_subjects_do_not_wait_for_one_another(bench: Bench) -> None:
     for subject in subjects:
         await bench.durable.wake(subject)
     await bench.until(lambda: len(bench.turns.taken) == 2 * len(subjects))
+
+
+async def test_a_turn_may_start_and_wake_another_subject(bench: Bench) -> None:
+    async def begin() -> None:
+        await bench.durable.start("b")
+        await bench.durable.wake("c")
+
+    bench.turns.meanwhile["a"] = begin
+    bench.turns.answers["c"] = [LONG]
+    await bench.durable.start("c")
+    await bench.until(lambda: bench.turns.taken == ["c"])
+    await bench.durable.start("a")
+    await bench.until(lambda: sorted(bench.turns.taken) == ["a", "b", "c", "c"])
