@@ -26,7 +26,7 @@ from engine.ports import ComponentBook
 from engine.trains.decide import void
 from engine.trains.train import Component, Train
 
-LOOK: Final = timedelta(seconds=1)
+LOOK: Final = timedelta(milliseconds=500)
 """How long until a deployment that is under way is looked at again."""
 
 
