@@ -111,6 +111,26 @@ class Resume:
 
 
 @dataclass(frozen=True, slots=True)
+class Promote:
+    """Go on to the end at once: skip what is left of the steps and of their gates, but no approval.
+
+    `step` (from 0) and `paused_at` (Unix seconds, 0 for none) are where it stood when the person looked; None is
+    wherever it stands.
+    """
+
+    deployment: DeploymentId
+    step: int | None = None
+    paused_at: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseOld:
+    """Let the former version go that is still kept beside the promoted one."""
+
+    deployment: DeploymentId
+
+
+@dataclass(frozen=True, slots=True)
 class Restart:
     """Start a failed or running component's instances anew, one at a time."""
 

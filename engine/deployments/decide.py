@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from engine.catalog import ApprovalGroup
-from engine.commands import WHATEVER_WAITS, Approve, Reject
+from engine.commands import WHATEVER_WAITS, Approve, Promote, Reject
 from engine.deployments.deployment import Decision, Deployment, Outcome, PersonId, State
 from engine.deployments.events import (
     AbortAsked,
@@ -16,6 +16,8 @@ from engine.deployments.events import (
     DeploymentExpired,
     DeploymentRejected,
     DeploymentResumed,
+    OldReleased,
+    PromotionAsked,
     RollbackStarted,
 )
 from engine.errors import Denied, NotNow
@@ -120,6 +122,50 @@ def resume_events(deployment: Deployment, person: PersonId) -> tuple[DeploymentE
             raise DeploymentNotNow(_state(deployment), "Deploy again instead.", deployment=deployment)
         case _:
             raise DeploymentNotNow(f"It is {deployment.state}, not paused.", "Nothing to do.", deployment=deployment)
+
+
+def promote_events(deployment: Deployment, person: PersonId, seen: Promote) -> tuple[DeploymentEvent, ...]:
+    """Skipping what is left of the steps; nothing when it is promoted already, or this was said before.
+
+    Approvals are not skipped, and where another person has to approve another person has to skip the gates.
+    """
+    match deployment.state:
+        case State.PROMOTING:
+            return ()
+        case State.RUNNING | State.PAUSED:
+            return () if deployment.promotion_asked_by else _promoted(deployment, person, seen)
+        case State.PLANNED:
+            raise DeploymentNotNow("It has not begun.", "It begins once it is approved.", deployment=deployment)
+        case _:
+            raise DeploymentNotNow(_state(deployment), "Nothing is left to promote.", deployment=deployment)
+
+
+def _promoted(deployment: Deployment, person: PersonId, seen: Promote) -> tuple[DeploymentEvent, ...]:
+    plan, lacking = deployment.plan, deployment.lacking_step
+    if lacking is not None:
+        reason = f"Step {lacking + 1} of {len(plan.strategy.steps)} still needs approval, which nothing skips."
+        raise DeploymentNotNow(reason, "Approve it when it waits.", deployment=deployment)
+    if seen.step not in {None, deployment.step} or seen.paused_at not in {None, _paused_at(deployment)}:
+        raise DeploymentNotNow(
+            "It has gone on since that was shown.", "Look again, then decide.", deployment=deployment
+        )
+    if plan.four_eyes and plan.approvals_needed and person == deployment.requested_by:
+        raise Denied("Another person has to skip its gates: you asked for it.", "Ask a colleague.")
+    return (PromotionAsked(person),)
+
+
+def release_events(deployment: Deployment, person: PersonId) -> tuple[DeploymentEvent, ...]:
+    """Letting the former version go before its time; nothing when it is let go already."""
+    if deployment.state is State.PROMOTING and deployment.kept_until is not None:
+        return (OldReleased(person),)
+    if deployment.released_at is not None and deployment.state in {State.PROMOTING, State.SUCCEEDED}:
+        return ()
+    reason = f"No former version is kept. {_state(deployment)}"
+    raise DeploymentNotNow(reason, "There is nothing to finish.", deployment=deployment)
+
+
+def _paused_at(deployment: Deployment) -> int:
+    return int(deployment.paused_at.timestamp()) if deployment.paused_at else 0
 
 
 def _expired(deployment: Deployment, now: datetime) -> bool:

@@ -38,7 +38,7 @@ class Outcome(StrEnum):
     """How it ended."""
 
     PROMOTED = "promoted"
-    FAST_PROMOTED = "fast_promoted"  # at once, without the steps: a roll-back
+    FAST_PROMOTED = "fast_promoted"  # at once, without the steps: a roll-back, or a person said so
     ABORTED = "aborted"  # a person said so
     GATE_FAILED = "gate_failed"  # a gate said so
     REJECTED = "rejected"
@@ -210,6 +210,7 @@ class Deployment:
     trouble: str = ""  # what is being retried, in the platform's own words
     trouble_since: datetime | None = None
     abort_asked_by: PersonId | None = None
+    promotion_asked_by: PersonId | None = None  # who wants what is left of the steps skipped
     paused_at: datetime | None = None
     promoted_at: datetime | None = None  # when promotion began: from then on the old version may be gone
     released_at: datetime | None = None  # when the old version was not kept for going back any longer
@@ -262,6 +263,13 @@ class Deployment:
         dwell = steps[self.step].dwell
         extra = max(dwell, EXTENSION) if self.step_extended else timedelta(0)
         return max(timedelta(0), self.step_entered_at + dwell + extra - now)
+
+    @property
+    def lacking_step(self) -> int | None:
+        """The first step ahead that people still have to agree to; None when nobody needs to any more."""
+        ahead = range(max(0, self.step + 1), len(self.plan.strategy.steps))
+        asked = (step for step in ahead if self.plan.strategy.steps[step].approval)
+        return next((step for step in asked if not self.approved_step(step)), None)
 
     def approved_step(self, step: int) -> bool:
         """Whether enough people (at least one) agreed to enter `step`."""

@@ -8,13 +8,15 @@ from hashlib import sha256
 from typing import Final, TypeVar
 
 from engine.catalog import Catalog, Placement, Version
-from engine.commands import Abort, Approve, Deploy, Reject, Request, Resume, RollBack
+from engine.commands import Abort, Approve, Deploy, Promote, Reject, ReleaseOld, Request, Resume, RollBack
 from engine.deployments.decide import (
     DeploymentNotNow,
     Present,
     abort_events,
     approve_events,
+    promote_events,
     reject_events,
+    release_events,
     resume_events,
     return_events,
 )
@@ -153,6 +155,16 @@ class DeploymentDesk:
         """Let a paused deployment go on."""
         command = _command(request, Resume)
         return await self._decide(command.deployment, lambda found: resume_events(found, person), person)
+
+    async def promote(self, request: Request, person: PersonId) -> Deployment:
+        """Skip what is left of the steps."""
+        command = _command(request, Promote)
+        return await self._decide(command.deployment, lambda found: promote_events(found, person, command), person)
+
+    async def release_old(self, request: Request, person: PersonId) -> Deployment:
+        """Let the former version go that is kept."""
+        command = _command(request, ReleaseOld)
+        return await self._decide(command.deployment, lambda found: release_events(found, person), person)
 
     async def _present(self, deployment: Deployment) -> Present:
         """What would be done now, asked only while it matters."""

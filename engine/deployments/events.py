@@ -160,13 +160,22 @@ class AbortAsked:
 
 
 @dataclass(frozen=True, slots=True)
+class PromotionAsked:
+    """A person wants it at the end at once: what is left of the steps is skipped."""
+
+    person: PersonId
+
+
+@dataclass(frozen=True, slots=True)
 class PromotionStarted:
     """All steps are passed: the new version takes everything, then the old one goes."""
 
 
 @dataclass(frozen=True, slots=True)
 class OldReleased:
-    """The time for which the old version was kept is over: it may go."""
+    """The old version was kept long enough, or until `person` let it go: it may go."""
+
+    person: PersonId | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,6 +243,7 @@ DeploymentEvent = (
     | DeploymentPaused
     | DeploymentResumed
     | AbortAsked
+    | PromotionAsked
     | PromotionStarted
     | OldReleased
     | RollbackStarted

@@ -39,6 +39,7 @@ from engine.deployments.events import (
     InstanceDied,
     OldReleased,
     ProgressSeen,
+    PromotionAsked,
     PromotionStarted,
     RollbackStarted,
     StepEntered,
@@ -110,6 +111,9 @@ def _changed(deployment: Deployment, event: DeploymentEvent, at: datetime) -> De
             return _resumed(deployment, at)
         case AbortAsked(person):
             return replace(deployment, abort_asked_by=person)
+        case PromotionAsked(person):
+            going = _resumed(deployment, at) if deployment.state is State.PAUSED else deployment
+            return replace(going, promotion_asked_by=person, progressed_at=at)
         case PromotionStarted():
             return deployment.moved(State.PROMOTING, promoted_at=at, progressed_at=at)
         case OldReleased():
@@ -121,7 +125,7 @@ def _changed(deployment: Deployment, event: DeploymentEvent, at: datetime) -> De
         case TroubleCleared():
             return replace(deployment, trouble="", trouble_since=None)
         case DeploymentSucceeded():
-            fast = deployment.purpose is Purpose.ROLL_BACK
+            fast = deployment.purpose is Purpose.ROLL_BACK or deployment.promotion_asked_by is not None
             return _ended(deployment, State.SUCCEEDED, Outcome.FAST_PROMOTED if fast else Outcome.PROMOTED, "", at)
         case DeploymentRolledBack():
             outcome = deployment.outcome or Outcome.BROKEN

@@ -26,6 +26,7 @@ from engine.deployments.events import (
     InstanceDied,
     OldReleased,
     ProgressSeen,
+    PromotionAsked,
     PromotionStarted,
     RollbackStarted,
     StepEntered,
@@ -81,10 +82,13 @@ def line_of(event: DeploymentEvent, deployment: Deployment) -> str:  # noqa: C90
             return f"Resumed by {person}."
         case AbortAsked(person):
             return f"Abort asked by {person}."
+        case PromotionAsked(person):
+            return f"Promoted at once by {person}: what is left of the steps is skipped."
         case PromotionStarted():
             return _promoting(deployment)
-        case OldReleased():
-            return f"{deployment.plan.previous} was kept long enough: its instances stop."
+        case OldReleased(person):
+            why = f"let go early by {person}" if person else "kept long enough"
+            return f"{deployment.plan.previous} was {why}: its instances stop."
         case RollbackStarted(reason, _):
             return f"Rolling back: {reason}"
         case TroubleMet(reason):

@@ -17,6 +17,7 @@ from engine.deployments.events import (
     DeploymentPaused,
     PromotionStarted,
     StepEntered,
+    StepPassed,
     TroubleMet,
     WeightShifted,
 )
@@ -97,9 +98,22 @@ def _running(deployment: Deployment, seen: Observation, recipe: Recipe, now: dat
         or late(deployment, seen, now)
         or unserved(deployment, seen)
         or keep_old(deployment, seen, sizes.old_after if reached else sizes.old_before, now)
+        or _skip(deployment, recipe)
         or _enter(deployment)
         or (_dwell(deployment, seen, sizes, now) if reached else _reach(deployment, seen, recipe, now))
     )
+
+
+def _skip(deployment: Deployment, recipe: Recipe) -> Action | None:
+    """When a person said so: straight to the last step, or, where each makes room for the next, on without a dwell."""
+    person, last = deployment.promotion_asked_by, len(deployment.plan.strategy.steps) - 1
+    if person is None:
+        return None
+    roomy = recipe.sizes(replace(deployment, step=last)).old_after >= deployment.plan.instances
+    if roomy and deployment.step < last:
+        return Record((StepEntered(last, deployment.plan.strategy.steps[last].weight, f"{person} skips the others"),))
+    reached = deployment.step_entered_at is not None and not deployment.step_passed
+    return Record((StepPassed(deployment.step),)) if reached else None
 
 
 def _enter(deployment: Deployment) -> Action | None:
