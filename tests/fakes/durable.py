@@ -19,13 +19,14 @@ class VirtualClock:
 
 
 class FakeDurable:
-    """Durable in memory. A wake during a turn is kept for after it; a turn that raises is due again a second later."""
+    """Durable in memory. A wake during a turn is kept for after it; a turn that raises is due again `retry` later."""
 
     def __init__(self, turn: Turn, clock: VirtualClock) -> None:
         self._turn = turn
         self._clock = clock
         self._due: dict[str, datetime] = {}
         self.failures: list[Exception] = []
+        self.retry = timedelta(seconds=1)
 
     @property
     def running(self) -> frozenset[str]:
@@ -61,7 +62,7 @@ class FakeDurable:
             wait = await self._turn(subject)
         except Exception as failure:  # noqa: BLE001  # a turn may raise anything; the loop outlives it
             self.failures.append(failure)
-            wait = timedelta(seconds=1)
+            wait = self.retry
         if wait is None:
             del self._due[subject]
         elif self._due[subject] == asleep:
