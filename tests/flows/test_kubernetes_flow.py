@@ -125,7 +125,7 @@ async def test_killed_in_the_middle_it_goes_on_and_nothing_is_started_twice(hous
 async def test_blue_green_turns_the_selector_of_the_service(house: House, shop: Shop) -> None:
     await house.bring_out("v1", "staging")
     id = await house.bring_out("v2", "staging")  # noqa: A001
-    selector = shop.hands.core.read_namespaced_service(COLOURS, shop.hands.namespace).spec.selector
-    assert selector["pilothouse.dev/version"] == "v2"
+    service: Any = shop.hands.core.read_namespaced_service(COLOURS, shop.hands.namespace)
+    assert service.spec.selector["pilothouse.dev/version"] == "v2"
     assert list(runs(shop, "staging").values()) == ["v2"]
     assert "v1 is kept for 1 s" in all_text(await house.message(id, "Succeeded"))
