@@ -30,7 +30,7 @@ def _train(words: Words, vocabulary: Vocabulary) -> object:
             return DECISIONS[how.lower()](TrainId(rest[0]))
         case [*parts, link, environment] if parts and is_link(link):
             return _of(parts, environment, vocabulary)
-        case [*parts, environment] if parts and "=" not in environment:
+        case [*parts, environment] if parts and "=" not in environment and not is_link(environment):
             return _of(parts, environment, vocabulary)
         case []:
             raise Misunderstood("Name services with versions, and an environment.")
