@@ -8,7 +8,8 @@ from typing import Final
 
 from bot.alert_rows import alert_rows
 from bot.alerting_half import Alerting, Loaded, build_alerting
-from bot.chat.assembly import Listening, build_listening, build_speaking
+from bot.chat.assembly import Listening, Speaking, build_listening, build_speaking
+from bot.chat.lifecycle_notices import LifecycleNotices
 from bot.chat.operators import Operators
 from bot.chat.permit_tellers import freeze_teller, lock_teller
 from bot.chat.tellers import deployment_teller, incident_teller
@@ -20,6 +21,7 @@ from bot.ground import Ground
 from bot.held_back import held_back
 from bot.house import Pilothouse
 from bot.inputs.slack.socket import Socket
+from bot.lifecycle_routes import lifecycle_routes
 from bot.membership import TTL, Membership, own_name
 from bot.meters import Meters
 from bot.permit_routes import PermitRooms, permit_routes
@@ -106,7 +108,8 @@ def build(ground: Ground, loaded: Loaded) -> Pilothouse:
         ground, orchestrator, engine.journal, engine.platforms, engine.components, operators.tell, acting
     )
     triggering = build_triggering(load_triggers(settings), to_schedules(settings.file), around)
-    duties = Duties(_duties(alerting, listening, triggering, tour), failed)
+    notices = _notices(ground, speaking)
+    duties = Duties(_duties(alerting, listening, triggering, tour, notices), failed)
     house = Pilothouse(
         ground,
         engine,
@@ -131,9 +134,29 @@ def build(ground: Ground, loaded: Loaded) -> Pilothouse:
     return house
 
 
-def _duties(alerting: Alerting, listening: Listening, triggering: Triggering, tour: Tour | None) -> dict[str, Work]:
+def _notices(ground: Ground, speaking: Speaking) -> LifecycleNotices:
+    database = ground.database
+    return LifecycleNotices(
+        database.log,
+        database.records,
+        speaking.outbox,
+        speaking.ledger,
+        speaking.mention,
+        ground.catalog,
+        fallback=ground.settings.file.channels.deploys,
+        now=ground.now,
+    )
+
+
+def _duties(
+    alerting: Alerting, listening: Listening, triggering: Triggering, tour: Tour | None, notices: LifecycleNotices
+) -> dict[str, Work]:
     """What one replica does without an end."""
-    works: dict[str, Work] = {"live messages": listening.live.follow, "alert dispatch": alerting.dispatcher.run}
+    works: dict[str, Work] = {
+        "live messages": listening.live.follow,
+        "alert dispatch": alerting.dispatcher.run,
+        "messages of components": notices.follow,
+    }
     return {**works, **triggering.duties(), **({"tour": tour.follow} if tour else {})}
 
 
@@ -225,6 +248,7 @@ def _orchestrator(
         {
             **build_routes(rooms),
             **permit_routes(permits),
+            **lifecycle_routes(engine.lifecycle, ground.catalog),
             **report_routes(reports),
             **silence_routes(silences),
             **train_routes(trains),

@@ -22,6 +22,7 @@ from bot.grammar import (
     nearest,
     said,
 )
+from bot.lifecycle_words import LIFECYCLE_VERBS
 from bot.permit_words import PERMIT_VERBS, split_override, split_release
 from bot.report_words import REPORT_VERB
 from bot.silence_words import read_matchers, read_silence
@@ -315,6 +316,7 @@ VERBS: Final[tuple[Verb, ...]] = (
         _restart,
     ),
     *TRAIN_VERBS,
+    *LIFECYCLE_VERBS,
     *PERMIT_VERBS,
     Verb("incidents", "incidents", "Open incidents", Permission.VIEW, _none(ShowIncidents)),
     Verb(

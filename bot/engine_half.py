@@ -13,6 +13,7 @@ from bot.rule_health import RuleHealth, healths_of
 from bot.settings.backups import load_backup_urls
 from bot.settings.gates import load_hook_secrets
 from engine.backups.backups import Backups
+from engine.components.desk import LifecycleDesk
 from engine.components.manager import ComponentManager
 from engine.deployments.desk import DeploymentDesk
 from engine.deployments.drive import Drive
@@ -40,6 +41,7 @@ class Engine:
 
     platforms: Platforms
     components: ComponentManager
+    lifecycle: LifecycleDesk
     journal: DeploymentJournal
     desk: DeploymentDesk
     releases: Releases
@@ -62,13 +64,28 @@ def build_engine(ground: Ground, durable: DbosDurable, journal: DeploymentJourna
     components = ComponentManager(ground.database.log, platforms, platforms, ground.probe, catalog, now=now)
     log = ground.database.log
     releases, permit_journal = Releases(log), PermitJournal(log)
-    keeper = Keeper(permit_journal, journal, catalog, EngineIncidents(IncidentJournal(log)))
-    desk = DeploymentDesk(journal, catalog, platforms, components, durable, permits=keeper, releases=releases, now=now)
+    # Deployments plan, and are held to, the numbers of instances that people chose.
+    sized = components.sized
+    keeper = Keeper(permit_journal, journal, sized, EngineIncidents(IncidentJournal(log)))
+    desk = DeploymentDesk(journal, sized, platforms, components, durable, permits=keeper, releases=releases, now=now)
+    lifecycle = LifecycleDesk(components, journal, keeper, catalog, now=now)
     permits = PermitDesk(permit_journal, journal, catalog, durable, now=now)
-    trains, yard = TrainJournal(log), Yard(desk, journal, releases, components, catalog, now)
+    trains, yard = TrainJournal(log), Yard(desk, journal, releases, components, sized, now)
     ground.turns[TRAINS] = TrainDrive(trains, yard).turn
     train_desk = TrainDesk(trains, yard, durable)
-    return Engine(platforms, components, journal, desk, releases, permits, permit_journal, keeper, train_desk, trains)
+    return Engine(
+        platforms,
+        components,
+        lifecycle,
+        journal,
+        desk,
+        releases,
+        permits,
+        permit_journal,
+        keeper,
+        train_desk,
+        trains,
+    )
 
 
 def join(ground: Ground, engine: Engine, alerting: Alerting, acting: Callable[[], bool], may_act: MayAct) -> None:
@@ -82,7 +99,7 @@ def join(ground: Ground, engine: Engine, alerting: Alerting, acting: Callable[[]
 
     drive = Drive(
         engine.journal,
-        ground.catalog,
+        engine.components.sized,
         engine.platforms,
         engine.platforms,
         engine.components,

@@ -10,7 +10,7 @@ from typing import Final, Protocol
 from alerting.incidents.incident import Incident
 from alerting.oncall.rotation import Rotation, next_on_call, on_call
 from engine.catalog import Catalog, Placement, Version
-from engine.components.lifecycle import Component
+from engine.components.lifecycle import Component, ComponentState
 from engine.deployments.deployment import Deployment, DeploymentId, PersonId, State
 from engine.deployments.journal import Summary
 from engine.ports import ArtifactSource
@@ -138,7 +138,10 @@ class Readings:
     async def services(
         self, in_flight: Sequence[Deployment] | None = None, recent: Sequence[Summary] | None = None
     ) -> list[ServiceRow]:
-        """Every placement of the settings with its component, the deployment under way and the latest one."""
+        """Every placement of the settings with its component, the deployment under way and the latest one.
+
+        But for those that a person unregistered, until they are deployed again.
+        """
         known = {(one.service, one.environment): one for one in await self._components.components()}
         under_way = in_flight if in_flight is not None else await self.in_flight()
         by_place = {(one.plan.service, one.plan.environment): one for one in under_way}
@@ -147,6 +150,8 @@ class Readings:
         rows = []
         for place in self._catalog().placements():
             pair = (place.service, place.environment)
+            if _is_unregistered(known.get(pair)) and pair not in by_place:
+                continue
             rows.append(_row(self._catalog(), place, known.get(pair), by_place.get(pair), last.get(pair)))
         return rows
 
@@ -179,6 +184,11 @@ def _waits(deployment: Deployment, person: PersonId, may_approve: Callable[[str]
     decided = any(one.approved and (one.person, one.step) == (person, step) for one in deployment.decisions)
     open_ = step is not None or (deployment.state is State.PLANNED and not deployment.approved)
     return open_ and not own and not decided and may_approve(str(deployment.plan.environment))
+
+
+def _is_unregistered(component: Component | None) -> bool:
+    """Whether a person took it off all lists; a deployment brings it back."""
+    return component is not None and component.state is ComponentState.UNREGISTERED
 
 
 def _row(

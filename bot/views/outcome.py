@@ -13,6 +13,7 @@ from bot.report_words import ShowReport
 from bot.views.alerts import render_alerts
 from bot.views.answers import render_done, warned
 from bot.views.blocks import Mention, Message, actions, code, link, plain, section
+from bot.views.lifecycle import render_lifecycle
 from bot.views.permits import render_permits
 from bot.views.report import render_report
 from bot.views.silences import render_ended, render_silenced, render_silences
@@ -49,7 +50,7 @@ def _outcome(command: object, data: Mapping[str, Any], mention: Mention) -> Mess
             return _board(str(data["url"]))
         case _:
             told = render_permits(command, data, mention=mention) or render_trains(command, data)
-            return told or render_done(_deed(command, data))
+            return told or render_lifecycle(command, data) or render_done(_deed(command, data))
 
 
 def _silence(command: object, data: Mapping[str, Any]) -> Message:

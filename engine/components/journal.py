@@ -14,6 +14,7 @@ from storage.errors import Conflict
 from storage.events import CardChange, Event, EventLog, NewEvent
 
 KIND: Final = "component"
+PREFIX: Final = "component-"
 _ATTEMPTS: Final = 10
 
 Decide = Callable[[Component | None], Sequence[NewEvent]]
@@ -21,7 +22,7 @@ Decide = Callable[[Component | None], Sequence[NewEvent]]
 
 def stream_of(service: str, environment: str) -> str:
     """The stream of a component. Names hold no character beside letters, digits and dashes."""
-    return f"component-{service}-{environment}"
+    return f"{PREFIX}{service}-{environment}"
 
 
 class ComponentJournal:

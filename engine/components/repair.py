@@ -184,9 +184,9 @@ def surplus(component: Component) -> list[InstanceId]:
 
 
 def missing(component: Component) -> list[int]:
-    """The ordinals to start so that as many run as are wanted: the lowest that are free."""
+    """The ordinals to start so that as many run as are wanted: the lowest free ones, from 1 as deployments count."""
     have = {ordinal_of(one) for one in wanted(component)}
-    free = [ordinal for ordinal in range(component.desired + len(have)) if ordinal not in have]
+    free = [ordinal for ordinal in range(1, component.desired + len(have) + 1) if ordinal not in have]
     return free[: max(0, component.desired - len(have))]
 
 

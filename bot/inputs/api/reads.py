@@ -12,6 +12,7 @@ from bot.inputs.api.endpoint import Api, Call
 from bot.inputs.api.errors import ApiError
 from engine.deployments.deployment import DeploymentId
 from engine.deployments.journal import Summary
+from engine.errors import NotFound
 
 PAGE: Final = 50
 LONGEST_PAGE: Final = 200
@@ -33,11 +34,13 @@ async def components(api: Api, _: Call) -> schemas.Components:
 
 
 async def component(api: Api, call: Call) -> schemas.Component:
-    """What runs in one place. Raises NotFound for a place the settings do not name."""
+    """What runs in one place. Raises NotFound for a place the settings do not name, or that is unregistered."""
     place = api.catalog().placement(call.path("service"), call.path("environment"))
-    rows = await api.readings.services()
     pair = (place.service, place.environment)
-    return next(present.component(row) for row in rows if (row.service, row.environment) == pair)
+    found = [row for row in await api.readings.services() if (row.service, row.environment) == pair]
+    if not found:
+        raise NotFound(f"{place.service} in {place.environment} is unregistered.", "Deploy a version to register it.")
+    return present.component(found[0])
 
 
 async def deployments(api: Api, call: Call) -> schemas.Deployments:

@@ -54,6 +54,7 @@ INSTANCE_WORDS: Final[Mapping[str, str]] = {
     Seen.RESTARTED: "was started again",
     Seen.RESTART_FAILED: "could not be started again",
     Seen.VANISHED: "has gone",
+    Seen.APPEARED: "runs although its service is stopped there",
 }
 REASON_WORDS: Final[Mapping[Reason, str]] = {
     Reason.FIRST: "nothing was told of it before",

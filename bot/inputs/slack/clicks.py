@@ -12,7 +12,7 @@ from alerting.metrics.duration import parse_duration
 from alerting.silences.silence import SilenceId
 from bot.commands import KillInstance, KillPilothouse, OpenBoard
 from bot.inputs.slack.deliveries import Clicked
-from bot.views import deployment, incident, permits, silences, train
+from bot.views import deployment, incident, lifecycle, permits, silences, train
 from bot.views.home import OPEN_BOARD
 from bot.views.tour import KILL_INSTANCE, KILL_PILOTHOUSE
 from engine.commands import (
@@ -25,9 +25,11 @@ from engine.commands import (
     RejectTrain,
     Resume,
     RollBack,
+    Stop,
     TrainId,
     Unfreeze,
     Unlock,
+    Unregister,
 )
 from engine.deployments.deployment import DeploymentId
 
@@ -78,6 +80,8 @@ COMMANDS: Final[Mapping[str, Callable[[str], object]]] = {
     incident.ROLL_BACK: lambda value: RollBack("", "", DeploymentId(value.partition("|")[2])),
     **{action: _silence(text) for action, text in incident.SILENCES.items()},
     silences.EXPIRE: lambda value: ExpireSilence(SilenceId(value)),
+    lifecycle.STOP: lambda value: Stop(*_place(value)),
+    lifecycle.UNREGISTER: lambda value: Unregister(*_place(value)),
     permits.UNLOCK: lambda value: Unlock(*_place(value)),
     permits.AWAIT: lambda value: AwaitUnlock(*_place(value)),
     permits.UNFREEZE: lambda value: Unfreeze(*_place(value)),

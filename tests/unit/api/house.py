@@ -24,10 +24,12 @@ from bot.inputs.api.notifications import Notifications
 from bot.inputs.api.routes import ROOT, build_api
 from bot.inputs.api.summaries import Summaries
 from bot.readings import AlertRow, Readings
+from bot.lifecycle_routes import lifecycle_routes
 from bot.routes import Rooms, build_routes
 from engine.catalog import Catalog, Environment, EnvironmentName, HealthCheck, Placement, Service, ServiceName
 from engine.commands import Request, Response
 from engine.components.health import Outcome
+from engine.components.desk import LifecycleDesk
 from engine.components.manager import ComponentManager
 from engine.deployments.deployment import PersonId
 from engine.deployments.desk import DeploymentDesk
@@ -148,6 +150,7 @@ class House:
         )
         permits = Keeper(PermitJournal(log), self.journal, lambda: self.catalog, NoIncidents())
         releases = Releases(log)
+        self.lifecycle = LifecycleDesk(self.components, self.journal, permits, lambda: self.catalog, now=self.clock)
         self.desk = DeploymentDesk(
             self.journal,
             lambda: self.catalog,
@@ -206,7 +209,7 @@ class House:
             self.clock,
         )
         self.door = Orchestrator(
-            build_routes(rooms),
+            {**build_routes(rooms), **lifecycle_routes(self.lifecycle, lambda: self.catalog)},
             lambda: self.directory,
             Audit(self.database.log, self.clock),
             self.database.claims,

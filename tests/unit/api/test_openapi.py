@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from bot.inputs.api import schemas, schemas_alerts, schemas_deployments, schemas_gates
+from bot.inputs.api import lifecycle, schemas, schemas_alerts, schemas_deployments, schemas_gates
 from bot.inputs.api.openapi import document
 from bot.inputs.api.routes import ENDPOINTS, build_api
 from bot.readings import AlertRow
@@ -17,12 +17,15 @@ from tests.unit.api.house import Client, House, Json, a_client
 from tests.unit.board.alert_scene import AlertScene
 
 BODIES = {
+    "/components/{service}/{environment}/scale": {"instances": 3},
     "/deployments": {"service": "shop", "version": "v2", "environment": "production"},
     "/silences": {"matchers": 'alertname="Odd"', "seconds": 60, "comment": "tests"},
 }
 SHAPES = {
     name: one
-    for name, one in (vars(schemas) | vars(schemas_alerts) | vars(schemas_deployments) | vars(schemas_gates)).items()
+    for name, one in (
+        vars(schemas) | vars(lifecycle) | vars(schemas_alerts) | vars(schemas_deployments) | vars(schemas_gates)
+    ).items()
     if isinstance(one, type) and issubclass(one, BaseModel)
 }
 
