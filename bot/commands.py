@@ -23,6 +23,7 @@ from bot.grammar import (
     said,
 )
 from bot.lifecycle_words import LIFECYCLE_VERBS
+from bot.onward_words import ONWARD_VERBS
 from bot.permit_words import PERMIT_VERBS, split_override, split_release
 from bot.report_words import REPORT_VERB
 from bot.silence_words import read_matchers, read_silence
@@ -308,6 +309,7 @@ VERBS: Final[tuple[Verb, ...]] = (
         Permission.APPROVE,
         _one(lambda name: Reject(DeploymentId(name), step=WHATEVER_WAITS), "deployment"),
     ),
+    *ONWARD_VERBS,
     Verb(
         "restart",
         "restart SERVICE [in ENVIRONMENT]",

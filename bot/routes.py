@@ -19,7 +19,18 @@ from bot import commands
 from bot.permit_routes import who_may_approve
 from bot.readings import Readings
 from engine.catalog import Catalog
-from engine.commands import Abort, Approve, Deploy, Reject, Request, Restart, Resume, RollBack
+from engine.commands import (
+    Abort,
+    Approve,
+    Deploy,
+    Promote,
+    Reject,
+    ReleaseOld,
+    Request,
+    Restart,
+    Resume,
+    RollBack,
+)
 from engine.components.manager import ComponentManager
 from engine.deployments.deployment import Deployment, DeploymentId
 from engine.deployments.desk import DeploymentDesk
@@ -78,6 +89,8 @@ def _deployment_routes(rooms: Rooms) -> dict[type, Route]:
         Reject: deed("reject", Permission.APPROVE, of_deployment, _asked(rooms, DeploymentDesk.reject)),
         Abort: deed("abort", Permission.ABORT, of_deployment, _asked(rooms, DeploymentDesk.abort)),
         Resume: deed("resume", Permission.ABORT, of_deployment, _asked(rooms, DeploymentDesk.resume)),
+        Promote: deed("promote", Permission.APPROVE, of_deployment, _asked(rooms, DeploymentDesk.promote)),
+        ReleaseOld: deed("finish", Permission.ABORT, of_deployment, _asked(rooms, DeploymentDesk.release_old)),
         RollBack: deed("roll back", Permission.ROLL_BACK, of_roll_back, _rolled_back(rooms)),
         commands.AbortByName: deed("abort", Permission.ABORT, of_abort, _aborted(rooms)),
         Restart: deed("restart", Permission.RESTART, of_restart, _restarted(rooms)),

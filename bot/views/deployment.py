@@ -30,11 +30,14 @@ from bot.views.blocks import (
 from bot.views.numbers import bar, measured
 from engine.deployments.deployment import Deployment, Outcome, Purpose, State, Verdict
 from engine.deployments.strategies import STRATEGIES
+from engine.deployments.words import PREVIEWED, stage
 
 APPROVE: Final = "deployment.approve"
 REJECT: Final = "deployment.reject"
 ABORT: Final = "deployment.abort"
 RESUME: Final = "deployment.resume"
+PROMOTE: Final = "deployment.promote"
+FINISH: Final = "deployment.finish"
 ROLL_BACK: Final = "deployment.roll_back"
 
 LONGEST_REASON: Final = 1000
@@ -138,17 +141,40 @@ def _progress(deployment: Deployment, now: datetime) -> list[Block]:
     if deployment.state is State.PLANNED or deployment.started_at is None:
         return []
     parts = [f"{bar(deployment.weight)} *{deployment.weight} %* of traffic on {code(deployment.plan.version)}"]
-    steps = deployment.plan.strategy.steps
+    parts += _stages(deployment)
     left = deployment.step_left(now)
-    if deployment.state is State.RUNNING and steps and deployment.step >= 0:
-        parts.append(f"step {deployment.step + 1} of {len(steps)}")
-        parts.append(f"{span(left)} left" if left else "checking the gates")
+    if deployment.state is State.RUNNING and deployment.plan.strategy.steps and deployment.step >= 0:
+        parts.append(_doing(deployment, left))
     if deployment.state is State.PROMOTING and deployment.kept_until:
         parts.append(f"{code(deployment.plan.previous or '')} is kept until {when(deployment.kept_until)}")
     if deployment.ended_at:
         took = deployment.ended_at - deployment.started_at
         parts.append(f"took {span(took)}" if took >= SECOND else "took less than a second")
     return [section(" · ".join(parts)), *_traffic(deployment)]
+
+
+def _stages(deployment: Deployment) -> list[str]:
+    """Where it stands: `step 2 of 3`, or `✓ preview → *switch* → keep`."""
+    steps, working = deployment.plan.strategy.steps, deployment.state in {State.RUNNING, State.PAUSED}
+    if steps and steps[0].weight == 0:
+        keeping = deployment.state is State.PROMOTING and deployment.kept_until is not None
+        shown = len(PREVIEWED) if deployment.plan.strategy.keep_old or len(steps) == len(PREVIEWED) else len(steps)
+        at = len(PREVIEWED) - 1 if keeping else deployment.step
+        return [" → ".join(_marked(name, here - at) for here, name in enumerate(PREVIEWED[:shown]))] * (
+            working or keeping
+        )
+    counted = deployment.state is State.RUNNING and steps and deployment.step >= 0
+    return [f"step {deployment.step + 1} of {len(steps)}"] if counted else []
+
+
+def _marked(name: str, ahead: int) -> str:
+    return f"*{name}*" if ahead == 0 else name if ahead > 0 else f"✓ {name}"
+
+
+def _doing(deployment: Deployment, left: timedelta) -> str:
+    if deployment.promotion_asked_by:
+        return "going on to the end at once"
+    return f"{span(left)} left" if left else "checking the gates"
 
 
 def _traffic(deployment: Deployment) -> list[Block]:
@@ -194,6 +220,8 @@ def _decisions(deployment: Deployment, mention: Mention) -> list[Block]:
         f"{'Approved' if one.approved else 'Rejected'} by {mention(one.person)} · {when(one.at)}"
         for one in deployment.decisions
     ]
+    if deployment.promotion_asked_by:
+        lines.append(f"Promoted at once by {mention(deployment.promotion_asked_by)}")
     if deployment.abort_asked_by:
         lines.append(f"Abort asked for by {mention(deployment.abort_asked_by)}")
     if deployment.state is State.PLANNED and not deployment.approved:
@@ -218,22 +246,38 @@ def _elements(deployment: Deployment) -> list[Block]:
     return [_offer(offer, deployment) for offer in offered(deployment)]
 
 
-def _offer(offer: Offer, deployment: Deployment) -> Block:
+def _offer(offer: Offer, deployment: Deployment) -> Block:  # noqa: PLR0911  # one return an offer
     plan, value = deployment.plan, button_value(deployment)
     match offer:
         case Offer.APPROVE:
-            waiting = deployment.waiting_step
-            what = str(plan.version) if waiting is None else f"step {waiting + 1}"
-            return button(f"Approve {what}", APPROVE, value, style="primary")
+            return button(approval_word(deployment), APPROVE, value, style="primary")
         case Offer.REJECT:
             return button("Reject", REJECT, value)
         case Offer.RESUME:
             return button("Resume", RESUME, value, style="primary")
+        case Offer.PROMOTE:
+            return button("Promote now", PROMOTE, _standing(deployment), confirm=_promote_question(deployment))
+        case Offer.FINISH:
+            return button(f"Let {plan.previous} go", FINISH, value, confirm=_finish_question(deployment))
         case Offer.ABORT:
             return button("Abort", ABORT, value, style="danger", confirm=_abort_question(deployment))
         case Offer.ROLL_BACK:
             question = _back_question(deployment)
             return button(f"Roll back to {plan.previous}", ROLL_BACK, value, style="danger", confirm=question)
+
+
+def approval_word(deployment: Deployment) -> str:
+    """What the button that approves says: `Approve v2`, `Approve step 2`, `Switch to v2`."""
+    plan, waiting = deployment.plan, deployment.waiting_step
+    if waiting is None:
+        return f"Approve {plan.version}"
+    match stage(plan, waiting):
+        case "switch":
+            return f"Switch to {plan.version}"
+        case "keep":
+            return f"Let {plan.previous} go"
+        case _:
+            return f"Approve step {waiting + 1}"
 
 
 def button_value(deployment: Deployment) -> str:
@@ -244,6 +288,26 @@ def button_value(deployment: Deployment) -> str:
     step = "" if deployment.waiting_step is None else str(deployment.waiting_step)
     paused = f"|{deployment.paused_at.timestamp():.0f}" if deployment.paused_at else ""
     return f"{deployment.id}|{deployment.plan.digest}|{step}{paused}"
+
+
+def _standing(deployment: Deployment) -> str:
+    """As `button_value`, with the step it stands at: who promotes skips what was left then, in that pause."""
+    paused = int(deployment.paused_at.timestamp()) if deployment.paused_at else 0
+    return f"{deployment.id}|{deployment.plan.digest}|{deployment.step}|{paused}"
+
+
+def _promote_question(deployment: Deployment) -> Block:
+    plan = deployment.plan
+    text = (
+        f"What is left of its steps and gates is skipped; {escape(plan.version)} takes all traffic once it is healthy."
+    )
+    return confirm(f"Promote {plan.service} {plan.version} now?", text, "Promote")
+
+
+def _finish_question(deployment: Deployment) -> Block:
+    plan = deployment.plan
+    text = f"Its instances in {escape(plan.environment)} stop now; going back to it takes a new start then."
+    return confirm(f"Let {plan.service} {plan.previous} go?", text, "Let go")
 
 
 def _abort_question(deployment: Deployment) -> Block:

@@ -20,7 +20,7 @@ from bot.views.blocks import (
     section,
     when,
 )
-from bot.views.deployment import APPROVE, REJECT, button_value, title
+from bot.views.deployment import APPROVE, REJECT, approval_word, button_value, title
 from bot.views.incident import ACKNOWLEDGE, take_value
 from bot.views.status import flight_line, incident_line, on_call_line, service_line, shift
 from engine.deployments.deployment import Deployment, PersonId
@@ -75,8 +75,7 @@ def _waiting(overview: Overview, person: PersonId, waiting: Sequence[Deployment]
 
 def _approval(deployment: Deployment, mention: Mention) -> list[Block]:
     asked = f"asked for by {mention(deployment.requested_by)} · {when(deployment.requested_at)}"
-    step = deployment.waiting_step
-    what = f"Approve step {step + 1}" if step is not None else "Approve"
+    what = "Approve" if deployment.waiting_step is None else approval_word(deployment)
     value = button_value(deployment)
     buttons = [button(what, APPROVE, value, style="primary"), button("Reject", REJECT, value)]
     text = f"*{plain(cut(title(deployment), 200))}* · {asked}"

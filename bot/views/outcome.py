@@ -19,7 +19,18 @@ from bot.views.report import render_report
 from bot.views.silences import render_ended, render_silenced, render_silences
 from bot.views.status import render_incidents, render_on_call, render_services, render_status
 from bot.views.train import render_trains
-from engine.commands import Abort, Approve, Deploy, Reject, Response, Restart, Resume, RollBack
+from engine.commands import (
+    Abort,
+    Approve,
+    Deploy,
+    Promote,
+    Reject,
+    ReleaseOld,
+    Response,
+    Restart,
+    Resume,
+    RollBack,
+)
 from engine.deployments.deployment import State as DeploymentState
 
 
@@ -65,7 +76,7 @@ def _board(url: str) -> Message:
     return Message(text, [section(text), actions("board", link("Open the board", "board", url))])
 
 
-def _deed(command: object, data: Mapping[str, Any]) -> str:  # noqa: PLR0911  # a table
+def _deed(command: object, data: Mapping[str, Any]) -> str:  # noqa: C901, PLR0911  # a table
     service, environment = plain(str(data.get("service", ""))), plain(str(data.get("environment", "")))
     what = f"{service} {code(str(data.get('version', '')))} in {environment}"
     where = f"#{plain(str(data['channel']))}" if data.get("channel") else "the service's channel"
@@ -80,6 +91,10 @@ def _deed(command: object, data: Mapping[str, Any]) -> str:  # noqa: PLR0911  # 
             return f"Rejected {what}."
         case Abort() | commands.AbortByName():
             return _aborting(what, str(data.get("state", "")))
+        case Promote():
+            return f"Promoting {what} at once; no step and no gate is waited for any more."
+        case ReleaseOld():
+            return f"Finishing {what}; the former version stops."
         case Resume():
             return f"Resumed {what}."
         case RollBack():

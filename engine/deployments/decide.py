@@ -20,6 +20,7 @@ from engine.deployments.events import (
     PromotionAsked,
     RollbackStarted,
 )
+from engine.deployments.words import entering
 from engine.errors import Denied, NotNow
 from engine.permits.clearance import Hindrance
 
@@ -114,7 +115,7 @@ def resume_events(deployment: Deployment, person: PersonId) -> tuple[DeploymentE
         case State.RUNNING | State.PROMOTING:
             return ()
         case State.PAUSED if deployment.waiting_step is not None:
-            reason = f"Step {deployment.waiting_step + 1} waits for approval."
+            reason = f"{entering(deployment.plan, deployment.waiting_step)} waits for approval."
             raise DeploymentNotNow(reason, "Approve it instead.", deployment=deployment)
         case State.PAUSED:
             return (DeploymentResumed(person),)
@@ -143,7 +144,7 @@ def promote_events(deployment: Deployment, person: PersonId, seen: Promote) -> t
 def _promoted(deployment: Deployment, person: PersonId, seen: Promote) -> tuple[DeploymentEvent, ...]:
     plan, lacking = deployment.plan, deployment.lacking_step
     if lacking is not None:
-        reason = f"Step {lacking + 1} of {len(plan.strategy.steps)} still needs approval, which nothing skips."
+        reason = f"{entering(plan, lacking)} still needs approval, which nothing skips."
         raise DeploymentNotNow(reason, "Approve it when it waits.", deployment=deployment)
     if seen.step not in {None, deployment.step} or seen.paused_at not in {None, _paused_at(deployment)}:
         raise DeploymentNotNow(

@@ -36,7 +36,7 @@ from engine.deployments.events import (
     TroubleMet,
     WeightShifted,
 )
-from engine.deployments.words import render_time
+from engine.deployments.words import render_time, stage, step_name
 
 
 def line_of(event: DeploymentEvent, deployment: Deployment) -> str:  # noqa: C901, PLR0911, PLR0912
@@ -48,7 +48,7 @@ def line_of(event: DeploymentEvent, deployment: Deployment) -> str:  # noqa: C90
         case DeploymentApproved(person, None):
             return f"Approved by {person}."
         case DeploymentApproved(person, step):
-            return f"Step {(step or 0) + 1} approved by {person}."
+            return f"{step_name(deployment.plan, step or 0)} approved by {person}."
         case DeploymentRejected(person):
             return f"Rejected by {person}."
         case DeploymentExpired():
@@ -65,7 +65,7 @@ def line_of(event: DeploymentEvent, deployment: Deployment) -> str:  # noqa: C90
             return f"Started: bringing up {version}."
         case StepEntered(step, weight, reason):
             why = f", for {reason}" if reason else ""
-            return f"Step {step + 1} of {len(deployment.plan.strategy.steps)}: {_aim(weight)}{why}."
+            return f"{_entered(deployment, step)}: {_aim(weight)}{why}."
         case WeightShifted(0) if deployment.previewing and deployment.state is not State.ROLLING_BACK:
             return f"{version} is up and gets no traffic yet."
         case WeightShifted(weight):
@@ -73,9 +73,9 @@ def line_of(event: DeploymentEvent, deployment: Deployment) -> str:  # noqa: C90
         case InstanceDied(instance, _, note):
             return f"{instance} ended by itself: {note}" if note else f"{instance} ended by itself."
         case StepPassed(step):
-            return f"Step {step + 1} passed."
+            return f"{step_name(deployment.plan, step)} passed."
         case StepExtended(step, reason):
-            return f"Step {step + 1} stays once more: {reason}"
+            return f"{step_name(deployment.plan, step)} stays once more: {reason}"
         case DeploymentPaused(reason, _):
             return f"Paused: {reason}"
         case DeploymentResumed(person):
@@ -113,6 +113,11 @@ def _planned(deployment: Deployment) -> str:
     plan = deployment.plan
     verb = "roll back to" if deployment.purpose is Purpose.ROLL_BACK else "deploy"
     return f"{deployment.requested_by} asked to {verb} {plan.version} of {plan.service} in {plan.environment}."
+
+
+def _entered(deployment: Deployment, step: int) -> str:
+    name = step_name(deployment.plan, step)
+    return name if stage(deployment.plan, step) else f"{name} of {len(deployment.plan.strategy.steps)}"
 
 
 def _aim(weight: int) -> str:

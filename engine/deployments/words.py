@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Final
 
 from engine.catalog import Version
 from engine.deployments.action import Observation
 from engine.deployments.deployment import Plan
 from engine.ports import InstanceHealth
+
+PREVIEWED: Final = ("preview", "switch", "keep")
 
 
 def describe(plan: Plan, seen: Observation) -> str:
@@ -17,6 +20,29 @@ def describe(plan: Plan, seen: Observation) -> str:
     shares = ", ".join(f"{weight} % to {version}" for version, weight in seen.traffic.weights.items() if weight)
     parts.append(f"The router sends {shares}." if shares else "The router sends requests nowhere.")
     return " ".join(parts)
+
+
+def stage(plan: Plan, step: int) -> str:
+    """`preview`, `switch` or `keep`, where the plan begins with a preview; "" where its steps have numbers only."""
+    steps = plan.strategy.steps
+    known = bool(steps) and steps[0].weight == 0 and 0 <= step < len(PREVIEWED)
+    return PREVIEWED[step] if known else ""
+
+
+def step_name(plan: Plan, step: int) -> str:
+    """`Switch`, or `Step 2`."""
+    return stage(plan, step).capitalize() or f"Step {step + 1}"
+
+
+def entering(plan: Plan, step: int) -> str:
+    """What people agree to when they approve `step`: the beginning of a sentence about it."""
+    match stage(plan, step):
+        case "switch":
+            return f"The switch to {plan.version}"
+        case "keep":
+            return f"Letting {plan.previous} go"
+        case _:
+            return f"Step {step + 1} ({plan.strategy.steps[step].weight} %)"
 
 
 def notes(seen: Observation, version: Version) -> str:

@@ -33,6 +33,8 @@ PERMISSIONS: Final = {
     Offer.APPROVE: Permission.APPROVE,
     Offer.REJECT: Permission.APPROVE,
     Offer.RESUME: Permission.ABORT,
+    Offer.PROMOTE: Permission.APPROVE,
+    Offer.FINISH: Permission.ABORT,
     Offer.ABORT: Permission.ABORT,
     Offer.ROLL_BACK: Permission.ROLL_BACK,
 }
@@ -84,7 +86,8 @@ def _may(person: Person | None, offer: Offer, one: Deployment) -> bool:
 
 
 def _own(person: Person, offer: Offer, one: Deployment) -> bool:
-    return offer is Offer.APPROVE and one.plan.four_eyes and person.id == one.requested_by
+    needed = offer is Offer.APPROVE or (offer is Offer.PROMOTE and one.plan.approvals_needed > 0)
+    return needed and one.plan.four_eyes and person.id == one.requested_by
 
 
 def _remark(person: Person | None, one: Deployment, offers: Sequence[Offer]) -> str:

@@ -79,8 +79,8 @@ class DeploymentPage(Shape):
     """Everything on a deployment's page but what the metrics server knows.
 
     `start` and `end` are those of its time axis, null before it was begun. `offers` are the decisions that make sense
-    now: approve, reject, resume, abort, roll_back; `may` are those of them that who is signed in may take. `position`
-    is the log's last before it was read: follow events from there.
+    now: approve, reject, resume, promote, finish, abort, roll_back; `may` are those of them that who is signed in may
+    take. `position` is the log's last before it was read: follow events from there.
     """
 
     at: datetime

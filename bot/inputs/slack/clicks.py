@@ -21,8 +21,10 @@ from engine.commands import (
     Approve,
     ApproveTrain,
     AwaitUnlock,
+    Promote,
     Reject,
     RejectTrain,
+    ReleaseOld,
     Resume,
     RollBack,
     Stop,
@@ -46,6 +48,12 @@ def _step(value: str) -> int | None:
     """The step that waited when the button was drawn; None for the plan."""
     parts = value.split("|")
     return int(parts[2]) if len(parts) > 2 and parts[2].isascii() and parts[2].isdigit() else None
+
+
+def _promote(value: str) -> Promote:
+    """To promote from the step, and in the pause, that the button was drawn in."""
+    paused = value.split("|")[3:]
+    return Promote(_deployment(value), _step(value), int(paused[0]) if paused and paused[0].isdigit() else None)
 
 
 def _place(value: str) -> tuple[str, str]:
@@ -73,6 +81,8 @@ COMMANDS: Final[Mapping[str, Callable[[str], object]]] = {
     deployment.REJECT: lambda value: Reject(_deployment(value), _step(value)),
     deployment.ABORT: lambda value: Abort(_deployment(value)),
     deployment.RESUME: lambda value: Resume(_deployment(value)),
+    deployment.PROMOTE: _promote,
+    deployment.FINISH: lambda value: ReleaseOld(_deployment(value)),
     deployment.ROLL_BACK: lambda value: RollBack("", "", _deployment(value)),
     incident.ACKNOWLEDGE: lambda value: Acknowledge(_incident(value)),
     incident.RESOLVE: lambda value: ResolveIncident(_incident(value)),

@@ -39,6 +39,7 @@ from engine.deployments.strategies.moves import (
     weights_of,
 )
 from engine.deployments.strategies.troubles import died, late, unserved
+from engine.deployments.words import entering
 from engine.ports import Instance, InstanceId
 
 STARVED: Final = timedelta(seconds=30)  # a former version that nobody answers for is waited for so long
@@ -125,7 +126,7 @@ def _enter(deployment: Deployment) -> Action | None:
         return Record((PromotionStarted(),))
     weight = steps[following].weight
     if steps[following].approval and not deployment.approved_step(following):
-        reason = f"Step {following + 1} ({weight} %) waits for approval."
+        reason = f"{entering(deployment.plan, following)} waits for approval."
         return Record((DeploymentPaused(reason, following),))
     return Record((StepEntered(following, weight),))
 

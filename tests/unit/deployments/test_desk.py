@@ -167,7 +167,7 @@ async def test_resume_is_not_approval(town: Town) -> None:
     town.world.strategy = replace(CANARY, steps=(CanaryStep(100, timedelta(0), approval=True),))
     deployment = await approved(town)
     await town.run(5)
-    with pytest.raises(DeploymentNotNow, match="Step 1 waits for approval"):
+    with pytest.raises(DeploymentNotNow, match=r"Step 1 \(100 %\) waits for approval"):
         await town.desk.resume(town.ask(Resume(deployment.id)), BEN)
 
 

@@ -59,9 +59,9 @@ async def test_blue_green_shows_the_new_version_then_switches_at_once_and_keeps_
     assert town.world.effects[2:] == ["route v2=100", "route v2=100", f"stop {BOTH}"]
     told = [line.text for line in after.history][2:]
     assert told[:3] == [
-        "Step 1 of 2: bringing it up whole, without traffic.",
+        "Preview: bringing it up whole, without traffic.",
         "v2 is up and gets no traffic yet.",
-        "Step 1 passed.",
+        "Preview passed.",
     ]
     assert told[-3:-1] == [
         "Promoting v2: v1 is kept for 20 s from its first traffic, then it stops.",
@@ -107,7 +107,7 @@ async def test_the_approval_before_the_switch_waits_in_the_preview_and_gates_go_
     await town.run(600)
     waiting = await town.at(deployment)
     assert (waiting.state, waiting.waiting_step, waiting.weight) == (State.PAUSED, 1, 0)
-    assert waiting.reason == "Step 2 (100 %) waits for approval."
+    assert waiting.reason == "The switch to v2 waits for approval."
     town.world.alerts.append(FiringAlert("x", {}, 1.0, town.clock()))  # no rule gate asks for it
     await town.desk.approve(town.ask(Approve(deployment.id, step=1)), BEN)
     await town.run(60)
