@@ -27,7 +27,8 @@ from bot.inputs.api.lifecycle import LIFECYCLE
 from bot.inputs.api.notifications import Notifications
 from bot.inputs.api.openapi import document
 from bot.inputs.api.summaries import Summaries
-from engine.commands import Abort, Resume
+from bot.inputs.api.trains import TRAINS
+from engine.commands import Abort, ReleaseOld, Resume
 
 ROOT: Final = "/api/v1"
 HEADERS: Final = {
@@ -94,7 +95,12 @@ ENDPOINTS: Final[tuple[Endpoint, ...]] = (
     Endpoint("POST", f"{ONE}/reject", "Refuse", deeds.reject, schemas.Deployment, schemas.RejectAsk),
     Endpoint("POST", f"{ONE}/abort", "Undo", deeds.decide(Abort), schemas.Deployment, schemas.NothingAsk),
     Endpoint("POST", f"{ONE}/resume", "Go on", deeds.decide(Resume), schemas.Deployment, schemas.NothingAsk),
+    Endpoint("POST", f"{ONE}/promote", "Skip what is left", deeds.promote, schemas.Deployment, schemas.PromoteAsk),
+    Endpoint(
+        "POST", f"{ONE}/finish", "Let the old go", deeds.decide(ReleaseOld), schemas.Deployment, schemas.NothingAsk
+    ),
     Endpoint("POST", f"{ONE}/rollback", "Go back", deeds.roll_back, schemas.Deployment, schemas.NothingAsk),
+    *TRAINS,
     Endpoint("GET", "/incidents", "Incidents, the newest 50", reads.incidents, schemas.Incidents),
     Endpoint("GET", INCIDENT, "One incident", reads.incident, schemas.Incident),
     Endpoint("POST", f"{INCIDENT}/acknowledge", "Take it", deeds.acknowledge, schemas.Incident, schemas.NothingAsk),

@@ -23,13 +23,14 @@ from bot.inputs.api.endpoint import Api
 from bot.inputs.api.notifications import Notifications
 from bot.inputs.api.routes import ROOT, build_api
 from bot.inputs.api.summaries import Summaries
-from bot.readings import AlertRow, Readings
 from bot.lifecycle_routes import lifecycle_routes
+from bot.readings import AlertRow, Readings
 from bot.routes import Rooms, build_routes
+from bot.train_routes import TrainRooms, train_routes
 from engine.catalog import Catalog, Environment, EnvironmentName, HealthCheck, Placement, Service, ServiceName
 from engine.commands import Request, Response
-from engine.components.health import Outcome
 from engine.components.desk import LifecycleDesk
+from engine.components.health import Outcome
 from engine.components.manager import ComponentManager
 from engine.deployments.deployment import PersonId
 from engine.deployments.desk import DeploymentDesk
@@ -48,8 +49,12 @@ from engine.security.sessions import Sessions
 from engine.security.tokens import Tokens
 from engine.strategy_specs import CanaryStep, GateSpec, StrategySpec
 from engine.targets import LocalTarget
-from tests.fakes.durable import FakeDurable, VirtualClock
+from engine.trains.deeds import Yard
+from engine.trains.desk import TrainDesk
+from engine.trains.drive import TrainDrive
+from engine.trains.journal import TrainJournal
 from tests.fakes.backups import FakeBackups
+from tests.fakes.durable import FakeDurable, VirtualClock
 from tests.fakes.hooks import FakeHooks
 from tests.fakes.infrastructure import FakeArtifacts, FakeManager, FakeShifter
 from tests.fakes.memory_storage import MemoryDatabase
@@ -175,6 +180,10 @@ class House:
             backups=FakeBackups(self.clock),
             now=self.clock,
         )
+        self.train_journal = TrainJournal(log)
+        yard = Yard(self.desk, self.journal, releases, self.components, lambda: self.catalog, self.clock)
+        self.trains = TrainDesk(self.train_journal, yard, self.durable)
+        self.train_drive = TrainDrive(self.train_journal, yard)
 
     def _build_alerting(self) -> None:
         people = (AlertingPersonId("ben"), AlertingPersonId("ada"))
@@ -208,8 +217,9 @@ class House:
             self.address,
             self.clock,
         )
+        trains = TrainRooms(lambda: self.catalog, lambda: self.directory, self.trains, self.train_journal, "deploys")
         self.door = Orchestrator(
-            {**build_routes(rooms), **lifecycle_routes(self.lifecycle, lambda: self.catalog)},
+            {**build_routes(rooms), **lifecycle_routes(self.lifecycle, lambda: self.catalog), **train_routes(trains)},
             lambda: self.directory,
             Audit(self.database.log, self.clock),
             self.database.claims,
@@ -247,7 +257,9 @@ class House:
         return []
 
     async def _turn(self, subject: str) -> timedelta | None:
-        return await self.drive.turn(subject) if subject.startswith("deployment/") else timedelta(hours=1)
+        turns = {"deployment/": self.drive.turn, "train/": self.train_drive.turn}
+        take = next((turn for prefix, turn in turns.items() if subject.startswith(prefix)), None)
+        return await take(subject) if take else timedelta(hours=1)
 
     async def _publish(self, request: Request, response: Response) -> None:
         pass

@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from bot.inputs.api import lifecycle, schemas, schemas_alerts, schemas_deployments, schemas_gates
+from bot.inputs.api import lifecycle, schemas, schemas_alerts, schemas_deployments, schemas_gates, trains
 from bot.inputs.api.openapi import document
 from bot.inputs.api.routes import ENDPOINTS, build_api
 from bot.readings import AlertRow
@@ -20,11 +20,17 @@ BODIES = {
     "/components/{service}/{environment}/scale": {"instances": 3},
     "/deployments": {"service": "shop", "version": "v2", "environment": "production"},
     "/silences": {"matchers": 'alertname="Odd"', "seconds": 60, "comment": "tests"},
+    "/trains": {"services": [{"service": "shop", "version": "v1"}], "environment": "production"},
 }
 SHAPES = {
     name: one
     for name, one in (
-        vars(schemas) | vars(lifecycle) | vars(schemas_alerts) | vars(schemas_deployments) | vars(schemas_gates)
+        vars(schemas)
+        | vars(lifecycle)
+        | vars(schemas_alerts)
+        | vars(schemas_deployments)
+        | vars(schemas_gates)
+        | vars(trains)
     ).items()
     if isinstance(one, type) and issubclass(one, BaseModel)
 }
@@ -96,8 +102,10 @@ async def everything(client: Client, scene: AlertScene) -> dict[str, str]:
     _, made = await client.post("/deployments", {**body, "version": "v2"})
     await house.durable.run_for(timedelta(seconds=6))
     _, silence = await client.post("/silences", BODIES["/silences"])
+    _, train = await client.post("/trains", BODIES["/trains"])
     everywhere = dict.fromkeys(
         ("overview", "services", "components", "alerts", "notifications", "oncall", "reports"), ""
     )
     rule = scene.statuses[0].rule.id
-    return {**everywhere, "deployments": made["id"], "incidents": incident, "rules": rule, "silences": silence["id"]}
+    ids = {"deployments": made["id"], "incidents": incident, "silences": silence["id"], "trains": train["id"]}
+    return {**everywhere, **ids, "rules": rule}
