@@ -58,7 +58,7 @@ async def test_a_page_tells_phases_weights_and_measurements_over_time(client: Cl
     assert line["points"][-1][1] == 0.01
     assert len(gate["verdicts"]) == len(line["points"]) == found["measurements"]["total"]
     assert found["start"] < found["deployment"]["started_at"] < found["end"]
-    assert (found["told"], found["offers"], found["may"]) == ("10 → 100 %", ["promote", "abort"], ["abort"])
+    assert (found["told"], found["offers"], found["may"]) == ("10 → 100 %", ["promote", "abort"], ["promote", "abort"])
     assert {one["version"] for one in found["instances"]} == {"v1", "v2"}
     await client.house.durable.run_for(timedelta(minutes=2))
     ended = await page(client, made["id"])
