@@ -70,7 +70,7 @@ def build_engine(ground: Ground, durable: DbosDurable, journal: DeploymentJourna
     desk = DeploymentDesk(journal, sized, platforms, components, durable, permits=keeper, releases=releases, now=now)
     lifecycle = LifecycleDesk(components, journal, keeper, catalog, now=now)
     permits = PermitDesk(permit_journal, journal, catalog, durable, now=now)
-    trains, yard = TrainJournal(log), Yard(desk, journal, releases, components, sized, now)
+    trains, yard = TrainJournal(log), Yard(desk, journal, releases, components, sized, now, may_act)
     ground.turns[TRAINS] = TrainDrive(trains, yard).turn
     train_desk = TrainDesk(trains, yard, durable)
     return Engine(

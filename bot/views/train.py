@@ -101,7 +101,7 @@ def _part(train: Train, service: str) -> str:
     if train.state is TrainState.PLANNED:
         line += f" · {code(part.digest, 80)}"
     if train.state is TrainState.PLANNED and part.previous is None:
-        line += " · its first deployment: there is nothing to go back to"
+        line += " · its first deployment: going back would stop it"
     return line + "".join(f" · {one}" for one in _remarks(operation))
 
 

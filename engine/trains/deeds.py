@@ -7,22 +7,23 @@ for it: four eyes, groups, digests, locks, freezes, limits, gates.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, Protocol
 
-from engine.catalog import Catalog, ServiceName
+from engine.catalog import Catalog, Placement, ServiceName, Version
 from engine.commands import Abort, Actor, Approve, Deploy, Request, RollBack
 from engine.deployments.decide import DeploymentNotNow
 from engine.deployments.deployment import Deployment, DeploymentId, PersonId, Plan, State
 from engine.deployments.desk import id_for
 from engine.deployments.journal import SYSTEM, DeploymentJournal
 from engine.deployments.releases import Releases
+from engine.durable import MayAct, alone
 from engine.errors import NotNow, PermanentFailure, Refused, TemporaryFailure
 from engine.flows.advance import Broken, Finished, Underway
 from engine.flows.saga import Operation
-from engine.ports import ComponentBook
+from engine.ports import Instance, InstanceHealth
 from engine.trains.decide import void
 from engine.trains.train import Component, Train
 
@@ -40,16 +41,25 @@ class Desk(Protocol):
     async def roll_back(self, request: Request, person: PersonId) -> Deployment: ...
 
 
+class Components(Protocol):
+    """The book of components, as trains need it."""
+
+    async def stable(self, place: Placement) -> Version | None: ...
+    async def observe(self, place: Placement) -> Sequence[Instance]: ...
+    async def stop(self, place: Placement, *, by: str, at: datetime) -> object: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Yard:
-    """What trains are made of."""
+    """What trains are made of. `may_act` is asked before each effect."""
 
     desk: Desk
     deployments: DeploymentJournal
     releases: Releases
-    components: ComponentBook
+    components: Components
     catalog: Callable[[], Catalog]
     now: Callable[[], datetime]
+    may_act: MayAct = alone
 
 
 class TrainDeeds:
@@ -62,6 +72,7 @@ class TrainDeeds:
     async def act(self, operation: Operation) -> Finished | Underway | Broken:
         """Ask for its deployment, agree to it, and look how it goes."""
         part = self._train.plan.component(operation.name)
+        await self._yard.may_act()
         deployment = await self._deployed(part)
         try:
             deployment = await self._agreed(deployment)
@@ -70,8 +81,9 @@ class TrainDeeds:
         return _came_of(deployment)
 
     async def undo(self, operation: Operation) -> Finished | Underway:
-        """Abort its deployment, or roll it back once it has succeeded."""
+        """Abort its deployment, or roll it back once it has succeeded; what never ran before is stopped."""
         part = self._train.plan.component(operation.name)
+        await self._yard.may_act()
         deployment = await self._yard.deployments.find(id_for(self._key(part.service)))
         if deployment is None:
             return Finished("nothing of it was begun")
@@ -133,13 +145,23 @@ class TrainDeeds:
         if flying is not None and flying.state is not State.PLANNED:
             return Underway(f"waits for deployment {flying.id} of {flying.requested_by} to end", LOOK, id)
         stable = await self._yard.components.stable(place)
-        if part.previous is None:
-            raise PermanentFailure(f"Nothing ran before {part.version}; there is nothing to go back to.")
+        if part.previous is None and stable in {None, part.version}:
+            return await self._stopped(place, stable)
         if stable == part.previous:
             return Finished(f"{stable} runs again")
         if stable != part.version:
             raise PermanentFailure(f"{stable} was deployed since, and is left as it is.")
         return None
+
+    async def _stopped(self, place: Placement, stable: Version | None) -> Finished | Underway:
+        """Nothing ran before, so nothing shall run again."""
+        if stable is not None:
+            try:
+                await self._yard.components.stop(place, by=self._who(), at=self._yard.now())
+            except NotNow as busy:
+                raise TemporaryFailure(str(busy)) from busy
+        left = [one for one in await self._yard.components.observe(place) if one.health is not InstanceHealth.DEAD]
+        return Underway("it is stopped, for nothing ran before", LOOK) if left else Finished("nothing runs, as before")
 
     async def _asked_back(self, key: str, part: Component, deployment: Deployment) -> Underway:
         # By its revision: then a deployment that somebody begins at this moment is never taken for ours and aborted.

@@ -68,7 +68,7 @@ def test_the_plan_lists_every_service_with_its_digest_in_order() -> None:
     told, offered = drawn()
     assert "Train of 2 services to production" in told
     assert told.index("Wave 1") < told.index("sha256:db") < told.index("Wave 2") < told.index("sha256:web")
-    assert "there is nothing to go back to" in told
+    assert "its first deployment: going back would stop it" in told
     assert "Needs 1 more approval, not of whoever asked" in told
     assert offered == [APPROVE, REJECT]
 

@@ -12,6 +12,7 @@ from engine.deployments.drive import Drive
 from engine.deployments.journal import PREFIX as DEPLOYMENTS
 from engine.deployments.journal import DeploymentJournal
 from engine.deployments.releases import Releases
+from engine.errors import LeaseLost
 from engine.permits.desk import PermitDesk
 from engine.permits.journal import PermitJournal
 from engine.permits.keeper import Keeper
@@ -99,14 +100,20 @@ class Rail:
         self.durable = FakeDurable(self._turn, self.clock)
         self.desk = DeploymentDesk(self.journal, self.catalog, self, self, self.durable, **rest)  # type: ignore[arg-type]
         self.permit_desk = PermitDesk(permits, self.journal, self.catalog, self.durable, now=self.clock)
-        yard = Yard(self.desk, self.journal, self.releases, self, self.catalog, self.clock)
+        yard = Yard(self.desk, self.journal, self.releases, Book(self), self.catalog, self.clock, self.may_act)
         self.train_drive = TrainDrive(self.trains, yard)
         self.train_desk = TrainDesk(self.trains, yard, self.durable)
         self.asked = 0
+        self.lost = False
         self.order: list[str] = []  # what each place came to run, in order
         for world in self.worlds.values():
             _settle(world)
         self.clock.advance(timedelta(minutes=1))
+
+    async def may_act(self) -> None:
+        """Whether this process may still act."""
+        if self.lost:
+            raise LeaseLost("Another process took over.")
 
     async def _turn(self, subject: str) -> timedelta | None:
         take = self.drive.turn if subject.startswith(DEPLOYMENTS) else self.train_drive.turn
@@ -202,6 +209,28 @@ class Rail:
 
     async def of(self, service: str, environment: str) -> Sequence[OpenIncident]:
         return []
+
+
+@dataclass(slots=True)
+class Book:
+    """The book of components, as trains use it."""
+
+    rail: Rail
+
+    async def stable(self, place: Placement) -> Version | None:
+        return await self.rail.stable(place)
+
+    async def observe(self, place: Placement) -> Sequence[Instance]:
+        return await self.rail.observe(place)
+
+    async def stop(self, place: Placement, *, by: str, at: datetime) -> object:
+        """All of it ends at once, and nothing is stable."""
+        world = self.rail.worlds[place.service]
+        world.stable_version, world.weights, world.routed = None, {}, ()
+        for run in world.runs.values():
+            run.dead = True
+        self.rail.order.append(f"{place.service} stopped by {by}")
+        return None
 
 
 class Killed(Exception):

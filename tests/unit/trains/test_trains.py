@@ -17,7 +17,7 @@ from engine.commands import (
     RollBack,
 )
 from engine.deployments.deployment import PersonId, Purpose, State
-from engine.errors import Denied, Invalid, NotFound, NotNow, Refused
+from engine.errors import Denied, Invalid, LeaseLost, NotFound, NotNow, Refused
 from engine.flows.saga import State as Part
 from engine.trains.train import Train, TrainState
 from tests.unit.deployments.world import ANN, BEN, CID, Behaviour
@@ -230,15 +230,28 @@ async def test_what_somebody_rolled_back_already_is_as_it_was() -> None:
     assert rail.order == ["db v2", "db v1"]
 
 
-async def test_a_first_deployment_has_nothing_to_go_back_to_and_says_so() -> None:
+async def test_what_never_ran_before_is_stopped() -> None:
     rail = Rail(CHAIN)
     rail.worlds["db"].stable_version = None
     rail.worlds["api"].behaviour["v2"] = Behaviour(refuses="no room")
     train = await leave(rail, "api=v2", "db=v2")
     await rail.run(120)
     ended = await rail.at(train)
-    assert ended.state is TrainState.STUCK
-    assert "Nothing ran before v2" in ended.operation("db").reason
+    assert ended.state is TrainState.TAKEN_BACK
+    assert ended.operation("db").note == "nothing runs, as before"
+    assert rail.order == ["db v2", "db stopped by system"]
+
+
+async def test_a_process_that_lost_its_lease_asks_for_nothing() -> None:
+    rail = Rail(CHAIN)
+    rail.lost = True
+    train = await leave(rail, "db=v2")
+    await rail.run(5)
+    assert await rail.deployment(train, "db") is None
+    assert {type(one) for one in rail.durable.failures} == {LeaseLost}
+    rail.lost = False
+    await rail.run(60)
+    assert (await rail.at(train)).state is TrainState.SUCCEEDED
 
 
 async def test_a_train_is_asked_for_once_however_often_it_is_delivered() -> None:
