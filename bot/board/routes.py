@@ -32,7 +32,7 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 def add_board_routes(app: web.Application, house: Pilothouse) -> None:
-    """Serve the board at `/` and its alerts at `/alerts`."""
+    """Serve the board at `/`, and its other pages at `/alerts`, `/deployments/ID` and `/reports`."""
     add_pages(app, access_of(house))
 
 
@@ -40,6 +40,8 @@ def add_pages(app: web.Application, access: Access) -> None:
     """The pages, for whoever `access` lets in."""
     app.router.add_get("/", _page(access, "index.html"))
     app.router.add_get("/alerts", _page(access, "alerts.html"))
+    app.router.add_get("/deployments/{id}", _page(access, "deployment.html"))
+    app.router.add_get("/reports", _page(access, "reports.html"))
     app.router.add_get("/board/{file}", _file)
     app.router.add_get("/signin", _ask_to_sign_in)
     app.router.add_post("/signin", _sign_in(access))

@@ -1,11 +1,11 @@
 /** A rule's last day as a picture: its states, its value and the deployments on one time axis. */
 
+import { axis, follow, ms, path, placer, stack, WIDE } from "./axis.js";
 import { h, svg } from "./dom.js";
 import { ask } from "./live.js";
 import { clock, now, span, when } from "./time.js";
 import { count, number, plural } from "./words.js";
 
-const WIDE = 1000; // units of every drawing, stretched to the width there is
 const FRESH = 60_000; // milliseconds a picture counts as new
 // How far back, in hours, and the minutes between two times on the axis.
 const SPANS = [[1, 10, "1 h"], [6, 60, "6 h"], [24, 180, "24 h"]];
@@ -13,14 +13,6 @@ const SPANS = [[1, 10, "1 h"], [6, 60, "6 h"], [24, 180, "24 h"]];
 const HEIGHT = { inactive: [14, 2], pending: [8, 8], firing: [0, 16], error: [0, 16], unknown: [7, 2] };
 const WORD = { inactive: "inactive", pending: "pending", firing: "firing", error: "could not be evaluated", unknown: "nothing evaluated" };
 const HOUR = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
-
-const ms = (text) => new Date(text).getTime();
-
-/** The horizontal place of a moment, from 0 to 1. */
-const placer = (day) => {
-  const [start, end] = [ms(day.start), ms(day.end)];
-  return (at) => Math.min(1, Math.max(0, (at - start) / (end - start)));
-};
 
 function track(segments, place, name) {
   const shapes = segments.map((one) => {
@@ -40,18 +32,6 @@ function bounds(values) {
   if (values.threshold !== null) known.push(values.threshold);
   const [low, high] = [Math.min(...known), Math.max(...known)];
   return low === high ? [low - 1, high + 1] : [low, high];
-}
-
-function path(points, x, y) {
-  const step = points.length > 1 ? points[1][0] - points[0][0] : 0;
-  let drawn = "";
-  let reached = null;
-  for (const [at, value] of points) {
-    if (value === null) { reached = null; continue; }
-    drawn += `${reached === null || at - reached > 1.5 * step ? "M" : "L"}${x(at * 1000).toFixed(1)} ${y(value).toFixed(1)}`;
-    reached = at;
-  }
-  return drawn;
 }
 
 function chart(values, place) {
@@ -83,18 +63,6 @@ function names(day) {
   return day.series.map((one) => nameOf(Object.fromEntries(Object.entries(one.labels).filter(told))));
 }
 
-function axis(day, place, minutes) {
-  const ticks = [];
-  const step = minutes * 60_000;
-  const midnight = new Date(day.start).setHours(0, 0, 0, 0);
-  for (let at = midnight + Math.ceil((ms(day.start) - midnight) / step) * step; at <= ms(day.end); at += step) {
-    const tick = h("span", { class: "day-tick" }, HOUR.format(at));
-    tick.style.left = `${place(at) * 100}%`;
-    if (place(at) > 0.02 && place(at) < 0.98) ticks.push(tick);
-  }
-  return h("div", { class: "day-axis", "aria-hidden": "true" }, ticks);
-}
-
 function marks(day, place) {
   return day.deployments.map((one) => {
     const mark = h("span", { class: "day-mark", title: `${HOUR.format(ms(one.start))}: ${one.text}` });
@@ -113,20 +81,6 @@ function readout(day, moment) {
   return `${HOUR.format(moment)} · ${WORD[at(day.segments, moment)]}${value}`;
 }
 
-function follow(overlay, day, said) {
-  const line = h("span", { class: "day-cursor", hidden: true });
-  overlay.append(line);
-  const quiet = said.textContent;
-  overlay.addEventListener("pointermove", (event) => {
-    const box = overlay.getBoundingClientRect();
-    const part = Math.min(1, Math.max(0, (event.clientX - box.left) / box.width));
-    line.hidden = false;
-    line.style.left = `${part * 100}%`;
-    said.textContent = readout(day, ms(day.start) + part * (ms(day.end) - ms(day.start)));
-  });
-  overlay.addEventListener("pointerleave", () => { line.hidden = true; said.textContent = quiet; });
-}
-
 function picture(day, said, minutes) {
   const place = placer(day);
   const titles = names(day);
@@ -135,14 +89,11 @@ function picture(day, said, minutes) {
     [h("span", { class: "day-name" }, "Rule"), track(day.segments, place, "The rule")],
     ...day.series.map((one, n) => [h("span", { class: "day-name", title: nameOf(one.labels) }, titles[n]), track(one.segments, place, nameOf(one.labels))]),
     valueRow(day.values, place),
-    [h("span", { class: "day-name" }), axis(day, place, minutes)],
+    [h("span", { class: "day-name" }), axis(day, place, minutes * 60_000)],
   ];
-  // The overlay lies in the same cells, so every cell has its place said.
-  rows.forEach((cells, n) => cells.forEach((cell, column) => { cell.style.gridArea = `${n + 1} / ${column + 1}`; }));
   const overlay = h("div", { class: "day-over" }, marks(day, place));
-  overlay.style.gridArea = `1 / 2 / span ${rows.length}`;
-  follow(overlay, day, said);
-  return h("div", { class: "day-grid" }, rows, overlay);
+  follow(overlay, day, said, (moment) => readout(day, moment));
+  return stack(rows, overlay);
 }
 
 function notes(day) {

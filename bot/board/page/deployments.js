@@ -1,53 +1,16 @@
 /** Deployments in flight: the steps as a line, the weight, the gates with their verdicts. */
 
 import { facts, h, icon, keyed, nothing, section, setEmpty, state, typed } from "./dom.js";
-import { split } from "./services.js";
-import { span, when } from "./time.js";
-import { code, count, DEPLOYMENT, number, OUTCOME, person, plural, VERDICT } from "./words.js";
-
-/** `Deploy shop v2 to production`. */
-export function title(one) {
-  const names = [h("strong", null, one.service), " ", code(one.version)];
-  if (one.purpose === "roll_back") return ["Roll back ", names[0], " to ", names[2], " in ", one.environment];
-  return [...names, " to ", h("span", null, one.environment)];
-}
-
-/** State and outcome as shape and words. */
-export function stateOf(one) {
-  const [tone, word] = one.state === "planned" && one.approved ? ["busy", "Starting"] : DEPLOYMENT[one.state] ?? ["muted", one.state];
-  const outcome = OUTCOME[one.outcome];
-  return state(tone, outcome ? `${word}, ${outcome}` : word);
-}
-
-/** How far each node of the line is: done, now or next. */
-export function nodes(one) {
-  const waits = one.state === "planned";
-  const promoting = one.state === "promoting";
-  const approval = one.plan.approvals_needed ? [{ name: "Approval", note: `${one.decisions.filter((each) => each.approved && each.step === null).length} of ${one.plan.approvals_needed}`, how: waits ? "now" : "done" }] : [];
-  const steps = one.plan.steps.map((step, at) => ({
-    name: `${step.weight} %`,
-    note: step.dwell_seconds ? span(step.dwell_seconds) : "",
-    how: promoting || at < one.step ? "done" : at === one.step || at === one.waiting_step ? "now" : "next",
-  }));
-  return [...approval, ...steps, { name: "Promote", note: "", how: promoting ? "now" : "next" }];
-}
-
-const SPOKEN = { done: "done", now: "present step", next: "to come" };
-
-function stepLine(one) {
-  const back = ["rolling_back", "paused"].includes(one.state);
-  return h("ol", { class: `steps${back ? " is-held" : ""}`, "aria-label": "Steps" }, nodes(one).map((node) =>
-    h("li", { class: `step is-${node.how}`, "aria-current": node.how === "now" ? "step" : null },
-      h("span", { class: "step-dot" }, node.how === "done" ? icon("check") : null),
-      h("span", { class: "step-name" }, node.name), h("span", { class: "step-note soft" }, node.note),
-      h("span", { class: "hidden" }, SPOKEN[node.how]))));
-}
+import { split } from "./split.js";
+import { address, history, link, stateOf, stepLine, title } from "./steps.js";
+import { when } from "./time.js";
+import { code, count, number, person, plural, VERDICT } from "./words.js";
 
 function progress(one) {
   const parts = [];
   if (one.state === "planned") parts.push(one.plan.expires_at ? when(one.plan.expires_at, "left", "expired") : null);
   if (one.state === "running" && one.until) parts.push(when(one.until, "left", "checking the gates"));
-  if (one.started_at) parts.push(h("span", null, `${count(one.lost)} of ${plural(one.requests, "request", "requests")} lost`));
+  if (one.requests) parts.push(h("span", null, `${count(one.lost)} of ${plural(one.requests, "request", "requests")} lost`));
   return parts.filter(Boolean);
 }
 
@@ -64,7 +27,7 @@ function gates(one) {
 function gateRow(name, one) {
   if (!one) return h("tr", null, h("th", { scope: "row" }, name), h("td", { class: "soft", colspan: "4" }, "not measured yet"));
   const [tone, word] = VERDICT[one.verdict];
-  const value = one.kind === "query" ? number(one.value, one.unit) : one.note || "–";
+  const value = ["query", "comparison"].includes(one.kind) && !(one.value === null && one.note) ? number(one.value, one.unit) : one.note || "–";
   return h("tr", { title: one.query || null }, h("th", { scope: "row" }, name), h("td", null, state(tone, word)),
     h("td", { class: "is-number" }, value), h("td", { class: "is-number soft" }, one.threshold || "–"),
     h("td", { class: "is-number soft" }, one.samples === null ? "–" : count(one.samples)));
@@ -73,11 +36,6 @@ function gateRow(name, one) {
 function decisions(one) {
   return one.decisions.map((each) => h("div", null, `${each.approved ? "Approved" : "Rejected"} by ${person(each.person)}`,
     each.step === null ? "" : `, step ${each.step + 1}`, " ", when(each.at)));
-}
-
-/** Lines of a history, the newest first. */
-export function history(entries) {
-  return h("ol", { class: "history" }, [...entries].reverse().map((entry) => h("li", null, when(entry.at), h("span", null, entry.text))));
 }
 
 /** What a deployment's row shows when it is opened. */
@@ -90,7 +48,7 @@ export function detail(one) {
       ["Digest", code(one.plan.digest.replace("sha256:", "").slice(0, 12))],
       ["Decisions", decisions(one)],
       ...one.figures.map((figure) => [figure.name, figure.value]),
-      ["Id", code(one.id)],
+      ["Page", link(one.id)],
     ]),
     history(one.history),
   ];
@@ -100,7 +58,7 @@ function card(one) {
   const shares = one.started_at ? [{ version: one.previous, weight: 100 - one.weight }, { version: one.version, weight: one.weight }] : [];
   const traffic = shares.filter((share) => share.version && share.weight);
   return h("li", { class: "flight" },
-    h("div", { class: "flight-head" }, h("span", { class: "flight-title" }, title(one)), stateOf(one),
+    h("div", { class: "flight-head" }, h("a", { class: "flight-title", href: address(one.id) }, title(one)), stateOf(one),
       h("span", { class: "flight-by soft" }, `${person(one.requested_by)} · `, when(one.requested_at))),
     one.reason ? h("p", { class: "flight-reason" }, one.reason) : null,
     one.trouble ? h("p", { class: "flight-reason" }, state("warning", `Trying again: ${one.trouble}`)) : null,

@@ -1,4 +1,4 @@
-/** Dialogs that change something: make a silence from an alert, end one. What is refused is said in the dialog. */
+/** Dialogs that change something. What is refused is said in the dialog. */
 
 import { h } from "./dom.js";
 import { ask } from "./live.js";
@@ -37,6 +37,11 @@ function open(title, label, body, act) {
   document.body.append(dialog);
   dialog.showModal();
   return dialog;
+}
+
+/** Ask before something that is not undone by itself; `act` is done after a yes. */
+export function askFirst(title, text, label, act) {
+  open(title, label, h("p", null, text), act);
 }
 
 /** End this silence, after asking. `done` is called when it has ended. */

@@ -1,7 +1,7 @@
 /** Open incidents: what, since when, who has it, what may have caused it. */
 
 import { facts, h, keyed, nothing, row, section, setEmpty, state } from "./dom.js";
-import { history } from "./deployments.js";
+import { address, history } from "./steps.js";
 import { when } from "./time.js";
 import { code, INCIDENT, number, person } from "./words.js";
 
@@ -16,7 +16,7 @@ function paging(one) {
 }
 
 function suspect(one) {
-  return h("span", { class: "suspect" }, h("span", { class: "suspect-label" }, "Suspect"), h("strong", null, one.service), " ", code(one.version),
+  return h("span", { class: "suspect" }, h("span", { class: "suspect-label" }, "Suspect"), h("strong", null, one.service), " ", h("a", { href: address(one.deployment) }, code(one.version)),
     " to ", one.environment, ` by ${person(one.person)} `, when(one.at), h("span", { class: "soft" }, one.why ? ` · ${one.why}` : ""));
 }
 

@@ -3,7 +3,7 @@
 import { h } from "./dom.js";
 
 const HELP = (filters) => [
-  [["/"], filters],
+  ...(filters ? [[["/"], filters]] : []),
   [["j", "k"], "Next row, row before"],
   [["Enter"], "Open or close the row"],
   [["Esc"], "Close the row, clear the filter"],
@@ -34,7 +34,7 @@ function move(by) {
 
 function leave(filter) {
   const open = document.activeElement?.closest("details[open]");
-  if (document.activeElement === filter && filter.value) {
+  if (filter?.value && document.activeElement === filter) {
     filter.value = "";
     filter.dispatchEvent(new Event("input"));
   } else if (open) {
@@ -51,7 +51,7 @@ export function listen(turnTheme, filters) {
     if (event.key === "Escape") return leave(filter);
     if (event.target.matches("input, textarea, select")) return;
     const act = { "/": () => filter.focus(), j: () => move(1), k: () => move(-1), t: turnTheme, "?": () => showKeys(filters) }[event.key];
-    if (!act) return;
+    if (!act || (event.key === "/" && !filter)) return;
     event.preventDefault();
     act();
   });

@@ -1,6 +1,8 @@
 /** Every service in every environment: state, version, traffic, health, last change; filtered as one types. */
 
 import { facts, h, keyed, mark, row, section, state } from "./dom.js";
+import { split } from "./split.js";
+import { link } from "./steps.js";
 import { when } from "./time.js";
 import { code, COMPONENT, count, INSTANCE, person, place } from "./words.js";
 
@@ -14,18 +16,6 @@ function healthTone(one) {
 export function condition(one) {
   if (one.state === "failed" || (one.state === "running" && ["bad", "warning"].includes(healthTone(one)))) return "ill";
   return one.deployment || COMPONENT[one.state]?.[0] === "busy" ? "changing" : "calm";
-}
-
-/** Shares of the traffic as one bar, named below. */
-export function split(traffic) {
-  if (!traffic.length) return h("span", { class: "split soft" }, "no traffic");
-  const bar = h("span", { class: "split-bar", "aria-hidden": "true" }, traffic.map((share, at) => {
-    const part = h("span", { class: `split-part part-${traffic.length > 1 && at === traffic.length - 1 ? "new" : "old"}` });
-    part.style.flexGrow = String(share.weight);
-    return part;
-  }));
-  const words = traffic.map((share) => h("span", null, h("span", { class: "share-name" }, share.version), ` ${share.weight} %`));
-  return h("span", { class: "split" }, bar, h("span", { class: "split-words" }, words));
 }
 
 function change(one) {
@@ -61,7 +51,7 @@ function more(one) {
       ["Reason", one.reason],
       ["Before", one.previous ? code(one.previous) : ""],
       ["Restarts", one.restarts ? count(one.restarts) : ""],
-      ["Deployment", one.last_change?.deployment ? code(one.last_change.deployment) : ""],
+      ["Deployment", one.last_change?.deployment ? link(one.last_change.deployment) : ""],
     ]),
     one.instances.length ? h("ul", { class: "instances" }, one.instances.map(instance)) : h("p", { class: "soft" }, "No instance runs."),
   ];

@@ -1,7 +1,8 @@
 /** The side: who is on call, what was deployed lately, what happened last. */
 
 import { h, keyed, nothing, row, section, setEmpty, typed } from "./dom.js";
-import { detail, stateOf, title } from "./deployments.js";
+import { detail } from "./deployments.js";
+import { stateOf, title } from "./steps.js";
 import { day, when } from "./time.js";
 import { person } from "./words.js";
 

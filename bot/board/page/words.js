@@ -32,6 +32,7 @@ export const OUTCOME = {
   gate_failed: "a gate failed",
   broken: "could not be done",
   superseded: "something newer took its place",
+  void: "what was agreed to has changed",
 };
 export const INCIDENT = { open: ["bad", "Open"], acknowledged: ["warning", "Acknowledged"], resolved: ["good", "Resolved"] };
 export const ALERT = { firing: ["bad", "Firing"], pending: ["warning", "Pending"] };
@@ -42,7 +43,13 @@ let names = {};
 export const setPeople = (people) => { names = people; };
 
 /** A person's name; somebody the settings do not name any more keeps the id. */
-export const person = (id) => names[id] ?? id;
+export const person = (id) => (Object.hasOwn(names, id) ? names[id] : id);
+
+// Where a line names a person: first of all, after "by", after "from", after "Paging".
+const PERSON = /(^Paging |^|\b(?:by|from) )([^\s,]+?)(?=[.,:]?(?:\s|$))/g;
+
+/** A line of a history with people's names in place of their ids. */
+export const named = (text) => text.replace(PERSON, (all, before, id) => before + person(id));
 
 const COUNT = new Intl.NumberFormat(undefined);
 export const count = (value) => COUNT.format(value);

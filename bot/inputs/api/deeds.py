@@ -10,7 +10,7 @@ from bot.inputs.api import schemas
 from bot.inputs.api.endpoint import Api, Call, Handle, ask
 from bot.inputs.api.errors import ApiError
 from bot.inputs.api.reads import shown_deployment, shown_incident
-from engine.commands import Abort, Approve, Deploy, Reject, Response, Resume, RollBack
+from engine.commands import Abort, Approve, Deploy, Promote, Reject, ReleaseOld, Response, Resume, RollBack
 from engine.deployments.deployment import DeploymentId
 
 
@@ -55,7 +55,13 @@ async def reject(api: Api, call: Call) -> schemas.Deployment:
     return await _told(api, await ask(api, call, command))
 
 
-def decide(command: Callable[[DeploymentId], Abort | Resume]) -> Handle:
+async def promote(api: Api, call: Call) -> schemas.Deployment:
+    """Skip what is left of the steps and gates."""
+    command = Promote(DeploymentId(call.path("id")), call.ask(schemas.PromoteAsk).step)
+    return await _told(api, await ask(api, call, command))
+
+
+def decide(command: Callable[[DeploymentId], Abort | ReleaseOld | Resume]) -> Handle:
     """A decision on a deployment that needs no more words."""
 
     async def handle(api: Api, call: Call) -> schemas.Deployment:

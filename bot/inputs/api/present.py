@@ -137,6 +137,7 @@ def _plan(plan: Plan) -> schemas.Plan:
         kind=spec.kind,
         steps=steps,
         gates=[present_gates.gate(gate) for gate in spec.gates],
+        keep_old_seconds=spec.keep_old.total_seconds(),
         **_same(plan, ("digest", "instances", "approvals_needed", "four_eyes", "expires_at")),
     )
 

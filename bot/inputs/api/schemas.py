@@ -39,6 +39,12 @@ class RejectAsk(Shape):
     step: int | None = Field(default=None, ge=0)
 
 
+class PromoteAsk(Shape):
+    """Skip what is left. `step` (from 0) is where it stood when that was decided; null is wherever it stands."""
+
+    step: int | None = Field(default=None, ge=0)
+
+
 class EscalateAsk(Shape):
     """Page the next step. `level` is the step paged last, so that two requests are one; null asks in any case."""
 
@@ -178,6 +184,7 @@ class Plan(Shape):
     instances: int
     steps: list[PlanStep]
     gates: list[Gate]
+    keep_old_seconds: float
     approvals_needed: int
     four_eyes: bool
     expires_at: datetime | None

@@ -121,7 +121,7 @@ def needed(script: str) -> set[str]:
     return {script}.union(*(needed(name) for name in re.findall(r'(?:from|import) "\./([\w.]+)"', text)))
 
 
-@pytest.mark.parametrize("page", ["index.html", "alerts.html"])
+@pytest.mark.parametrize("page", ["index.html", "alerts.html", "deployment.html", "reports.html"])
 def test_every_file_the_page_names_is_there(page: str) -> None:
     text = (PAGE / page).read_text(encoding="utf-8")
     named = set(re.findall(r'(?:href|src)="/board/([\w.]+)"', text))
