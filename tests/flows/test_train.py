@@ -1,81 +1,22 @@
 """A release train in the whole product: one message, one approval, waves; a bad part takes everything back."""
 
-import copy
 import json
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 import pytest_asyncio
-import yaml
 
-from engine.trains.journal import PREFIX, id_of
+from engine.trains.journal import PREFIX
 from tests.fakes.house import House, all_text, has_button
-from tests.fakes.prometheus import free_port
-from tests.fakes.scene import EXAMPLE, Scene
+from tests.fakes.train import TAKEN_BACK, approve, ended, leave, out, steps, two_services
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.xdist_group("train")]
-
-SCENE = Scene(steps=((100, "100ms"),), instances=1)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def house(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[House]:
-    """A house of two services, web and the shop that it depends on, both of which run v1."""
-    async with House(tmp_path_factory.mktemp("house"), SCENE) as opened:
-        add_web(opened.room, opened.settings)
-        await opened.start()
-        train = await leave(opened, "/ops train web=v1 shop=v1 to production")
-        await approve(opened, train)
-        await ended(opened, train, "done")
+    async with two_services(tmp_path_factory.mktemp("house")) as opened:
         yield opened
-
-
-def add_web(room: Path, settings: Path) -> None:
-    """A second service like the shop, with releases of its own, brought out slowly; v5 ends as soon as it starts."""
-    releases = room / "web"
-    releases.mkdir()
-    for version in ("v1", "v2"):
-        (releases / f"{version}.json").write_text((EXAMPLE / "releases" / f"{version}.json").read_text())
-    (releases / "v5.json").write_text("no release")
-    file = yaml.safe_load(settings.read_text())
-    web = copy.deepcopy(file["services"]["shop"])
-    del web["environments"]["staging"]
-    web["environments"]["production"]["port"] = free_port()
-    web["local"]["artifact"] = str(releases / "{version}.json")
-    web["environments"]["production"]["strategy"] = "slow"
-    file["strategies"]["slow"] = {**file["strategies"]["careful"], "steps": [{"weight": 100, "dwell": "5m"}]}
-    file["services"]["web"] = {**web, "depends_on": ["shop"]}
-    settings.write_text(yaml.safe_dump(file, sort_keys=False))
-
-
-async def leave(house: House, line: str) -> str:
-    """Type a train; its id as soon as it is planned."""
-    before = house.chronicle.last()
-    await (await house.person("ada")).command("deploys", line)
-    planned = await house.chronicle.wait_type("TrainPlanned", PREFIX, after=before)
-    return id_of(planned.stream)
-
-
-async def approve(house: House, train: str) -> None:
-    message = await house.message(train, lambda one: has_button(one, "train.approve"))
-    await (await house.person("ben")).click(message, "train.approve")
-
-
-async def ended(house: House, train: str, outcome: str) -> None:
-    last = await house.chronicle.wait_type("SagaEnded", f"{PREFIX}{train}", within=60)
-    assert last.data["outcome"] == outcome, house.tail()
-
-
-def out(house: House) -> dict[str, str]:
-    """What runs of each service, by the releases."""
-    facts = house.chronicle.facts("release/")
-    return {one.stream.split("/")[1]: one.data["version"] for one in facts}
-
-
-def steps(house: House, train: str) -> list[tuple[str, str]]:
-    facts = house.chronicle.facts(f"{PREFIX}{train}")
-    return [(one.type, one.data.get("operation", "")) for one in facts if one.type != "OperationSeen"]
 
 
 async def test_a_bad_part_takes_everything_back_whoever_dies_meanwhile(house: House) -> None:
@@ -92,19 +33,7 @@ async def test_a_bad_part_takes_everything_back_whoever_dies_meanwhile(house: Ho
         await house.fall(f"{PREFIX}{train}", "UndoBegun", operation="shop")
         await ended(house, train, "undone")
         assert (load.lost, load.failed) == (0, 0), load.told()
-    assert steps(house, train) == [
-        ("TrainPlanned", ""),
-        ("TrainApproved", ""),
-        ("SagaBegun", ""),
-        ("OperationBegun", "shop"),
-        ("OperationDone", "shop"),
-        ("OperationBegun", "web"),
-        ("OperationFailed", "web"),
-        ("SagaTurnedBack", ""),
-        ("UndoBegun", "shop"),
-        ("OperationUndone", "shop"),
-        ("SagaEnded", ""),
-    ]
+    assert steps(house, train) == TAKEN_BACK
     assert out(house) == {"web": "v1", "shop": "v1"}
     over = await house.message(train, "Everything is as it was")
     assert not has_button(over, "train.abort")
