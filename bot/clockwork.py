@@ -54,6 +54,7 @@ class Clockwork:
         self._lease: Lease | None = None
         self._minding: asyncio.Task[None] | None = None
         self._ready = False
+        self._stopping = False
         self._kept_at = now()
         self._scheduler = AsyncIOScheduler(timezone="UTC")
 
@@ -74,6 +75,7 @@ class Clockwork:
 
     async def stop(self) -> None:
         """End all timers and give the lease back."""
+        self._stopping = True
         if self._minding is not None:
             self._minding.cancel()
         if self._scheduler.running:
@@ -114,6 +116,11 @@ class Clockwork:
             return
         try:
             await job.run(self._now())
+        except asyncio.CancelledError:
+            if not self._stopping:
+                raise
+            # What is broken off at the end is no failure, and the scheduler would log it as one.
+            log.debug("%s was broken off", job.name)
         except Exception:
             log.exception("%s failed and is tried again at its next time", job.name)
 

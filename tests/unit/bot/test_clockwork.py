@@ -171,3 +171,20 @@ async def test_a_clock_that_is_set_back_stops_nothing(
     async with asyncio.timeout(5):
         await ran.wait()
     await clock.stop()
+
+
+async def test_a_job_that_is_broken_off_at_the_end_is_no_failure(
+    clock: VirtualClock, database: MemoryDatabase, caplog: pytest.LogCaptureFixture
+) -> None:
+    replica, began = Replica("only", clock, database), asyncio.Event()
+
+    async def lasting(_: datetime) -> None:
+        began.set()
+        await asyncio.Event().wait()
+
+    await replica.clockwork.start([Job("lasting", timedelta(milliseconds=10), lasting, shared=False)])
+    await began.wait()
+    running = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
+    await replica.clockwork.stop()
+    await asyncio.wait(running)
+    assert [one.message for one in caplog.records if one.levelname == "ERROR"] == []
