@@ -91,6 +91,7 @@ def _check(options: argparse.Namespace) -> int:
     from bot.settings import SettingsWrong, load_settings  # noqa: PLC0415
     from bot.settings.routing import load_routes  # noqa: PLC0415
     from bot.settings.rules import load_rules  # noqa: PLC0415
+    from bot.settings.warnings import find_warnings  # noqa: PLC0415
 
     try:
         settings = load_settings(options.config)
@@ -98,7 +99,7 @@ def _check(options: argparse.Namespace) -> int:
     except SettingsWrong as wrong:
         print(wrong, file=sys.stderr)
         return FAILED
-    for warning in (*rules.warnings, *routing.warnings):
+    for warning in (*rules.warnings, *routing.warnings, *find_warnings(settings)):
         print(f"Warning: {warning}.", file=sys.stderr)
     print(_counted(rules))
     services, people = len(settings.file.services), len(settings.file.people)

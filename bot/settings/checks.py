@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from rapidfuzz import process
 
+from bot.settings.fit_checks import fit_faults
 from bot.settings.gate_checks import gate_faults, promql_faults
 from bot.settings.model import File
 from bot.settings.permit_parts import FreezePart, freeze_fault
@@ -35,6 +36,7 @@ def find_faults(file: File) -> list[Fault]:
         *_environments(file),
         *_strategies(file),
         *_services(file),
+        *fit_faults(file),
         *_dependencies(file),
         *_policies(file),
         *_schedules(file),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Final
 
@@ -35,6 +36,13 @@ VERSIONED: Final[Mapping[str, str]] = {
     "ecs": "image",
     "lambda": "code",
 }
+# Labels of DNS: that of RFC 1035 for what begins the names of Services, with room for a dash and a version in its 63
+# characters, and that of RFC 1123.
+LABELS: Final[Mapping[str, re.Pattern[str]]] = {
+    "name": re.compile(r"[a-z]([a-z0-9-]{0,59}[a-z0-9])?"),
+    "namespace": re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"),
+    "container": re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"),
+}
 PROXIED: Final = ("local", "container")
 
 
@@ -64,6 +72,8 @@ def _sections(field: Field, sections: Mapping[str, TargetPart]) -> Iterator[Faul
         if "{version}" not in getattr(section, key):
             example = "releases/{version}/app.py" if kind == "local" else "registry/shop:{version}"
             yield (*field, kind, key), f"has to hold {{version}}, such as {example}"
+        if isinstance(section, KubernetesPart):
+            yield from _labels((*field, kind), section)
         yield from (((*field, kind, key), stray) for stray in strays_in_artifact(getattr(section, key)))
         for index, word in enumerate(section.command if isinstance(section, LocalPart) else ()):
             yield from (((*field, kind, "command", index), stray) for stray in strays_in_command(word))
@@ -84,6 +94,7 @@ def _place(field: Field, place: PlacementPart, sections: Mapping[str, TargetPart
         yield (*field, "instances"), "a Lambda function scales by itself; leave it out"
     if isinstance(section, KubernetesPart):
         yield from _router(field, section)
+        yield from _marks(field)
 
 
 def _haproxy(field: Field, place: PlacementPart) -> Iterator[Fault]:
@@ -110,3 +121,19 @@ def _router(field: Field, part: KubernetesPart) -> Iterator[Fault]:
     if not getattr(part, needed):
         said = "the HTTPRoute whose weights split traffic" if needed == "route" else "the Service that selects pods"
         yield field, f"kubernetes with router {part.router} needs `{needed}`, {said}"
+
+
+def _labels(field: Field, part: KubernetesPart) -> Iterator[Fault]:
+    for key, label in LABELS.items():
+        if not label.fullmatch(getattr(part, key)):
+            letter, most = ("a letter", 61) if key == "name" else ("a letter or digit", 63)
+            told = f"has to be up to {most} small letters, digits and dashes, with {letter} first and no dash last"
+            yield (*field, key), told
+
+
+def _marks(field: Field) -> Iterator[Fault]:
+    """The names of the service and of the environment become values of labels."""
+    _, service, _, environment = field
+    for what, name, where in (("service", service, field[:2]), ("environment", environment, field)):
+        if str(name).endswith("-"):
+            yield where, f"the {what} is a label on Kubernetes, so it can't end with a dash; choose another name"

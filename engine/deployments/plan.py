@@ -116,6 +116,12 @@ def check_strategy(spec: StrategySpec) -> StrategySpec:
 def _check_gate(spec: StrategySpec, gate: GateSpec) -> None:
     if gate.kind == "query" and not gate.query:
         raise _wrong(spec, f"gate {gate.name!r} has no query", "Give it the PromQL to ask.")
+    if gate.kind == "comparison" and gate.compare is None:
+        raise _wrong(
+            spec, f"gate {gate.name!r} says nothing to compare", "Give it the errors and the requests to count."
+        )
+    if gate.kind == "hook" and gate.hook is None:
+        raise _wrong(spec, f"gate {gate.name!r} has nobody to ask", "Give it the url of the check.")
     if gate.minimum_samples > 0 and not gate.samples_query:
         raise _wrong(spec, f"gate {gate.name!r} counts no samples", "Give it a samples_query beside the minimum.")
 

@@ -6,6 +6,8 @@ import pytest
 
 from bot.settings import SettingsWrong, load_settings
 from bot.settings.domain import to_catalog
+from bot.settings.read import Settings
+from bot.settings.warnings import find_warnings
 from engine.targets import ContainerTarget, EcsTarget, KubernetesTarget, LambdaTarget, LocalTarget
 
 FRAME = """
@@ -75,6 +77,95 @@ def test_what_does_not_fit_is_told_with_its_place(tmp_path: Path, service: str, 
     with pytest.raises(SettingsWrong) as wrong:
         load_settings(write(tmp_path, service, place))
     assert told in str(wrong.value)
+
+
+STRATEGIES = """
+environments: {{production: {{}}, dash-: {{}}}}
+strategies:
+  cautious: {{kind: canary}}
+  pinned: {{kind: canary, pin: {{kind: header, name: x-canary, value: "1"}}}}
+  switch: {{kind: blue-green}}
+  batches: {{kind: rolling, max_surge: 2}}
+services:
+  {name}:
+    {service}
+    environments:
+      {place}
+"""
+SELECTOR = KUBERNETES.replace("route: shop", "router: service, service: shop")
+REPLICAS = KUBERNETES.replace("route: shop", "router: replicas, service: shop")
+HAPROXY = "haproxy: {socket: /run/haproxy.sock, backend: shop}"
+
+
+def fitted(folder: Path, service: str, place: str, name: str = "shop") -> Settings:
+    path = folder / "pilothouse.yaml"
+    path.write_text(STRATEGIES.format(service=service, place=place, name=name))
+    return load_settings(path)
+
+
+@pytest.mark.parametrize(
+    ("service", "place", "told"),
+    [
+        (REPLICAS, "production: {strategy: switch}", "production.strategy: a blue-green needs pods without requests"),
+        (SELECTOR, "production: {strategy: cautious}", "a Service sends all requests to one version, never 10 %"),
+        (SELECTOR, "production: {strategy: batches, instances: 3}", "to one version, never 67 %"),
+        (CONTAINER, f"production: {{strategy: pinned, {HAPROXY}}}", "which only the built-in proxy can, not HAProxy"),
+        (KUBERNETES, "production: {strategy: pinned}", "not the router gateway of Kubernetes; remove its `pin`"),
+        (REPLICAS, "production: {strategy: pinned}", "not the router replicas of Kubernetes"),
+        (ECS, "production: {strategy: pinned}", "strategy 'pinned' pins requests, which only the built-in proxy can"),
+        (LAMBDA, "production: {strategy: pinned}", "not an alias of Lambda"),
+        (KUBERNETES, "dash-: {strategy: cautious}", "dash-: the environment is a label on Kubernetes"),
+    ],
+)
+def test_a_strategy_that_the_router_cannot_do_is_refused(tmp_path: Path, service: str, place: str, told: str) -> None:
+    with pytest.raises(SettingsWrong) as wrong:
+        fitted(tmp_path, service, place)
+    assert told in str(wrong.value)
+
+
+@pytest.mark.parametrize(
+    ("service", "place"),
+    [
+        (LOCAL, "production: {strategy: pinned, port: 9480}"),
+        (SELECTOR, "production: {strategy: switch}"),
+        (SELECTOR, "production: {strategy: batches}"),
+        (REPLICAS, "production: {strategy: cautious}"),
+        (KUBERNETES, "production: {strategy: switch}"),
+    ],
+)
+def test_what_the_router_can_do_is_taken(tmp_path: Path, service: str, place: str) -> None:
+    assert fitted(tmp_path, service, place)
+
+
+@pytest.mark.parametrize("name", ["Shop", "1shop", "shop-", "shop.web", "s" * 62])
+def test_names_on_kubernetes_are_labels_of_dns(tmp_path: Path, name: str) -> None:
+    with pytest.raises(SettingsWrong, match=r"kubernetes\.name: has to be up to 61 small letters, digits and dashes"):
+        fitted(tmp_path, KUBERNETES.replace("name: shop", f"name: {name}"), "production: {strategy: cautious}")
+    assert fitted(tmp_path, KUBERNETES.replace("name: shop", f"name: {'s' * 61}"), "production: {strategy: cautious}")
+
+
+def test_a_service_whose_name_is_no_label_does_not_run_on_kubernetes(tmp_path: Path) -> None:
+    with pytest.raises(SettingsWrong, match=r"services\.shop-: the service is a label on Kubernetes"):
+        fitted(tmp_path, KUBERNETES, "production: {strategy: cautious}", "shop-")
+    assert fitted(tmp_path, LOCAL, "production: {strategy: cautious, port: 9480}", "shop-")
+
+
+@pytest.mark.parametrize(
+    ("service", "place", "told"),
+    [
+        (LOCAL, "port: 9480", "give a `preview_port` to show it"),
+        (CONTAINER, HAPROXY, "HAProxy shows none"),
+        (KUBERNETES, "instances: 2", "name a `preview_service` to show it"),
+        (ECS, "instances: 2", "an ALB shows none"),
+        (LAMBDA, "balancing: round-robin", "an alias of Lambda shows none"),
+        (LOCAL, "port: 9480, preview_port: 9481", ""),
+        (KUBERNETES.replace("route: shop", "route: shop, preview_service: next"), "instances: 2", ""),
+    ],
+)
+def test_a_preview_that_nobody_can_look_at_is_warned_of(tmp_path: Path, service: str, place: str, told: str) -> None:
+    warnings = find_warnings(fitted(tmp_path, service, f"production: {{strategy: switch, {place}}}"))
+    assert [told in str(one) for one in warnings] == ([True] if told else [])
+    assert all(one.field == "services.shop.environments.production.strategy" for one in warnings)
 
 
 def test_two_services_cannot_share_a_backend(tmp_path: Path) -> None:

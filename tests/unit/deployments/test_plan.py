@@ -41,6 +41,8 @@ def plan_of(spec: StrategySpec, instances: int = 3):  # type: ignore[no-untyped-
         (replace(CANARY, gates=(GATE, GATE)), "two of its gates have one name"),
         (replace(CANARY, gates=(replace(GATE, query=""),)), "gate 'errors' has no query"),
         (replace(CANARY, gates=(replace(GATE, minimum_samples=9),)), "gate 'errors' counts no samples"),
+        (replace(CANARY, gates=(GateSpec("rate", "comparison"),)), "gate 'rate' says nothing to compare"),
+        (replace(CANARY, gates=(GateSpec("smoke", "hook"),)), "gate 'smoke' has nobody to ask"),
         (replace(ROLLING, max_surge=0), "max_surge and max_unavailable are both zero"),
         (replace(ROLLING, max_surge=-1), "max_surge or max_unavailable is below zero"),
     ],

@@ -1,0 +1,31 @@
+"""What of the settings is right and still may not be meant, or is missing on this machine only."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Final
+
+from bot.settings.backups import load_backup_urls
+from bot.settings.fit_checks import fit_warnings
+from bot.settings.gates import load_hook_secrets
+from bot.settings.problems import SettingsProblem, SettingsWrong
+from bot.settings.read import Settings
+from bot.settings.triggers import load_triggers
+
+LOADERS: Final[tuple[Callable[[Settings], object], ...]] = (load_hook_secrets, load_backup_urls, load_triggers)
+"""What needs variables of the environment; `serve` does not start without them, a check may run elsewhere."""
+
+
+def find_warnings(settings: Settings) -> list[SettingsProblem]:
+    """Everything worth a word that is no fault of the file."""
+    fits = fit_warnings(settings.file)
+    odd = [SettingsProblem(str(settings.path), 0, ".".join(map(str, field)), told) for field, told in fits]
+    return [*odd, *_unset(settings)]
+
+
+def _unset(settings: Settings) -> Iterator[SettingsProblem]:
+    for load in LOADERS:
+        try:
+            load(settings)
+        except SettingsWrong as wrong:
+            yield from wrong.problems

@@ -1,0 +1,54 @@
+"""`pilothouse check` may run where the secrets are not: what is not set is a warning there."""
+
+from pathlib import Path
+
+import pytest
+
+from bot.inputs.cli import main
+
+FILE = """
+environments: {production: {}}
+strategies:
+  switch: {kind: blue-green, gates: [{name: smoke, kind: hook, url: "http://ci/check", secret_env: SMOKE_SECRET}]}
+services:
+  shop:
+    local: {artifact: "releases/{version}", command: ["true"]}
+    backup: {postgres: {url_env: SHOP_DATABASE}}
+    environments: {production: {port: 9480, strategy: switch}}
+triggers:
+  ci: {kind: generic, secret_env: CI_SECRET, service: shop, environment: production}
+"""
+UNSET = {
+    "strategies.switch.gates.0.secret_env: SMOKE_SECRET is not set in the environment",
+    "services.shop.backup: SHOP_DATABASE is not set in the environment",
+    "triggers.ci.secret_env: the environment has no CI_SECRET",
+}
+PREVIEW = "services.shop.environments.production.strategy: nobody can look at the preview"
+
+
+def checked(folder: Path, capsys: pytest.CaptureFixture[str]) -> tuple[int, list[str], str]:
+    path = folder / "pilothouse.yaml"
+    path.write_text(FILE)
+    code = main(["check", "--config", str(path)])
+    said = capsys.readouterr()
+    return code, said.err.splitlines(), said.out
+
+
+def test_what_is_not_set_is_warned_of(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code, warnings, out = checked(tmp_path, capsys)
+    assert code == 0
+    assert "pilothouse.yaml is right." in out
+    assert all(line.startswith("Warning: ") for line in warnings)
+    for told in (*UNSET, PREVIEW):
+        assert sum(told in line for line in warnings) == 1, warnings
+    assert len(warnings) == 4
+
+
+def test_what_is_set_is_not(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SMOKE_SECRET", "s" * 16)
+    monkeypatch.setenv("SHOP_DATABASE", "postgresql://shop@localhost/shop")
+    monkeypatch.setenv("CI_SECRET", "c" * 16)
+    _, warnings, _ = checked(tmp_path, capsys)
+    assert [PREVIEW in line for line in warnings] == [True]
