@@ -52,7 +52,7 @@ export function deeds() {
 
   async function press(name, page) {
     said.hidden = true;
-    if (DEEDS[name].ask) return askFirst(...DEEDS[name].ask(page.deployment), () => act(name, page));
+    if (DEEDS[name].ask) return askFirst(DEEDS[name].ask(page.deployment), DEEDS[name].kind, () => act(name, page));
     for (const button of buttons.children) button.disabled = true;
     try {
       await act(name, page);

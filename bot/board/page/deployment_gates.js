@@ -78,7 +78,6 @@ class Gates extends HTMLElement {
     const ended = page.deployment.ended_at !== null;
     const latest = gates.map((gate) => newest.get(gate.name) ?? { gate: gate.name, verdict: null, ended });
     keyed(this.latest, latest, (one) => one.gate, (one) => (one.verdict === null ? unasked({ name: one.gate }, !ended) : row(one, false)));
-    this.offer([...newest.keys()].sort());
     this.list();
   }
 
@@ -125,6 +124,7 @@ class Gates extends HTMLElement {
   }
 
   list() {
+    this.offer([...new Set([...this.known.values()].map((one) => one.gate))].sort());
     const shown = this.sorted().filter((one) => !this.gate || one.gate === this.gate);
     keyed(this.rows, shown, (one) => one.number, (one) => row(one, true));
     this.every.hidden = !this.total;

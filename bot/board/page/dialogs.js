@@ -14,9 +14,9 @@ export function send(path, body) {
 }
 
 /** A form in a dialog: `act` is done when it is sent, and closes it unless it throws. */
-function open(title, label, body, act) {
+function open(title, label, body, act, kind = "") {
   const said = h("p", { class: "dialog-said", role: "alert", hidden: true });
-  const go = h("button", { class: "button" }, label);
+  const go = h("button", { class: `button ${kind}` }, label);
   const cancel = h("button", { type: "button", class: "button plain", on: { click: () => dialog.close() } }, "Cancel");
   const form = h("form", { method: "dialog", on: { submit } }, h("h2", null, title), body, said, h("div", { class: "dialog-end" }, cancel, go));
   const dialog = h("dialog", { class: "deed", "aria-label": title }, form);
@@ -40,8 +40,8 @@ function open(title, label, body, act) {
 }
 
 /** Ask before something that is not undone by itself; `act` is done after a yes. */
-export function askFirst(title, text, label, act) {
-  open(title, label, h("p", null, text), act);
+export function askFirst([title, text, label], kind, act) {
+  open(title, label, h("p", null, text), act, kind === "danger" ? kind : "");
 }
 
 /** End this silence, after asking. `done` is called when it has ended. */

@@ -14,7 +14,7 @@ function line(one, chosen, choose) {
   const course = bars(periods.map((each) => each.figures.changes), periods.map((each) => each.figures.failures), `Changes by the ${word}, failures within: ${periods.map((each) => `${each.figures.changes} (${each.figures.failures})`).join(", ")}`, "spark");
   return h("li", null, h("button", { type: "button", class: "line place-line", data: { row: "" }, "aria-pressed": String(chosen), on: { click: choose } },
     h("span", { class: "place" }, h("strong", null, one.service), h("span", { class: "soft" }, one.environment)),
-    h("span", null, frequency(figures)),
+    h("span", { class: "place-often" }, frequency(figures)),
     course,
     h("span", { class: "place-lead" }, time(figures.lead_seconds)),
     h("span", { class: "place-rate" }, rate(figures), h("span", { class: "soft" }, figures.changes ? ` ${count(figures.failures)}/${count(figures.changes)}` : "")),
