@@ -69,7 +69,7 @@ class House:
         self.workspace: Workspace
         self.prometheus = ShopPrometheus(self.board, self.ports.prometheus)
         self.settings = write_settings(room, self.scene, self.ports)
-        self._database_url = database_url
+        self.database_url = database_url
         self._keys = random_credentials()
         self._workspace_up = AsyncExitStack()
         self._prometheus_up = AsyncExitStack()
@@ -118,6 +118,11 @@ class House:
         await self._prometheus_up.aclose()
 
     # -- the product
+
+    @property
+    def runs(self) -> bool:
+        """Whether there is a process of the product."""
+        return self._process is not None and self._process.returncode is None
 
     @property
     def pid(self) -> int:
@@ -187,7 +192,7 @@ class House:
         }
         if not self.scene.http_events:
             keys["SLACK_APP_TOKEN"] = self._keys.app_token
-        own = {"PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1", "DATABASE_URL": self._database_url}
+        own = {"PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1", "DATABASE_URL": self.database_url}
         return {"PATH": os.environ["PATH"], "HOME": str(self.room), **own, **keys}
 
     async def fall(self, stream: str, kind: str, **data: object) -> int:
