@@ -112,4 +112,4 @@ def join(ground: Ground, engine: Engine, alerting: Alerting, acting: Callable[[]
         now=ground.now,
         may_act=may_act,
     )
-    ground.turns[PREFIX] = drive.turn
+    ground.turns[PREFIX] = engine.trains.following(drive.turn)

@@ -27,8 +27,8 @@ from engine.ports import Instance, InstanceHealth
 from engine.trains.decide import void
 from engine.trains.train import Component, Train
 
-LOOK: Final = timedelta(milliseconds=500)
-"""How long until a deployment that is under way is looked at again."""
+LOOK: Final = timedelta(seconds=5)
+"""How long until a deployment that is under way is looked at again; its end is told at once (TrainDesk.following)."""
 
 
 class Desk(Protocol):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 from hashlib import sha256
 from typing import Final, TypeVar
 
@@ -10,7 +11,7 @@ from engine.catalog import ServiceName
 from engine.commands import AbortTrain, ApproveTrain, Deploy, DeployTrain, RejectTrain, Request, TrainId
 from engine.deployments.deployment import PersonId, Plan
 from engine.deployments.journal import Overtaken
-from engine.durable import Durable
+from engine.durable import Durable, Turn
 from engine.errors import Invalid, NotNow
 from engine.flows.waves import within
 from engine.trains.decide import Events, abort_events, approve_events, check_same, reject_events
@@ -39,6 +40,18 @@ class TrainDesk:
         """Give every train that has not ended its loop again; for the start of a process."""
         for id in await self._journal.open():  # noqa: A001
             await self._durable.start(subject_of(id))
+
+    def following(self, turn: Turn) -> Turn:
+        """The turn of deployments, with the trains that are under way woken as soon as one of them has ended."""
+
+        async def take(subject: str) -> timedelta | None:
+            wait = await turn(subject)
+            if wait is None:
+                for id in await self._journal.open():  # noqa: A001
+                    await self._durable.wake(subject_of(id))
+            return wait
+
+        return take
 
     async def ask(self, request: Request, person: PersonId) -> Train:
         """Plan a train; it begins at once when nobody has to approve. Every part is checked before any is begun."""

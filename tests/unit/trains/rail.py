@@ -116,7 +116,8 @@ class Rail:
             raise LeaseLost("Another process took over.")
 
     async def _turn(self, subject: str) -> timedelta | None:
-        take = self.drive.turn if subject.startswith(DEPLOYMENTS) else self.train_drive.turn
+        deployments = self.train_desk.following(self.drive.turn)
+        take = deployments if subject.startswith(DEPLOYMENTS) else self.train_drive.turn
         return await take(subject)
 
     def moment(self) -> None:

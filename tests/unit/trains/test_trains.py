@@ -48,6 +48,15 @@ async def test_a_service_that_is_not_part_of_it_still_orders_those_that_are() ->
     assert train.plan.waves == (("db",), ("web",))
 
 
+async def test_the_next_wave_begins_as_soon_as_the_one_before_is_out() -> None:
+    rail = Rail(CHAIN)
+    train = await leave(rail, "api=v2", "db=v2")
+    while "db v2" not in rail.order:
+        await rail.run(0.1)
+    await rail.run(0.1)
+    assert await rail.deployment(train, "api") is not None
+
+
 async def test_services_of_one_wave_go_together() -> None:
     rail = Rail({"a": (), "b": (), "c": ("a", "b")})
     train = await leave(rail, "c=v2", "b=v2", "a=v2")
@@ -179,10 +188,8 @@ async def test_a_person_at_one_deployment_decides_for_the_train() -> None:
 async def test_what_cannot_be_taken_back_is_told_exactly_and_tried_again_when_asked() -> None:
     rail = Rail(CHAIN)
     rail.worlds["web"].behaviour["v2"] = Behaviour(refuses="no room")
+    rail.worlds["api"].behaviour["v1"] = Behaviour(refuses="no such image")  # what runs of it goes on
     train = await leave(rail, "web=v2", "api=v2", "db=v2")
-    while "api v2" not in rail.order:
-        await rail.run(1)
-    rail.worlds["api"].behaviour["v1"] = Behaviour(refuses="no such image")
     await rail.run(300)
     stuck = await rail.at(train)
     assert stuck.state is TrainState.STUCK
