@@ -100,7 +100,6 @@ def _health_job(engine: Engine, place: Placement) -> Job:
     async def check(at: datetime) -> None:
         running = await engine.releases.as_running(place, now=at)
         await engine.components.check(running)
-        # Asking the router also starts it again after it was killed.
-        await engine.platforms.read(running)
+        await engine.platforms.keep_router(running)
 
     return Job(f"health of {place.service} in {place.environment}", place.health.interval, check)

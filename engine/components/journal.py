@@ -12,6 +12,7 @@ from engine.errors import TemporaryFailure
 from storage.codec import JSON
 from storage.errors import Conflict
 from storage.events import CardChange, Event, EventLog, NewEvent
+from storage.growth import Growth
 
 KIND: Final = "component"
 PREFIX: Final = "component-"
@@ -31,9 +32,19 @@ class ComponentJournal:
     def __init__(self, log: EventLog) -> None:
         self._log = log
         self._known: dict[str, Component] = {}
+        self._growth = Growth(log, PREFIX)
+
+    async def latest(self, service: str, environment: str, *, now: datetime) -> Component | None:
+        """The component without a read of its own, usually: what other replicas wrote is seen a second later."""
+        stream = stream_of(service, environment)
+        known = self._known.get(stream)
+        if known is None or await self._growth.beyond(stream, known.stream_version, now=now):
+            return await self.load(service, environment)
+        return known
 
     async def load(self, service: str, environment: str) -> Component | None:
         """The component as it is now; None when it was never registered."""
+        await self._growth.begin()
         stream = stream_of(service, environment)
         known = self._known.get(stream)
         after = 0 if known is None else known.stream_version

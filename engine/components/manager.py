@@ -19,7 +19,7 @@ from engine.components.health import HealthBook, Tally
 from engine.components.journal import ComponentJournal
 from engine.components.lifecycle import Component, ComponentState, InstanceNote, wanted
 from engine.components.probe import Probe
-from engine.components.repair import Judged, Repair, next_repair, out_of_size, sightings
+from engine.components.repair import Judged, Repair, all_well, next_repair, out_of_size, sightings
 from engine.components.sizes import chosen_of, holds, with_choices
 from engine.components.tender import Decide, Tender, known
 from engine.errors import NotFound
@@ -78,7 +78,7 @@ class ComponentManager:
         return with_choices(self._catalog(), self._journal.known())
 
     async def begin(self, place: Placement, version: Version, *, deployment: str, at: datetime) -> None:
-        """A deployment takes the component. Raises NotNow when another is at it."""
+        """A deployment takes the component. Raises NotNow when another is at it, TemporaryFailure while it stops."""
         await self._journal.record(place, lambda one: changes.begun(one, place, version, deployment), at=at)
 
     async def finish(self, place: Placement, version: Version, *, deployment: str, at: datetime) -> None:
@@ -138,11 +138,19 @@ class ComponentManager:
         """The scheduled health check: look at every instance, record what changed, and repair what may be."""
         async with self._turns[place.service, place.environment]:
             judged, component = await self._look(place, anew=True)
+            if component is None or self._at_rest(place, component):
+                return  # the usual case costs no read
+            component = await self._journal.load(place.service, place.environment)
             if component is not None:
                 await self._repair(place, component, judged)
 
+    def _at_rest(self, place: Placement, component: Component) -> bool:
+        """Whether all is well and as it is meant to be."""
+        well = component.state is ComponentState.RUNNING and all_well(component, component.instances)
+        return well and self._right_size(place, component)
+
     async def _look(self, place: Placement, *, anew: bool) -> tuple[Sequence[Judged], Component | None]:
-        component = await self._journal.load(place.service, place.environment)
+        component = await self._journal.latest(place.service, place.environment, now=self._now())
         instances = await self._manager.observe(place)
         self._adopt(component, instances)
         tallies = await asyncio.gather(*(self._judge(place, one, anew) for one in instances))
@@ -153,7 +161,7 @@ class ComponentManager:
             return judged, None
         self._book.forget(set(component.instances) - {one.id for one in instances})
         if not sightings(component, judged, away=away):
-            return judged, component  # the usual case costs one read
+            return judged, component
         return judged, await self._change(place, lambda one: sightings(one, judged, away=away), self._now())
 
     def _adopt(self, component: Component | None, instances: Sequence[Instance]) -> None:
@@ -196,11 +204,17 @@ class ComponentManager:
             await self._keep_size(place, component)
 
     async def _keep_size(self, place: Placement, component: Component) -> None:
+        if not self._right_size(place, component):
+            chosen = chosen_of(component, self._settings(place))
+            instances = place.target.instances if chosen is None else chosen.instances
+            await self._tender.change(place, lambda one: changes.scale_asked(one, instances, chosen))
+
+    def _right_size(self, place: Placement, component: Component) -> bool:
+        """Whether as many run as are wanted, and what somebody chose still holds."""
         settings = self._settings(place)
         chosen = chosen_of(component, settings)
         instances = place.target.instances if chosen is None else chosen.instances
-        if out_of_size(component, instances) or not holds(component, settings):
-            await self._tender.change(place, lambda one: changes.scale_asked(one, instances, chosen))
+        return holds(component, settings) and not out_of_size(component, instances)
 
 
 def _still_true(note: InstanceNote, one: Instance) -> bool:

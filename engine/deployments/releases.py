@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from hashlib import sha256
 from typing import Any, Final, get_args
 
@@ -20,11 +20,11 @@ from engine.strategy_specs import StrategySpec
 from engine.targets import Target
 from storage.errors import Conflict
 from storage.events import Event, EventLog, NewEvent
+from storage.growth import Growth
 
 PREFIX: Final = "release/"
 TYPE: Final = "Released"
 ATTEMPTS: Final = 8
-LOOK: Final = timedelta(seconds=10)
 TARGETS: Final = {kind.__name__: kind for kind in get_args(Target)}
 
 
@@ -50,15 +50,16 @@ class Releases:
     def __init__(self, log: EventLog) -> None:
         self._log = log
         self._known: dict[str, tuple[Release, ...]] = {}
-        self._looked: dict[str, datetime] = {}
+        self._growth = Growth(log, PREFIX)
 
     async def all(self, service: str, environment: str) -> tuple[Release, ...]:
         """Every release of a place, the first one first."""
+        await self._growth.begin()
         stream = stream_of(service, environment)
         known = self._known.get(stream, ())
         events = await self._log.read(stream, after=len(known))
         found = (*known, *map(_release, events))
-        if len(found) > len(self._known.get(stream, ())):
+        if len(found) >= len(self._known.get(stream, ())):
             self._known[stream] = found
         return found
 
@@ -77,14 +78,12 @@ class Releases:
     async def as_running(self, place: Placement, *, now: datetime) -> Placement:
         """The place as what runs there runs: a release that came back keeps its configuration until the next one.
 
-        What another replica has noted is seen within LOOK, so that health checks cost no read each.
+        What another replica has noted is seen a second later, so that health checks cost no read each.
         """
         stream = stream_of(place.service, place.environment)
-        looked = self._looked.get(stream)
-        if looked is None or now - looked >= LOOK:
-            await self.all(place.service, place.environment)
-            self._looked[stream] = now
-        known = self._known.get(stream, ())
+        known = self._known.get(stream)
+        if known is None or await self._growth.beyond(stream, len(known), now=now):
+            known = await self.all(place.service, place.environment)
         if not known or known[-1].returned_to is None:
             return place
         came_back = known[-1].placement

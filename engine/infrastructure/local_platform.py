@@ -11,4 +11,4 @@ from engine.infrastructure.platform import Ground, Platform
 def make(ground: Ground) -> Platform:
     """Instances and routers have folders of their own, where the next start finds what they were."""
     manager, shifter = LocalManager(ground.data / "instances", now=ground.now), ChosenShifter(ground.data)
-    return Platform(LocalArtifacts(), manager, shifter, metrics=shifter.metrics)
+    return Platform(LocalArtifacts(), manager, shifter, metrics=shifter.metrics, keeps_router=True)

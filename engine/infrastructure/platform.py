@@ -32,6 +32,7 @@ class Platform:
     """The ports of one kind of infrastructure. `close` ends connections, never an instance.
 
     `metrics` gives the `host:port` of metrics pages that the platform itself has, such as its proxy's.
+    `keeps_router` says that asking the router brings it back: nobody else starts it, or tells it its servers again.
     """
 
     artifacts: ArtifactSource
@@ -39,3 +40,4 @@ class Platform:
     shifter: TrafficShifter
     close: Callable[[], Awaitable[None]] = nothing
     metrics: Callable[[], Awaitable[Sequence[str]]] = no_pages
+    keeps_router: bool = False

@@ -13,4 +13,5 @@ def make(ground: Ground) -> Platform:
     """The engines know their containers; only the routers have something to keep in the data folder."""
     apis, shifter = Apis(), ChosenShifter(ground.data)
     images = Images(apis)
-    return Platform(images, ContainerManager(apis, images), shifter, close=apis.close, metrics=shifter.metrics)
+    manager = ContainerManager(apis, images)
+    return Platform(images, manager, shifter, close=apis.close, metrics=shifter.metrics, keeps_router=True)

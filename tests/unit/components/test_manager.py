@@ -10,7 +10,10 @@ import pytest
 from engine.components.lifecycle import ComponentState
 from engine.errors import NotNow, PermanentFailure, TemporaryFailure
 from engine.ports import InstanceHealth
+from storage.events import Event
+from storage.follow import Bell
 from tests.fakes.clock import VirtualClock
+from tests.fakes.memory_storage import MemoryLog
 from tests.unit.components.house import PLACE, V1, V2, House, name
 
 
@@ -295,3 +298,35 @@ async def test_a_restart_is_refused_while_a_deployment_is_at_it(house: House) ->
 async def test_a_service_never_deployed_cannot_be_restarted(clock: VirtualClock) -> None:
     with pytest.raises(NotNow, match="never registered"):
         await House(clock).manager.restart(PLACE, by="ada", at=clock())
+
+
+class CountedLog(MemoryLog):
+    """`reads` counts what is asked about streams."""
+
+    reads = 0
+
+    async def read(self, stream: str, *, after: int = 0) -> list[Event]:
+        self.reads += 1
+        return await super().read(stream, after=after)
+
+
+async def test_a_component_at_rest_is_checked_without_reading_its_stream(clock: VirtualClock) -> None:
+    house, log = House(clock), CountedLog(Bell())
+    house.database.log = log
+    house.start_again()
+    await house.deploy(V1, "d1")
+    await house.check(3)
+    before = log.reads
+    await house.check(10)
+    assert log.reads - before == 1, "the one is the look of the test itself"
+
+
+async def test_a_wish_that_another_replica_took_is_done_by_the_one_that_checks(house: House) -> None:
+    checking = house.manager
+    await house.check(2)
+    house.start_again()
+    await house.manager.scale(PLACE, 3, by="ann", at=house.clock())
+    house.manager = checking
+    component = await house.check(4)
+    assert (component.state, component.desired) == (ComponentState.RUNNING, 3)
+    assert len(await house.instances.observe(PLACE)) == 3

@@ -365,6 +365,12 @@ class MortalLog:
     async def read(self, stream: str, *, after: int = 0) -> list[Event]:
         return await self.inner.read(stream, after=after)
 
+    async def read_all(self, *, after: int = 0, limit: int = 500, stream_prefix: str = "") -> list[Event]:
+        return await self.inner.read_all(after=after, limit=limit, stream_prefix=stream_prefix)
+
+    async def last_position(self) -> int:
+        return await self.inner.last_position()
+
     async def card(self, stream: str) -> Card | None:
         return await self.inner.card(stream)
 
