@@ -6,16 +6,18 @@ An empty answer means that nothing is to be done, since it was done before.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from typing import Final
 
 from engine.catalog import Placement, Version
 from engine.components.lifecycle import TROUBLED, Chosen, Component, ComponentState, Moved, wanted
-from engine.errors import IllegalMove, NotNow
+from engine.errors import IllegalMove, NotNow, TemporaryFailure
 from engine.ports import InstanceId
 from storage.codec import JSON
 from storage.events import NewEvent
 
 _SYSTEM: Final = "system"
+_SOON: Final = timedelta(seconds=1)
 _WAYS: Final[Mapping[ComponentState, tuple[Moved, ...]]] = {
     ComponentState.UNREGISTERED: (Moved.REGISTERED, Moved.CONFIGURED),
     ComponentState.REGISTERED: (Moved.CONFIGURED,),
@@ -39,7 +41,7 @@ def registered(component: Component | None, place: Placement) -> list[NewEvent]:
 
 
 def begun(component: Component | None, place: Placement, version: Version, deployment: str) -> list[NewEvent]:
-    """A deployment takes it. Raises NotNow when another is at it, or while it is being stopped."""
+    """A deployment takes it. Raises NotNow when another is at it, TemporaryFailure while it is being stopped."""
     if component is not None and deployment in {component.deployment, component.last_deployment}:
         return []
     if component is not None and component.in_charge:
@@ -55,7 +57,8 @@ def _way(component: Component | None, place: Placement, *, by: str) -> list[NewE
     """From where the component is to where a change may start."""
     state = ComponentState.UNREGISTERED if component is None else component.state
     if state is ComponentState.STOPPING:
-        raise NotNow(f"{place.service} in {place.environment} is being stopped.", "Wait until it has.")
+        where = f"{place.service} in {place.environment}"
+        raise TemporaryFailure(f"{where} is being stopped.", "It goes on once that has ended.", retry_after=_SOON)
     data: Mapping[Moved, JSON] = {
         Moved.REGISTERED: named(component, place),
         Moved.UPDATED: {"version": None if component is None else component.version},

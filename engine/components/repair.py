@@ -163,11 +163,14 @@ def all_well(component: Component, instances: Collection[InstanceId]) -> bool:
 
 
 def next_to_restart(component: Component) -> InstanceId | None:
-    """The next instance a person asked to restart, once all others that are done with are well again."""
+    """The next instance a person asked to restart, once all others that are done with are well again.
+
+    Those that are not well come first: only then nobody is taken away who answers for them.
+    """
     settled = [one for one in wanted(component) if one not in component.pending]
     if not component.pending or not all_well(component, settled):
         return None
-    return component.pending[0]
+    return min(component.pending, key=lambda one: all_well(component, [one]))
 
 
 def may_shrink(component: Component) -> bool:

@@ -146,7 +146,8 @@ class Tender:
         # A single instance has nobody to answer for it: it is stopped as it is.
         if len(wanted(component)) > 1:
             await self.route(place, without=[instance])
-            if not await self._shifter.drained(place, [instance]):
+            serves = all_well(component, [instance])
+            if not await (self._let_go(place, [instance]) if serves else self._shifter.drained(place, [instance])):
                 return
         await self._manager.stop(place, [instance])
         await self.start(place, component, [instance], asked=True)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
 from hypothesis import settings
@@ -10,9 +11,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from engine.catalog import Version
-from engine.components import changes
+from engine.components import changes, wishes
 from engine.components.lifecycle import LEADS_TO, MOVES, Component, ComponentState, Moved, fold
-from engine.errors import IllegalMove, NotNow
+from engine.errors import IllegalMove, NotNow, TemporaryFailure
 from engine.ports import InstanceHealth, InstanceId
 from storage.events import Event, NewEvent
 from tests.unit.components.house import PLACE, name, stored, unhealthy
@@ -20,6 +21,15 @@ from tests.unit.components.house import PLACE, name, stored, unhealthy
 VERSIONS = st.sampled_from([Version("v1"), Version("v2"), Version("v3")])
 DEPLOYMENTS = st.sampled_from([f"d{number}" for number in range(1, 5)])
 START = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
+
+
+WISHES: Mapping[str, Callable[[Component], Sequence[NewEvent]]] = {
+    "scale": lambda one: wishes.scale_wished(one, PLACE, 3, 2, "ada"),
+    "stop": lambda one: wishes.stop_wished(one, PLACE, "ada"),
+    "start": lambda one: wishes.start_wished(one, PLACE, "ada"),
+    "retry": lambda one: wishes.retry_wished(one, PLACE, "ada"),
+    "unregister": lambda one: wishes.unregister_wished(one, PLACE, "ada"),
+}
 
 
 class Lifecycle(RuleBasedStateMachine):
@@ -58,7 +68,10 @@ class Lifecycle(RuleBasedStateMachine):
             began = self.append(changes.begun(before, PLACE, version, deployment))
         except NotNow:
             assert before is not None
-            assert before.in_charge or before.state is ComponentState.STOPPING
+            assert before.in_charge
+            return
+        except TemporaryFailure:
+            assert self.stopping()
             return
         if began:
             assert self.component is not None
@@ -91,7 +104,8 @@ class Lifecycle(RuleBasedStateMachine):
         try:
             self.append(changes.restart_asked(self.component, PLACE, instances, by))
         except NotNow:
-            assert self.component.in_charge or self.component.version is None or not instances or self.stopping()
+            one = self.component
+            assert one.in_charge or one.version is None or not instances or one.rests
 
     def stopping(self) -> bool:
         return self.component is not None and self.component.state is ComponentState.STOPPING
@@ -113,15 +127,24 @@ class Lifecycle(RuleBasedStateMachine):
     def see(self, ordinal: int, health: InstanceHealth) -> None:
         self.append([unhealthy(name("v1", ordinal), health)])
 
-    @precondition(lambda self: self.component is not None and self.component.state is ComponentState.RUNNING)
+    @precondition(lambda self: self.component is not None)
+    @rule(wish=st.sampled_from(list(WISHES)))
+    def wish(self, wish: str) -> None:
+        assert self.component is not None
+        with suppress(NotNow):
+            self.append(WISHES[wish](self.component))
+
+    @precondition(lambda self: self.component is not None)
     @rule()
-    def stop(self) -> None:
-        self.append([NewEvent(Moved.STOP_REQUESTED, {})])
+    def scaled(self) -> None:
+        assert self.component is not None
+        self.append(changes.scaled(self.component))
 
     @precondition(lambda self: self.stopping())
     @rule()
     def stopped(self) -> None:
-        self.append([NewEvent(Moved.STOPPED, {})])
+        assert self.component is not None
+        self.append(changes.stopped(self.component))
 
     @invariant()
     def nobody_is_in_charge_of_what_rests(self) -> None:

@@ -5,7 +5,7 @@ import pytest
 from engine.catalog import Version
 from engine.components import changes
 from engine.components.lifecycle import LEADS_TO, MOVES, Component, ComponentState, Moved, fold
-from engine.errors import IllegalMove, NotNow
+from engine.errors import IllegalMove, NotNow, TemporaryFailure
 from engine.ports import InstanceHealth
 from storage.events import NewEvent
 from tests.unit.components.house import PLACE, stored, unhealthy
@@ -144,7 +144,7 @@ def test_a_stopped_component_is_registered_anew_before_it_is_deployed() -> None:
 
 def test_nothing_begins_while_it_is_being_stopped() -> None:
     component = then(running(), [NewEvent(Moved.STOP_REQUESTED, {})])
-    with pytest.raises(NotNow, match="being stopped"):
+    with pytest.raises(TemporaryFailure, match="being stopped"):
         changes.begun(component, PLACE, V2, "d2")
 
 
