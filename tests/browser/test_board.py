@@ -144,7 +144,7 @@ async def test_an_incident_appears_is_taken_and_goes(look: Look) -> None:
     await row.click()
     await look.program.post(f"/incidents/{incident}/acknowledge")
     await expect(row).to_contain_text("Ada has it")
-    await expect(page.locator("#incidents .history")).to_contain_text("ada acknowledged it.")  # it stayed open
+    await expect(page.locator("#incidents .history")).to_contain_text("Ada acknowledged it.")  # it stayed open
     await look.program.post(f"/incidents/{incident}/resolve")
     await expect(row).to_have_count(0)
     await expect(page).to_have_title("Pilothouse")
