@@ -13,7 +13,6 @@ import pytest
 from engine.deployments.deployment import DeploymentId
 from engine.deployments.journal import subject_of
 from tests.fakes.falls import (
-    BLUE_GREEN,
     CANARY,
     RECREATE,
     TALES,
@@ -77,7 +76,7 @@ async def settled(load: Load, version: str) -> None:
     await load.wait(lambda one: one.versions[version] > before + WELL)
 
 
-@told(*(("sqlite", tale) for tale in TALES), ("postgresql", CANARY), ("postgresql", BLUE_GREEN))
+@told(*(("sqlite", tale) for tale in TALES), ("postgresql", CANARY))
 async def test_killed_at_each_of_its_events_it_ends_the_same(tmp_path: Path, url: str, tale: Tale) -> None:
     async with opened(tmp_path, tale, url) as (house, load):
         since = len(house.starts())
@@ -115,7 +114,7 @@ async def test_killed_at_each_event_of_its_way_back_the_old_version_has_it_all(
         await told_once(house, id, "aborted")
 
 
-@told(("sqlite", CANARY), ("sqlite", RECREATE))
+@told(("sqlite", RECREATE))
 async def test_killed_at_each_event_of_a_roll_back_to_the_former_version(tmp_path: Path, url: str, tale: Tale) -> None:
     async with opened(tmp_path, tale, url) as (house, load):
         await house.bring_out("v2")
