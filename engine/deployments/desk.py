@@ -81,7 +81,7 @@ class DeploymentDesk:
         Deploying what is stable while an update is in flight takes that update back.
         """
         command = _command(request, Deploy)
-        known = await self._journal.find(_id_for(request))
+        known = await self._known(request)
         if known is not None:
             return known
         place = self._place(command)
@@ -90,6 +90,13 @@ class DeploymentDesk:
             return await self._return_to_stable(place, version, person)
         plan = await self._plan(place, version, person, command.override)
         return await self._open(request, person, plan, Purpose.DEPLOY)
+
+    async def _known(self, request: Request) -> Deployment | None:
+        """What the request led to the first time; whoever was killed then may not have begun its loop."""
+        known = await self._journal.find(_id_for(request))
+        if known is not None and not known.ended:
+            await self._durable.start(subject_of(known.id))
+        return known
 
     async def foresee(self, command: Deploy, person: PersonId) -> Plan:
         """The plan that deploying would make now, with nothing written. Raises Refused for what stands in its way."""
@@ -108,7 +115,7 @@ class DeploymentDesk:
         Neither locks nor freezes stand in its way.
         """
         command = _command(request, RollBack)
-        known = await self._journal.find(_id_for(request))
+        known = await self._known(request)
         if known is not None:
             return known
         place = self._catalog().placement(command.service, command.environment)
