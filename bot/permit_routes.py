@@ -9,13 +9,11 @@ from typing import Any
 
 import msgspec
 
+from bot.permit_readings import PermitReadings
 from bot.permit_words import ShowDiff, ShowFreezes, ShowHistory, ShowLocks
-from bot.views.permits import ShownWindow
-from engine.catalog import Catalog, EnvironmentName, Placement
+from engine.catalog import Catalog, EnvironmentName
 from engine.commands import AwaitUnlock, Freeze, Lock, MarkVersion, Request, Unfreeze, Unlock
-from engine.deployments.differences import differences
-from engine.deployments.releases import Release, Releases
-from engine.errors import NotFound, NotNow
+from engine.deployments.releases import Releases
 from engine.orchestrator import Data, Route
 from engine.permits.desk import PermitDesk
 from engine.permits.freezes import FreezeState
@@ -75,6 +73,7 @@ class _Handlers:
 
     def __init__(self, rooms: PermitRooms) -> None:
         self._rooms = rooms
+        self._readings = PermitReadings(rooms.catalog, rooms.journal, rooms.releases, rooms.now)
 
     async def lock(self, request: Request, person: Person) -> Data:
         """Lock a place."""
@@ -110,56 +109,30 @@ class _Handlers:
 
     async def locks(self, _: Request, __: Person) -> Data:
         """What is locked now."""
-        now = self._rooms.now()
-        return {"locks": [one for one in await self._rooms.journal.locks() if one.holds(now)]}
+        return {"locks": await self._readings.locks()}
 
     async def freezes(self, _: Request, __: Person) -> Data:
         """What is frozen now, the windows of the settings, and what versions are known to be bad."""
-        now = self._rooms.now()
-        windows = [
-            ShownWindow(str(name), window.name, window.until(now))
-            for name, environment in self._rooms.catalog().environments.items()
-            for window in environment.windows
-        ]
-        held = [one for one in await self._rooms.journal.freezes() if one.holds(now)]
-        return {"freezes": held, "windows": windows, "bad": await self._rooms.journal.bad_versions()}
+        found = await self._readings.frozen()
+        return {"freezes": found.freezes, "windows": found.windows, "bad": found.bad}
 
     async def history(self, request: Request, _: Person) -> Data:
         """The releases of a place."""
         command: Any = request.command
-        place = self._place(command)
-        found = await self._rooms.releases.all(place.service, place.environment)
-        return {"releases": found, "service": str(place.service), "environment": str(place.environment)}
+        found = await self._readings.history(command.service, command.environment)
+        return {"releases": found, "service": command.service, "environment": command.environment}
 
     async def diff(self, request: Request, _: Person) -> Data:
         """What differs between what runs and the settings, or another release."""
         command: Any = request.command
-        place = self._place(command)
-        found = await self._rooms.releases.all(place.service, place.environment)
-        if not found:
-            raise NotNow(f"{place.service} in {place.environment} has no release yet.", "Deploy a version first.")
-        present = found[-1]
-        other = await self._release(command, found) if command.to else None
+        found = await self._readings.compared(command.service, command.environment, command.to)
         return {
-            "service": str(place.service),
-            "environment": str(place.environment),
-            "present": present,
-            "other": other,
-            "differences": differences(present.placement, other.placement if other else place),
+            "service": str(found.place.service),
+            "environment": str(found.place.environment),
+            "present": found.present,
+            "other": found.other,
+            "differences": found.differences,
         }
-
-    async def _release(self, command: ShowDiff, found: tuple[Release, ...]) -> Release:
-        number = command.to.removeprefix("#")
-        if number.isascii() and number.isdigit():
-            return await self._rooms.releases.get(command.service, command.environment, int(number))
-        named = next((one for one in reversed(found) if one.version == command.to), None)
-        if named is None:
-            remedy = f"`/ops history {command.service} {command.environment}` shows which there are."
-            raise NotFound(f"{command.to[:64]} never ran there.", remedy, field="to")
-        return named
-
-    def _place(self, command: ShowHistory | ShowDiff) -> Placement:
-        return self._rooms.catalog().placement(command.service, command.environment)
 
     def _lock_data(self, lock: LockState) -> Data:
         """What the answer is drawn from, as it is remembered for those who ask again."""

@@ -17,7 +17,7 @@ from engine.deployments.deployment import DeploymentId
 async def deploy(api: Api, call: Call) -> schemas.Deployment:
     """Ask for a deployment."""
     wish = call.ask(schemas.DeployAsk)
-    command = Deploy(wish.service, wish.version, wish.environment, wish.strategy)
+    command = Deploy(wish.service, wish.version, wish.environment, wish.strategy, wish.override)
     response = await ask(api, call, command, named_in_body=True)
     _check_same(response, wish)
     return await _told(api, response)
@@ -45,8 +45,10 @@ async def roll_back(api: Api, call: Call) -> schemas.Deployment:
 
 
 async def roll_back_place(api: Api, call: Call) -> schemas.Deployment:
-    """Go back to what ran before in one place; answers with the deployment that does it."""
-    return await _told(api, await ask(api, call, RollBack(call.path("service"), call.path("environment"))))
+    """Go back in one place, to what ran before or to a release; answers with the deployment that does it."""
+    to = call.ask(schemas.RollBackAsk).to
+    command = RollBack(call.path("service"), call.path("environment"), to=to)
+    return await _told(api, await ask(api, call, command, named_in_body=bool(to)))
 
 
 async def reject(api: Api, call: Call) -> schemas.Deployment:

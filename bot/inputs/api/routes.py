@@ -26,6 +26,7 @@ from bot.inputs.api.events import PATH, EventStream
 from bot.inputs.api.lifecycle import LIFECYCLE
 from bot.inputs.api.notifications import Notifications
 from bot.inputs.api.openapi import document
+from bot.inputs.api.permits import PERMITS
 from bot.inputs.api.summaries import Summaries
 from bot.inputs.api.trains import TRAINS
 from engine.commands import Abort, ReleaseOld, Resume
@@ -74,8 +75,9 @@ ENDPOINTS: Final[tuple[Endpoint, ...]] = (
     Endpoint("GET", "/services", "What can be deployed", reads.services, schemas.Services),
     Endpoint("GET", "/components", "What runs", reads.components, schemas.Components),
     Endpoint("GET", PLACE, "What runs in one place", reads.component, schemas.Component),
-    Endpoint("POST", f"{PLACE}/rollback", "Go back", deeds.roll_back_place, schemas.Deployment, schemas.NothingAsk),
+    Endpoint("POST", f"{PLACE}/rollback", "Go back", deeds.roll_back_place, schemas.Deployment, schemas.RollBackAsk),
     *LIFECYCLE,
+    *PERMITS,
     Endpoint("GET", "/deployments", "Deployments", reads.deployments, schemas.Deployments, query=LIST),
     Endpoint("POST", "/deployments", "Deploy", deeds.deploy, schemas.Deployment, schemas.DeployAsk, 201),
     Endpoint("GET", ONE, "One deployment", reads.deployment, schemas.Deployment),

@@ -15,12 +15,23 @@ from bot.inputs.api.shape import Name, Shape
 
 
 class DeployAsk(Shape):
-    """Bring `version` of `service` to `environment`."""
+    """Bring `version` of `service` to `environment`.
+
+    `override` says why in spite of a freeze, an incident, a known fault of the version, or the lock after a roll-back;
+    then somebody else has to approve.
+    """
 
     service: Name
     version: Name
     environment: Name
     strategy: Name | None = None
+    override: str = Field(default="", max_length=500)
+
+
+class RollBackAsk(Shape):
+    """Go back to `to`, a revision or a version of the history; without it to what ran before."""
+
+    to: str = Field(default="", max_length=80)
 
 
 class ApproveAsk(Shape):

@@ -24,6 +24,7 @@ from bot.inputs.api.notifications import Notifications
 from bot.inputs.api.routes import ROOT, build_api
 from bot.inputs.api.summaries import Summaries
 from bot.lifecycle_routes import lifecycle_routes
+from bot.permit_routes import PermitRooms, permit_routes
 from bot.readings import AlertRow, Readings
 from bot.routes import Rooms, build_routes
 from bot.train_routes import TrainRooms, train_routes
@@ -39,6 +40,7 @@ from engine.deployments.journal import DeploymentJournal
 from engine.deployments.releases import Releases
 from engine.failures import Failure
 from engine.orchestrator import Orchestrator
+from engine.permits.desk import PermitDesk
 from engine.permits.journal import PermitJournal
 from engine.permits.keeper import Keeper
 from engine.ports import FiringAlert, InstanceHealth, MetricSample, OpenIncident
@@ -219,7 +221,12 @@ class House:
         )
         trains = TrainRooms(lambda: self.catalog, lambda: self.directory, self.trains, self.train_journal, "deploys")
         self.door = Orchestrator(
-            {**build_routes(rooms), **lifecycle_routes(self.lifecycle, lambda: self.catalog), **train_routes(trains)},
+            {
+                **build_routes(rooms),
+                **lifecycle_routes(self.lifecycle, lambda: self.catalog),
+                **permit_routes(self._permit_rooms()),
+                **train_routes(trains),
+            },
             lambda: self.directory,
             Audit(self.database.log, self.clock),
             self.database.claims,
@@ -251,6 +258,12 @@ class House:
             lambda: self.directory,
             self.clock,
         )
+
+    def _permit_rooms(self) -> PermitRooms:
+        log = self.database.log
+        journal = PermitJournal(log)
+        desk = PermitDesk(journal, self.journal, lambda: self.catalog, self.durable, now=self.clock)
+        return PermitRooms(lambda: self.catalog, lambda: self.directory, desk, journal, Releases(log), self.clock)
 
     async def changes(self, since: Any) -> Sequence[Any]:
         """No change is suspect."""

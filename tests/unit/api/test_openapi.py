@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from bot.inputs.api import lifecycle, schemas, schemas_alerts, schemas_deployments, schemas_gates, trains
+from bot.inputs.api import lifecycle, permits, schemas, schemas_alerts, schemas_deployments, schemas_gates, trains
 from bot.inputs.api.openapi import document
 from bot.inputs.api.routes import ENDPOINTS, build_api
 from bot.readings import AlertRow
@@ -19,6 +19,8 @@ from tests.unit.board.alert_scene import AlertScene
 BODIES = {
     "/components/{service}/{environment}/scale": {"instances": 3},
     "/deployments": {"service": "shop", "version": "v2", "environment": "production"},
+    "/freezes": {"environment": "staging", "seconds": 60},
+    "/freezes/end": {"environment": "staging"},
     "/silences": {"matchers": 'alertname="Odd"', "seconds": 60, "comment": "tests"},
     "/trains": {"services": [{"service": "shop", "version": "v1"}], "environment": "production"},
 }
@@ -27,6 +29,7 @@ SHAPES = {
     for name, one in (
         vars(schemas)
         | vars(lifecycle)
+        | vars(permits)
         | vars(schemas_alerts)
         | vars(schemas_deployments)
         | vars(schemas_gates)
@@ -104,7 +107,7 @@ async def everything(client: Client, scene: AlertScene) -> dict[str, str]:
     _, silence = await client.post("/silences", BODIES["/silences"])
     _, train = await client.post("/trains", BODIES["/trains"])
     everywhere = dict.fromkeys(
-        ("overview", "services", "components", "alerts", "notifications", "oncall", "reports"), ""
+        ("overview", "services", "components", "locks", "freezes", "alerts", "notifications", "oncall", "reports"), ""
     )
     rule = scene.statuses[0].rule.id
     ids = {"deployments": made["id"], "incidents": incident, "silences": silence["id"], "trains": train["id"]}
