@@ -22,7 +22,7 @@ function compared({ new: fresh, stable, latency, stable_latency: old, chance, le
 
 function stands(one) {
   return [one.note ? h("span", null, one.note) : null,
-    one.compared ? h("span", { class: "soft" }, compared(one.compared)) : null,
+    one.compared && !one.note.includes(" errors (") ? h("span", { class: "soft" }, compared(one.compared)) : null, // the note has the counts already
     one.query && one.query !== one.kind ? h("code", { class: "query soft", title: one.query }, one.query) : null];
 }
 

@@ -10,6 +10,7 @@ import { clock, span } from "./time.js";
 import { number, VERDICT } from "./words.js";
 
 const LINES = 4;
+const NARROW = 0.05; // of the width: a phase that is shorter has its name in the title only
 const PHASE = { planned: "Waiting", backup: "Backup", starting: "Starting", paused: "Paused", promoting: "Promoting", rolling_back: "Going back" };
 
 const phaseName = (plan, one) => (one.name === "step" ? stepName(plan, one.step) || `Step ${one.step + 1}` : PHASE[one.name] ?? one.name);
@@ -22,10 +23,11 @@ function phases(page, place) {
   const pieces = shown.map((one) => {
     const name = phaseName(plan, one);
     const length = span((until(one, page.end) - ms(one.start)) / 1000);
-    const piece = h("span", { class: `phase phase-${one.name}`, title: `${name} from ${clock(ms(one.start))} for ${length}` }, name);
     const left = place(ms(one.start));
+    const width = place(until(one, page.end)) - left;
+    const piece = h("span", { class: `phase phase-${one.name}`, title: `${name} from ${clock(ms(one.start))} for ${length}` }, width < NARROW ? "" : name);
     piece.style.left = `${left * 100}%`;
-    piece.style.width = `${(place(until(one, page.end)) - left) * 100}%`;
+    piece.style.width = `${width * 100}%`;
     return piece;
   });
   const told = shown.map((one) => `${phaseName(plan, one)} from ${clock(ms(one.start))}`).join("; ");
@@ -65,8 +67,9 @@ const dots = (one) => (one.gate && one.lines.length ? one.lines[0].points.map(([
 function bounds(one) {
   const values = [...lines(one).flatMap((line) => real(line.points).map(([, value]) => value)), ...dots(one).map((dot) => dot.value)];
   if (!values.length) return null;
-  const near = one.threshold !== null && one.threshold <= 4 * Math.max(...values);
-  const [low, high] = [Math.min(0, ...values), Math.max(...values, near ? one.threshold : 0)];
+  const most = Math.max(...values);
+  const near = one.threshold !== null && (most === 0 || one.threshold <= 4 * most); // a limit far off would flatten the line
+  const [low, high] = [Math.min(0, ...values), Math.max(most, near ? one.threshold : 0)];
   return low === high ? [low, low + 1] : [low, high];
 }
 
