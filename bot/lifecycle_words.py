@@ -33,12 +33,20 @@ class AskToUnregister:
 def _scale(words: Words, vocabulary: Vocabulary) -> object:
     match list(words):
         case [*place, link, number] if link.lower() == "to" and _is_number(number):
-            return Scale(*read_place("scale", place, vocabulary), int(number))
+            return _scaled(place, number, vocabulary)
         case [*place, number] if _is_number(number):
-            return Scale(*read_place("scale", place, vocabulary), int(number))
+            return _scaled(place, number, vocabulary)
         case [_, *_, last]:
             raise Misunderstood(f"{said(last)} is no number of instances.")
     raise Misunderstood("Name a service, an environment, and how many instances.")
+
+
+def _scaled(place: Words, number: str, vocabulary: Vocabulary) -> Scale:
+    try:
+        return Scale(*read_place("scale", place, vocabulary), int(number))
+    except Misunderstood as error:
+        suggestion = f"{error.suggestion} to {number}" if error.suggestion else ""
+        raise Misunderstood(error.reason, error.usage, suggestion) from None
 
 
 def _is_number(word: str) -> bool:

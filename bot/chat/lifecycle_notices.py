@@ -67,6 +67,7 @@ class LifecycleNotices:
     async def follow(self) -> None:
         """Tell what happens, from where it was left, until cancelled."""
         told = start = await self._surely(self._start)
+        await self._surely(partial(self._keep, start))
         async for event in self._events.follow(after=start):
             worth = event.stream.startswith(PREFIX) and event.type in WORTH_A_LOOK
             if worth:

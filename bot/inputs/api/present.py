@@ -60,7 +60,7 @@ def traffic(row: ServiceRow) -> list[schemas.Share]:
         plan = flight.plan
         shares = [(plan.previous, 100 - flight.weight), (plan.version, flight.weight)]
         return [schemas.Share(version=name, weight=weight) for name, weight in shares if name and weight]
-    return [schemas.Share(version=one.version, weight=100)] if one and one.version else []
+    return [schemas.Share(version=one.version, weight=100)] if one and one.version and not one.rests else []
 
 
 def last_change(row: ServiceRow) -> schemas.LastChange | None:
