@@ -12,7 +12,8 @@ from typing import get_origin
 import yaml
 from pydantic import BaseModel
 
-from bot.commands import BY_NAME
+from bot.commands import BY_NAME, VERBS
+from bot.inputs.api.routes import ENDPOINTS
 from bot.inputs.cli import _parser
 from bot.inputs.slack.app import COMMANDS
 from bot.settings.backup_parts import BackupPart
@@ -95,6 +96,11 @@ def test_pages_name_only_chat_commands_that_exist() -> None:
     assert not [(page, name) for page, name in said(r"(?:^|\s)(/deploy|/ops)\b") if name not in COMMANDS]
 
 
+def test_chat_page_tells_every_chat_command() -> None:
+    page = " ".join(code(ROOT / "docs" / "slack.md"))
+    assert not [verb.name for verb in VERBS if not re.search(rf"/ops {verb.name}\b", page)]
+
+
 def test_pages_name_only_targets_that_exist() -> None:
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     assert not [(page, target) for page, target in said(r"^make ([a-z-]+)") if target not in targets]
@@ -115,6 +121,12 @@ def test_pages_name_only_variables_that_are_read() -> None:
     others = {"PILOTHOUSE_INSTANCE", "PILOTHOUSE_LAUNCH"}  # those that instances are given
     named = said(r"\b((?:PILOTHOUSE|SLACK)_[A-Z_]+|DATABASE_URL|PROMETHEUS_URL|REDIS_URL)\b")
     assert not [(page, name) for page, name in named if name not in known | others]
+
+
+def test_api_page_tells_every_address() -> None:
+    page = ROOT / "docs" / "api.md"
+    told = {piece for piece in code(page) if re.match(r"(GET|POST) /", piece)}
+    assert told == {f"{one.method} {one.path}" for one in ENDPOINTS} | {"GET /events", "GET /openapi.json"}
 
 
 def test_settings_page_tells_every_field_and_variable() -> None:
