@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Literal
 
-from engine.errors import EngineError, PermanentFailure, Refused, TemporaryFailure
+from engine.errors import EngineError, LeaseLost, PermanentFailure, Refused, TemporaryFailure
 from storage.errors import Conflict, KeyTaken, StorageError, StorageUnavailable
 
 Severity = Literal["refusal", "warning", "critical"]
@@ -43,6 +43,8 @@ def classify(error: Exception, error_id: str) -> Failure:
         case TemporaryFailure():
             remedy = error.remedy or "Try again in a moment."
             return Failure(error.reason, remedy, TemporaryFailure.__name__, "warning", error.retry_after)
+        case LeaseLost():
+            return Failure(error.reason, "Nothing was done. Try again.", TemporaryFailure.__name__, "warning")
         case EngineError():
             return Failure(error.reason, error.remedy, PermanentFailure.__name__, "critical")
         case TimeoutError():

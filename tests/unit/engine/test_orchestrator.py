@@ -13,7 +13,7 @@ import pytest
 
 from engine.commands import Actor, Approve, Deploy, Request, Response
 from engine.deployments.deployment import DeploymentId, PersonId
-from engine.errors import EngineError, Invalid, NotFound, NotNow, PermanentFailure, TemporaryFailure
+from engine.errors import EngineError, Invalid, LeaseLost, NotFound, NotNow, PermanentFailure, TemporaryFailure
 from engine.failures import Failure
 from engine.orchestrator import Handler, Orchestrator, Route
 from engine.security.audit import Audit
@@ -302,6 +302,7 @@ async def test_a_query_falls_back_and_says_so(clock: VirtualClock) -> None:
     [
         (PermanentFailure("The disk is full.", "Free some."), "PermanentFailure", True),
         (EngineError("Odd."), "PermanentFailure", True),
+        (LeaseLost("This process lost its lease."), "TemporaryFailure", False),
         (TimeoutError(), "TemporaryFailure", False),
         (Conflict("deployment-1", 1, 2), "TemporaryFailure", False),
         (StorageUnavailable("The database is away", "Start it"), "TemporaryFailure", True),
