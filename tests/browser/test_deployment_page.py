@@ -250,7 +250,7 @@ async def test_a_step_that_waits_is_approved_by_what_was_seen(look: Look) -> Non
     await button(page, "Approve v2").click()
     await expect(page.locator("#decisions")).to_contain_text("Approved by Ben")
     await look.run(20 * SECOND)
-    await expect(page.locator("#decisions")).to_contain_text("Step 2 waits for approval")
+    await expect(page.locator("#decisions")).to_contain_text("Step 2, 100 %, waits for approval")
     await button(page, "Approve step 2").click()
     await look.run(20 * SECOND)
     await expect(page.locator("#deployment .state").first).to_have_text("Succeeded")

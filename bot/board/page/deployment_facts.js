@@ -37,7 +37,7 @@ class Decisions extends Listed {
   show(page) {
     const { deployment: one } = page;
     const waiting = needed(page);
-    const step = one.waiting_step === null ? null : h("li", { class: "decision" }, state("warning", `Step ${one.waiting_step + 1} waits for approval`));
+    const step = one.waiting_step === null ? null : h("li", { class: "decision" }, state("warning", `Step ${one.waiting_step + 1}, ${stepName(one.plan, one.waiting_step)}, waits for approval`));
     const abort = one.abort_asked_by ? h("li", { class: "decision" }, state("warning", `Abort asked for by ${person(one.abort_asked_by)}`)) : null;
     this.list.replaceChildren(...[waiting?.text, step, ...one.decisions.map((each) => decision(each, one.plan)).reverse(), abort].filter(Boolean));
     setEmpty(this, !this.list.children.length);
@@ -81,7 +81,7 @@ class Plan extends HTMLElement {
     this.print = print;
     const { plan } = one;
     this.body.replaceChildren(facts([
-      ["Strategy", plan.strategy === plan.kind ? plan.strategy : `${plan.strategy} (${plan.kind.replace("_", "-")})`],
+      ["Strategy", plan.strategy === plan.kind ? plan.strategy : `${plan.strategy} (${plan.kind})`],
       ["In words", told],
       ["Steps", one.previous ? planned(plan) : null],
       ["Gates", plan.gates.length ? h("ul", { class: "plan-steps" }, plan.gates.map(gateLine)) : "none"],

@@ -49,9 +49,9 @@ function approval(one) {
 
 /** How far a step is: done, now, stopped there or to come. */
 function stepHow(one, at) {
-  if (one.state === "succeeded" || one.state === "promoting" || at < one.step) return "done";
+  if (one.state === "succeeded" || one.state === "promoting" || at < (one.waiting_step ?? one.step)) return "done";
   if (one.ended_at) return at === one.step ? "stopped" : "never";
-  return at === one.step || at === one.waiting_step ? "now" : "next";
+  return at === (one.waiting_step ?? one.step) ? "now" : "next";
 }
 
 function last(one) {
