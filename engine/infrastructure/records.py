@@ -7,11 +7,14 @@ process is found by its launch mark.
 from __future__ import annotations
 
 import fcntl
+import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Final
 
 import msgspec
 
@@ -20,6 +23,11 @@ from engine.errors import PermanentFailure
 from engine.infrastructure.files import rotate, tail, write_whole
 from engine.infrastructure.processes import Process
 from engine.ports import InstanceId
+
+_SUFFIX: Final = ".json"
+_CERTAIN: Final = 1_000_000_000  # ns: clocks of file systems tick in far less
+
+_Stamp = tuple[int, int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +57,7 @@ class Records:
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
+        self._read: dict[str, tuple[_Stamp, Record]] = {}
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -63,12 +72,16 @@ class Records:
 
     def all(self, beginning: str = "") -> tuple[Record, ...]:
         """Every record whose id has this beginning, by id. They are whole without the lock too."""
-        paths = sorted(self._directory.glob(f"{beginning}*.json"))
-        return tuple(record for path in paths if (record := _read(path)) is not None)
+        try:
+            names = os.listdir(self._directory)  # noqa: PTH208  # hundreds of services look here many times a second
+        except FileNotFoundError:
+            return ()
+        mine = sorted(name for name in names if name.startswith(beginning) and name.endswith(_SUFFIX))
+        return tuple(record for name in mine if (record := self._find(name)) is not None)
 
     def find(self, instance: InstanceId) -> Record | None:
         """The record of one instance, or None."""
-        return _read(self._path(instance))
+        return self._find(f"{instance}{_SUFFIX}")
 
     def write(self, record: Record) -> None:
         """Keep `record` in place of the one before."""
@@ -77,6 +90,7 @@ class Records:
     def remove(self, instance: InstanceId) -> None:
         """Forget the instance; its log stays."""
         self._path(instance).unlink(missing_ok=True)
+        self._read.pop(f"{instance}{_SUFFIX}", None)
 
     def log(self, instance: InstanceId) -> Path:
         """Where the instance's output goes."""
@@ -91,14 +105,30 @@ class Records:
         return tail(self.log(instance), lines)
 
     def _path(self, instance: InstanceId) -> Path:
-        return self._directory / f"{instance}.json"
+        return self._directory / f"{instance}{_SUFFIX}"
+
+    def _find(self, name: str) -> Record | None:
+        """What the file holds; read only when it is another than the one read before."""
+        try:
+            status = (self._directory / name).stat()
+            stamp = (status.st_ino, status.st_mtime_ns, status.st_size)
+            known = self._read.get(name)
+            if known is not None and known[0] == stamp:
+                return known[1]
+            record = _parse(self._directory / name)
+        except FileNotFoundError:
+            self._read.pop(name, None)
+            return None
+        # A file that was written just now could be replaced within one tick of the clock, by one that looks the same.
+        if time.time_ns() - status.st_mtime_ns > _CERTAIN:
+            self._read[name] = (stamp, record)
+        return record
 
 
-def _read(path: Path) -> Record | None:
+def _parse(path: Path) -> Record:
+    """The record in a file. Raises FileNotFoundError."""
     try:
         return msgspec.json.decode(path.read_bytes(), type=Record)
-    except FileNotFoundError:
-        return None
     except msgspec.MsgspecError as error:
         raise PermanentFailure(
             f"The state file {path} is not readable: {error}.",

@@ -117,6 +117,21 @@ async def test_instances_of_a_killed_parent_are_adopted(tmp_path, manager, early
     assert "earlier run" in (await dead(manager, place)).note
 
 
+async def test_what_another_process_writes_is_read(tmp_path, manager):
+    ours, theirs = Records(tmp_path / "instances"), Records(tmp_path / "instances")
+    await manager.start(place_in(tmp_path), "v1", [1])
+    (path,) = (tmp_path / "instances").glob("*.json")
+    os.utime(path, (1, 1))  # as if written long ago
+    (record,) = ours.all()
+    assert ours.all() == (record,)
+    theirs.write(replace(record, exit_status=1))
+    assert ours.all() == (replace(record, exit_status=1),)
+    theirs.remove(record.id)
+    assert (ours.all(), ours.find(record.id)) == ((), None)
+    theirs.write(record)
+    assert ours.find(record.id) == record
+
+
 async def test_a_pid_that_changed_hands_is_not_ours(tmp_path, manager):
     place = place_in(tmp_path)
     await manager.start(place, "v1", [1])
