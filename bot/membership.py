@@ -99,8 +99,8 @@ class Membership:
         if self._clock() >= self._stands_until:
             await self.keep()
         if self._clock() >= self._stands_until:
-            reason = f"This process could not renew its lease for {TTL.total_seconds():g} s."
-            raise LeaseLost(reason, "Another may have taken over its work, so it does nothing.")
+            reason = f"This process could not renew its lease for {TTL.total_seconds():g} s, so it does nothing."
+            raise LeaseLost(reason, "Another may have taken over its work; try again in a moment.")
 
     async def _renew(self, lease: Lease) -> None:
         asked_at = self._clock()  # not the time of the answer: whoever is stopped meanwhile must not believe it

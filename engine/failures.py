@@ -40,11 +40,9 @@ def classify(error: Exception, error_id: str) -> Failure:
     match error:
         case Refused():
             return Failure(error.reason, error.remedy, _kind(error), "refusal", field=getattr(error, "field", ""))
-        case TemporaryFailure():
-            remedy = error.remedy or "Try again in a moment."
-            return Failure(error.reason, remedy, TemporaryFailure.__name__, "warning", error.retry_after)
-        case LeaseLost():
-            return Failure(error.reason, "Nothing was done. Try again.", TemporaryFailure.__name__, "warning")
+        case TemporaryFailure() | LeaseLost():
+            remedy, again = error.remedy or "Try again in a moment.", getattr(error, "retry_after", None)
+            return Failure(error.reason, remedy, TemporaryFailure.__name__, "warning", again)
         case EngineError():
             return Failure(error.reason, error.remedy, PermanentFailure.__name__, "critical")
         case TimeoutError():
