@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 from bot.inputs.cli_alerting import add_alerting_commands
 from bot.inputs.cli_backups import add_backup_commands
 from bot.inputs.cli_deployments import add_deployment_commands
+from bot.inputs.cli_permits import add_permit_commands
 
 if TYPE_CHECKING:
     from alerting.rules.load import LoadedRules
@@ -46,6 +47,7 @@ def _parser() -> argparse.ArgumentParser:
     add_alerting_commands(commands)
     add_backup_commands(commands, DEFAULT)
     add_deployment_commands(commands)
+    add_permit_commands(commands)
     tokens = commands.add_parser("token", help="bearer tokens for the API").add_subparsers(
         required=True, metavar="COMMAND"
     )

@@ -16,20 +16,29 @@ STOPPED: Final = 130  # as shells count the end by Ctrl-C
 
 
 def add_deployment_commands(commands: Any) -> None:
-    """Add `deploy`, `rollback`, `approve`, `abort` and `status` to the parser's commands."""
+    """Add `deploy`, `rollback`, `approve`, `resume`, `promote`, `finish`, `abort` and `status` to the commands."""
     deploy = _command(commands, "deploy", _deploy, "bring a version of a service to an environment")
     deploy.add_argument("service")
     deploy.add_argument("version")
     deploy.add_argument("to", choices=["to"], metavar="to")
     deploy.add_argument("environment")
     deploy.add_argument("--strategy", help="the strategy, to be sure that it is the one that is set")
+    deploy.add_argument("--override", default="", metavar="REASON", help="why in spite of what stands in the way")
     back = _command(commands, "rollback", _roll_back, "go back to what ran before")
     back.add_argument("service")
     back.add_argument("in_", choices=["in"], metavar="in")
     back.add_argument("environment")
-    approve = _command(commands, "approve", _approve, "agree to a plan, or to the step that waits")
-    abort = _command(commands, "abort", _abort, "undo a deployment in whatever state it is")
-    for parser in (approve, abort):
+    back.add_argument("--to", default="", metavar="REVISION", help="to this revision or version, as history shows it")
+    decisions = (
+        ("approve", _approve, "agree to a plan, or to the step that waits"),
+        ("resume", _go_on, "let a paused deployment go on"),
+        ("promote", _go_on, "skip what is left of its steps and gates"),
+        ("finish", _go_on, "let the former version go that it still keeps"),
+        ("abort", _abort, "undo a deployment in whatever state it is"),
+    )
+    for name, run, text in decisions:
+        parser = _command(commands, name, run, text)
+        parser.set_defaults(decision=name)
         parser.add_argument("deployment", help="its id, as status shows it")
     status = _command(commands, "status", _status, "show what runs and what is being deployed")
     status.add_argument("deployments", nargs="*", metavar="DEPLOYMENT", help="only these")
@@ -53,19 +62,28 @@ def _deploy(options: argparse.Namespace) -> int:
     ask = {"service": options.service, "version": options.version, "environment": options.environment}
     if options.strategy:
         ask["strategy"] = options.strategy
+    if options.override:
+        ask["override"] = options.override
     return _until_stopped(deploy(server_of(options), ask, _told(options)))
 
 
 def _roll_back(options: argparse.Namespace) -> int:
     from bot.inputs.deployment_commands import roll_back  # noqa: PLC0415
 
-    return _until_stopped(roll_back(server_of(options), options.service, options.environment, _told(options)))
+    work = roll_back(server_of(options), options.service, options.environment, _told(options), options.to)
+    return _until_stopped(work)
 
 
 def _approve(options: argparse.Namespace) -> int:
     from bot.inputs.deployment_commands import approve  # noqa: PLC0415
 
     return _until_stopped(approve(server_of(options), options.deployment, _told(options)))
+
+
+def _go_on(options: argparse.Namespace) -> int:
+    from bot.inputs.deployment_commands import go_on  # noqa: PLC0415
+
+    return _until_stopped(go_on(server_of(options), options.deployment, options.decision, _told(options)))
 
 
 def _abort(options: argparse.Namespace) -> int:

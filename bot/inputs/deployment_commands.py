@@ -1,4 +1,4 @@
-"""`pilothouse deploy`, `rollback`, `approve`, `abort` and `status`: a running server, asked over its API.
+"""`pilothouse deploy`, `rollback`, `approve`, `abort`, `status` and the like: a running server, asked over its API.
 
 Each gives the exit code: 0 when it was taken, or, where it is watched, when it ended as it should. Whoever watches
 sees what the deployment's thread in chat shows, until it has ended. A server that is started anew meanwhile is waited
@@ -14,7 +14,7 @@ import sys
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any, Final
+from typing import Any, Final, Literal
 from urllib.parse import quote
 
 import aiohttp
@@ -110,7 +110,7 @@ class Watch:
     told: Told
     lines: int = 0
     seen: tuple[Any, ...] = ()
-    say: Callable[[str], None] = field(default_factory=lambda: _say)
+    say: Callable[[str], None] = field(default_factory=lambda: say)
 
     def look(self, deployment: Mapping[str, Any]) -> None:
         """Say what came since the last look."""
@@ -128,13 +128,13 @@ class Watch:
 
 async def deploy(server: Server, ask: Mapping[str, Any], told: Told) -> int:
     """Ask for a deployment."""
-    return await _run(server, lambda api: _deed(api, "/deployments", ask, told))
+    return await talk(server, lambda api: _deed(api, "/deployments", ask, told))
 
 
-async def roll_back(server: Server, service: str, environment: str, told: Told) -> int:
-    """Go back to what ran before."""
-    path = f"/components/{quote(service, safe='')}/{quote(environment, safe='')}/rollback"
-    return await _run(server, lambda api: _deed(api, path, {}, told, BACK))
+async def roll_back(server: Server, service: str, environment: str, told: Told, to: str = "") -> int:
+    """Go back to what ran before, or with `to` to that revision or version."""
+    ask, path = {"to": to} if to else {}, f"{component(service, environment)}/rollback"
+    return await talk(server, lambda api: _deed(api, path, ask, told, BACK))
 
 
 async def approve(server: Server, deployment: str, told: Told) -> int:
@@ -146,13 +146,19 @@ async def approve(server: Server, deployment: str, told: Told) -> int:
         ask = {"digest": found["plan"]["digest"], "step": found["waiting_step"]}
         return await _deed(api, f"{path}/approve", ask, told)
 
-    return await _run(server, work)
+    return await talk(server, work)
+
+
+async def go_on(server: Server, deployment: str, how: Literal["resume", "promote", "finish"], told: Told) -> int:
+    """Let a paused one go on, skip what is left of the steps, or let the former version go."""
+    path = f"/deployments/{quote(deployment, safe='')}/{how}"
+    return await talk(server, lambda api: _deed(api, path, {}, told))
 
 
 async def abort(server: Server, deployment: str, told: Told) -> int:
     """Undo a deployment."""
     path = f"/deployments/{quote(deployment, safe='')}/abort"
-    return await _run(server, lambda api: _deed(api, path, {}, told, BACK))
+    return await talk(server, lambda api: _deed(api, path, {}, told, BACK))
 
 
 async def status(server: Server, deployments: Sequence[str], told: Told) -> int:
@@ -170,7 +176,7 @@ async def status(server: Server, deployments: Sequence[str], told: Told) -> int:
             await _overview(api, told)
         return 0
 
-    return await _run(server, work)
+    return await talk(server, work)
 
 
 async def _deed(api: Api, path: str, ask: Mapping[str, Any], told: Told, wanted: frozenset[str] = ARRIVED) -> int:
@@ -207,22 +213,22 @@ async def _watch(api: Api, deployments: Sequence[str], told: Told, wanted: froze
 def _end(deployment: Mapping[str, Any], told: Told) -> None:
     if not told.as_json:
         reason = f": {_plain(str(deployment['reason']))}" if deployment["reason"] else "."
-        _say(f"{_place(deployment)}  {deployment['state'].replace('_', ' ')}{reason}")
+        say(f"{_place(deployment)}  {deployment['state'].replace('_', ' ')}{reason}")
 
 
 async def _overview(api: Api, told: Told) -> None:
     components, flying = (await api.get("/components"))["components"], await _in_flight(api)
     if told.as_json:
-        _say(json.dumps({"components": components, "deployments": flying}, ensure_ascii=False))
+        say(json.dumps({"components": components, "deployments": flying}, ensure_ascii=False))
         return
     rows = [
         [one["service"], one["environment"], one["version"] or "-", one["state"], f"{one['healthy']}/{one['desired']}"]
         for one in components
     ]
-    _say(table(["Service", "Environment", "Version", "State", "Healthy"], rows) if rows else "Nothing is set up.")
+    say(table(["Service", "Environment", "Version", "State", "Healthy"], rows) if rows else "Nothing is set up.")
     if flying:
-        _say("")
-        _say(_deployments(flying))
+        say("")
+        say(_deployments(flying))
 
 
 async def _in_flight(api: Api) -> list[Mapping[str, Any]]:
@@ -233,9 +239,9 @@ async def _in_flight(api: Api) -> list[Mapping[str, Any]]:
 def _show(deployments: Sequence[Mapping[str, Any]], told: Told) -> None:
     if told.as_json:
         for one in deployments:
-            _say(json.dumps(one, ensure_ascii=False))
+            say(json.dumps(one, ensure_ascii=False))
     else:
-        _say(_deployments(deployments))
+        say(_deployments(deployments))
 
 
 def _deployments(deployments: Sequence[Mapping[str, Any]]) -> str:
@@ -269,7 +275,13 @@ def _refusal(status: int, body: Any) -> CommandFailed:
     return Away(words) if status >= 500 else CommandFailed(words)
 
 
-async def _run(server: Server, work: Callable[[Api], Awaitable[int]]) -> int:
+def component(service: str, environment: str) -> str:
+    """The address of what runs in one place."""
+    return f"/components/{quote(service, safe='')}/{quote(environment, safe='')}"
+
+
+async def talk(server: Server, work: Callable[[Api], Awaitable[int]]) -> int:
+    """Do the work with the server; a failure is told on the error output and gives 1."""
     try:
         async with aiohttp.ClientSession() as session:
             return await work(Api(server, session))
@@ -278,6 +290,7 @@ async def _run(server: Server, work: Callable[[Api], Awaitable[int]]) -> int:
         return FAILED
 
 
-def _say(text: str) -> None:
+def say(text: str) -> None:
+    """One line to the terminal, at once."""
     sys.stdout.write(f"{text}\n")
     sys.stdout.flush()
