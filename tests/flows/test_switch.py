@@ -12,7 +12,7 @@ from tests.fakes.scene import HEALTHY, HOST, Scene
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.xdist_group("switch")]
 
 PREVIEW = free_port()
-SWITCH = {"kind": "blue-green", "approval": True, "dwell": "500ms", "keep_old": "4s", "gates": [HEALTHY]}
+SWITCH = {"kind": "blue-green", "approval": True, "dwell": "500ms", "keep_old": "1m", "gates": [HEALTHY]}
 SCENE = Scene(careful=SWITCH, quick={"kind": "recreate"}, preview_port=PREVIEW)
 
 
@@ -42,12 +42,15 @@ async def test_blue_green_shows_the_new_version_and_switches_without_losing_a_re
         await load.wait(lambda one: one.ok > 20)
         id = await switched(house, "v2")  # noqa: A001
         kept = await house.message(id, lambda one: "is kept until" in all_text(one))
-        assert "v2 beside v1 without traffic, then 0 → 100 % at once; v1 is kept for 4 s" in all_text(kept)
+        assert "v2 beside v1 without traffic, then 0 → 100 % at once; v1 is kept for 1 min" in all_text(kept)
+        assert "✓ preview → ✓ switch → *keep*" in all_text(kept)
+        await (await house.person("ben")).click(kept, "deployment.finish")
         await house.end_of(id, "DeploymentSucceeded")
         await load.wait(lambda one: one.versions["v2"] > 50)
         nothing_lost(load)
     weights = [one.data["weight"] for one in house.chronicle.of(id) if one.type == "WeightShifted"]
     assert weights == [0, 100]
+    assert [one.data["person"] for one in house.chronicle.of(id) if one.type == "OldReleased"] == ["ben"]
 
 
 async def test_while_the_old_version_is_kept_an_abort_is_one_switch_back(house: House) -> None:
