@@ -59,6 +59,17 @@ async def nobody(executor_id: str) -> bool:  # noqa: ARG001
     return False
 
 
+class _Connection(sqlite3.Connection):
+    """Waits for the disk as our own database does: what a loss of power takes, `start` and the journals bring back."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.execute("PRAGMA synchronous=NORMAL")
+
+
+SQLITE: Final[Any] = {"connect_args": {"factory": _Connection}, "pool_pre_ping": False}
+
+
 class DbosDurable:
     """Runs loops over crashes. One at a time in a process: DBOS is a singleton.
 
@@ -181,7 +192,9 @@ class DbosDurable:
         self._queue._polling_interval_sec = every.total_seconds()  # noqa: SLF001  # no setting reaches it
 
     def _config(self) -> Any:
+        of_engine = {"db_engine_kwargs": SQLITE} if urlsplit(self._url).scheme == "sqlite" else {}
         return {
+            **of_engine,
             "name": APPLICATION,
             "system_database_url": self._url,
             "dbos_system_schema": SCHEMA,
