@@ -21,6 +21,7 @@ from engine.deployments.decide import (
     return_events,
 )
 from engine.deployments.deployment import Deployment, DeploymentId, Outcome, PersonId, Plan, Purpose, State
+from engine.deployments.differences import differences
 from engine.deployments.events import (
     DeploymentCancelled,
     DeploymentEvent,
@@ -67,6 +68,7 @@ class DeploymentDesk:
         self._components = components
         self._durable = durable
         self._permits = permits
+        self._releases = releases
         self._way_back = WayBack(journal, releases)
         self._now = now
 
@@ -106,7 +108,7 @@ class DeploymentDesk:
             raise await self._occupied(flying.id)
         version = parse_version(command.version)
         if version == await self._components.stable(place):
-            raise _runs_already(place, version)
+            raise await self._runs_already(place, version)
         return await self._plan(place, version, person, command.override)
 
     async def roll_back(self, request: Request, person: PersonId) -> Deployment:
@@ -239,7 +241,17 @@ class DeploymentDesk:
         flying = await self._journal.in_flight_at(place.service, place.environment)
         if flying is not None and flying.state is not State.PLANNED:
             return await self._decide(flying.id, lambda found: return_events(found, person), person)
-        raise _runs_already(place, version)
+        raise await self._runs_already(place, version)
+
+    async def _runs_already(self, place: Placement, version: Version) -> NotNow:
+        """The same version twice is nothing to bring out; settings that have changed since come with the next one."""
+        said = f"{version} of {place.service} runs in {place.environment} already."
+        running = await self._releases.as_running(place, now=self._now())
+        changed = ", ".join(one.field for one in differences(running, place))
+        if not changed:
+            return NotNow(said, "Use `restart` to start its instances anew.")
+        told = f"{said} Its settings have changed since ({changed})."
+        return NotNow(told, f"They come out with the next version: give it a name of its own, such as {version}-1.")
 
     async def _plan(self, place: Placement, version: Version, person: PersonId, override: str) -> Plan:
         """How the version would be brought out. Raises NotFound without one, NotNow for what stands in its way."""
@@ -284,13 +296,6 @@ class DeploymentDesk:
                 field="version",
                 suggestion=nearest(version, known),
             ) from missing
-
-
-def _runs_already(place: Placement, version: Version) -> NotNow:
-    return NotNow(
-        f"{version} of {place.service} runs in {place.environment} already.",
-        "Use `restart` to start its instances anew.",
-    )
 
 
 def _id_for(request: Request) -> DeploymentId:

@@ -76,7 +76,7 @@ class Releases:
         return found[revision - 1]
 
     async def as_running(self, place: Placement, *, now: datetime) -> Placement:
-        """The place as what runs there runs: a release that came back keeps its configuration until the next one.
+        """The place as what runs there runs: it keeps the configuration it came out with until the next release.
 
         What another replica has noted is seen a second later, so that health checks cost no read each.
         """
@@ -84,10 +84,10 @@ class Releases:
         known = self._known.get(stream)
         if known is None or await self._growth.beyond(stream, len(known), now=now):
             known = await self.all(place.service, place.environment)
-        if not known or known[-1].returned_to is None:
+        if not known:
             return place
-        came_back = known[-1].placement
-        return as_released(place, came_back) if type(came_back.target) is type(place.target) else place
+        came_out = known[-1].placement
+        return as_released(place, came_out) if type(came_out.target) is type(place.target) else place
 
     async def note(self, deployment: Deployment, place: Placement, *, at: datetime) -> Release:
         """Number what a deployment brought out; the same number again when it was noted before."""
@@ -146,7 +146,9 @@ def parse_placement(data: Mapping[str, Any]) -> Placement:
 
 def as_released(settings: Placement, released: Placement) -> Placement:
     """What ran, brought out as is done now: what it runs on and its health are the release's, the rest is not."""
-    return replace(settings, target=released.target, health=released.health)
+    # How many run is nobody's release: the number of now would be scaled to again a moment later.
+    target = replace(released.target, instances=settings.target.instances)
+    return replace(settings, target=target, health=released.health)
 
 
 def _data(deployment: Deployment, place: Placement) -> dict[str, Any]:

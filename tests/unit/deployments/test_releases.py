@@ -94,22 +94,22 @@ async def test_a_release_comes_back_with_the_configuration_it_ran_with(
     town: Town, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await out(town, "v2")
-    town.world.instances = 3
+    town.world.colour = "red"
     await out(town, "v3")
-    seen: list[int] = []
+    seen: list[str] = []
     real = World.start
 
     async def start(self: World, at: Placement, version: Version, ordinals: Sequence[int]) -> None:
-        seen.append(at.target.instances)
+        seen.append(colour(at))
         await real(self, at, version, ordinals)
 
     monkeypatch.setattr(World, "start", start)
     returned = await back(town)
     assert (returned.state, returned.plan.revision, returned.plan.instances) == (State.SUCCEEDED, 1, 1)
-    assert set(seen) == {1}
+    assert set(seen) == {"blue"}
     assert town.world.running() == ["shop-production-v2-1"]
     last = (await town.releases.all("shop", "production"))[-1]
-    assert (last.revision, last.version, last.returned_to, last.placement.target.instances) == (3, "v2", 1, 1)
+    assert (last.revision, last.version, last.returned_to, colour(last.placement)) == (3, "v2", 1, "blue")
 
 
 @pytest.mark.parametrize(("to", "version"), [("1", "v2"), ("#1", "v2"), ("v2", "v2"), ("v1", "v1")])
@@ -187,27 +187,47 @@ def test_what_differs_is_told_field_by_field_and_no_secret() -> None:
     assert differences(before, before) == ()
 
 
-async def test_what_came_back_is_looked_after_with_its_own_configuration_until_the_next_release(town: Town) -> None:
-    async def looked_after() -> int:
-        place = await town.releases.as_running(town.world.place, now=town.clock.at)
-        return place.target.instances
+async def test_what_runs_is_looked_after_with_the_configuration_it_came_out_with(town: Town) -> None:
+    async def looked_after() -> str:
+        return colour(await town.releases.as_running(town.world.place, now=town.clock.at))
 
+    await out(town, "v2")
+    town.world.colour = "red"
+    assert await looked_after() == "blue", "a repair would bring settings that nobody has deployed"
+    await out(town, "v3")
+    assert await looked_after() == "red"
+    await back(town)
+    assert await looked_after() == "blue"
+    await out(town, "v3")
+    assert await looked_after() == "red"
+
+
+async def test_how_many_run_is_what_the_settings_say_now(town: Town) -> None:
     await out(town, "v2")
     town.world.instances = 3
     await out(town, "v3")
-    assert await looked_after() == 3
-    await back(town)
-    assert await looked_after() == 1, "a repair would bring the settings of now"
-    await out(town, "v3")
-    assert await looked_after() == 3
+    returned = await back(town)
+    assert (returned.plan.revision, returned.plan.instances) == (1, 3)
+    assert len(town.world.running()) == 3
+
+
+async def test_the_same_version_with_other_settings_is_refused_with_the_way_to_bring_them_out(town: Town) -> None:
+    await out(town, "v2")
+    town.world.colour = "red"
+    with pytest.raises(NotNow, match=r"Its settings have changed since .*target\.environment\.COLOUR"):
+        await out(town, "v2")
 
 
 async def test_what_another_replica_noted_is_seen_soon(town: Town) -> None:
     other = Releases(town.log)
-    town.world.instances = 3
     await out(town, "v2")
-    town.world.instances = 1
+    town.world.colour = "red"
     await out(town, "v3")
-    assert (await other.as_running(town.world.place, now=town.clock.at)).target.instances == 1
+    assert colour(await other.as_running(town.world.place, now=town.clock.at)) == "red"
     await back(town)
-    assert (await other.as_running(town.world.place, now=town.clock.at)).target.instances == 3
+    town.clock.advance(timedelta(seconds=2))
+    assert colour(await other.as_running(town.world.place, now=town.clock.at)) == "blue"
+
+
+def colour(place: Placement) -> str:
+    return place.on(LocalTarget).environment["COLOUR"]

@@ -107,6 +107,7 @@ class World:
     clock: VirtualClock
     strategy: StrategySpec = CANARY
     backup: BackupSpec | None = None
+    colour: str = "blue"  # a setting of what runs, as an environment variable
     instances: int = 2
     environment: Environment = field(default_factory=lambda: Environment(EnvironmentName("production"), approvals=1))
     behaviour: dict[str, Behaviour] = field(default_factory=dict)
@@ -139,7 +140,13 @@ class World:
         return Placement(
             service=ServiceName("shop"),
             environment=self.environment.name,
-            target=LocalTarget(artifact="/x/{version}", command=("x",), port=80, instances=self.instances),
+            target=LocalTarget(
+                artifact="/x/{version}",
+                command=("x",),
+                port=80,
+                instances=self.instances,
+                environment={"COLOUR": self.colour},
+            ),
             health=HealthCheck(),
             strategy=self.strategy,
             figures=(Figure("Errors", 'errors{version="{version}"}', "ratio"),),
