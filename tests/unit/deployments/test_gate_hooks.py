@@ -10,7 +10,7 @@ from engine.catalog import Environment, EnvironmentName
 from engine.commands import Deploy
 from engine.deployments.deployment import Deployment, Measurement, Outcome, State, Verdict
 from engine.deployments.gates import Gates
-from engine.errors import EngineError, PermanentFailure, TemporaryFailure
+from engine.errors import EngineError, Invalid, PermanentFailure, TemporaryFailure
 from engine.hooks import HookAnswer, HookStatus
 from engine.strategy_specs import CanaryStep, GateSpec, HookSpec
 from tests.fakes.hooks import FakeHooks
@@ -113,12 +113,9 @@ async def test_nobody_is_asked_in_the_warm_up() -> None:
     assert (measured.verdict, measured.note, hooks.calls) == (Verdict.INCONCLUSIVE, "warming up", [])
 
 
-async def test_a_gate_without_an_address_is_an_error() -> None:
-    measured = await measure(FakeHooks(), deployment_with(replace(GATE, hook=None)))
-    assert (measured.verdict, measured.note) == (
-        Verdict.ERROR,
-        "Gate 'smoke' does not say whom to ask. Give it a `url`.",
-    )
+def test_a_gate_without_an_address_makes_no_plan() -> None:
+    with pytest.raises(Invalid, match="gate 'smoke' has nobody to ask"):
+        deployment_with(replace(GATE, hook=None))
 
 
 async def roll(answers: Sequence[HookAnswer | EngineError]) -> tuple[Deployment, FakeHooks]:
