@@ -23,6 +23,7 @@ from tests.bench import (
     shifts,
     silences,
     storm,
+    takeover,
     told,
 )
 from tests.bench.figure import Figure, Measure, NotHere
@@ -41,6 +42,7 @@ FIGURES: Final[Mapping[str, Measure]] = {
     "idle": idle.measure,
     "many services": many_services.measure,
     "resume": resume.measure,
+    "takeover": takeover.measure,
     "told": told.measure,
     "rules": rules.measure,
     "many rules": rules.measure_many,
