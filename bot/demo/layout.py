@@ -32,7 +32,8 @@ class Layout:
     @property
     def ports(self) -> dict[str, int]:
         """What listens where."""
-        names = ("workspace", "board", "Prometheus", "load maker", "shop in production", "shop in staging")
+        parts = ("workspace", "board", "Prometheus", "load maker")
+        names = (*parts, "shop in production", "shop in staging", "preview of shop in staging")
         return {name: self.base + index for index, name in enumerate(names)}
 
     @property
@@ -93,6 +94,7 @@ def write_settings(layout: Layout) -> None:
     shop["local"]["command"] = [word.replace("{here}", str(EXAMPLE)) for word in shop["local"]["command"]]
     for environment in ("production", "staging"):
         shop["environments"][environment]["port"] = layout.ports[f"shop in {environment}"]
+    shop["environments"]["staging"]["preview_port"] = layout.ports["preview of shop in staging"]
     layout.settings.write_text(yaml.safe_dump(settings, sort_keys=False, allow_unicode=True), encoding="utf-8")
 
 

@@ -25,7 +25,7 @@ from engine.infrastructure.local import LocalManager
 
 KNOWN: Final = (AlreadyRunning, DataFolderUnusable, DemoImpossible, ChildFailed)
 SHOP: Final = frozenset({"shop in production", "shop in staging"})
-LAST_BASE: Final = 65530  # six ports follow
+LAST_BASE: Final = 65529  # six ports follow
 RESTART_PAUSE: Final = 1.0  # seconds
 
 

@@ -40,7 +40,7 @@ def _parser() -> argparse.ArgumentParser:
     _command(commands, "check", _check, "check the settings and rule files")
     demo = _command(commands, "demo", _demo, "run everything on this machine, to try it", config=False)
     demo.add_argument("--data", type=Path, default=Path(".pilothouse/demo"), help="folder for everything it writes")
-    demo.add_argument("--port", type=int, default=8080, help="first of its six ports (default: %(default)s)")
+    demo.add_argument("--port", type=int, default=8080, help="first of its seven ports (default: %(default)s)")
     proxy = commands.add_parser("proxy", help="the reverse proxy, a process of its own; serve starts it when needed")
     proxy.add_argument("--directory", type=Path, required=True, help="folder with its socket and routes")
     proxy.set_defaults(run=_proxy)

@@ -83,13 +83,20 @@ TRIES: Final = (
     Try(
         7,
         "Silence an alert",
-        "v4 is slow. After half a minute each of its instances sets off an alert, and they are one incident: press"
+        "Staging is blue-green: v4 comes up whole, gets all traffic at once, and what ran is kept for 20 s. v4 is slow."
+        " After half a minute each of its instances sets off an alert, and they are one incident: press"
         " *Silence 1h* there. The alerts page of the board shows who silenced what. When v3 fails, the warnings of its"
         " instances stay untold, because the critical alert explains them.",
         "Deploy shop v4",
         RUN_SUGGESTION,
         "/ops deploy shop v4 to staging",
     ),
+)
+
+
+FURTHER: Final = (
+    "Everything here runs on this machine only. Then try `/ops lock shop production for 10m`,"
+    " `/ops history shop production`, `/ops scale shop production to 3` and `/ops report`; `/ops help` has the rest."
 )
 
 
@@ -107,5 +114,5 @@ def render_tour(done: Collection[int], *, board: str) -> Message:
         mark = "✅" if one.number in done else f"{one.number}\ufe0f\u20e3"
         pressed = button(one.label, one.action, one.value)
         blocks.append(section(f"{mark} *{one.title}*\n{one.text}", accessory=pressed))
-    blocks.append(context(f"{len(set(done))} of {len(TRIES)} done. Everything here runs on this machine only."))
+    blocks.append(context(f"{len(set(done))} of {len(TRIES)} done. {FURTHER}"))
     return Message(f"Welcome aboard: {len(set(done))} of {len(TRIES)} things tried", blocks)

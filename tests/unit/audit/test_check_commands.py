@@ -109,14 +109,14 @@ def test_the_rule_of_a_gate_is_looked_for_in_the_rule_files(
     code, said = check(capsys, "check", "--config", str(demo))
     assert (code, told in said) == (1 if told else 0, True), said
     if told:
-        assert said.startswith(f"{demo}:42: strategies.careful.")
+        assert said.startswith(f"{demo}:43: strategies.careful.")
 
 
 def test_a_rule_gate_without_any_rule(demo: Path, capsys: pytest.CaptureFixture[str]) -> None:
     change(demo, "{name: healthy, kind: health}", "{name: alerts, kind: rule}")
     change(demo, "rules: [rules/*.yaml]", "rules: []")
     code, said = check(capsys, "check", "--config", str(demo))
-    told = f"{demo}:42: strategies.careful.gates.2: there is no alert rule to ask; add rule files in `rules`\n"
+    told = f"{demo}:43: strategies.careful.gates.2: there is no alert rule to ask; add rule files in `rules`\n"
     assert (code, said) == (1, told)
 
 
