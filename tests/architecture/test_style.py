@@ -25,6 +25,7 @@ CLOCKS = {
     "bot/demo/run.py",  # of the demo
     "bot/inputs/backup_commands.py",  # of `pilothouse backup`
     "bot/inputs/token_commands.py",  # of `pilothouse token`
+    "engine/infrastructure/records.py",  # how old a file is by the clock that stamped it
     "bot/workspace/server.py",  # of the workspace
 }
 
