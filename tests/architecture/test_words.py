@@ -20,6 +20,7 @@ from bot.settings.backup_parts import BackupPart
 from bot.settings.model import File
 from bot.settings.read import Environment, Terminal
 from bot.settings.target_parts import ContainerPart, EcsPart, KubernetesPart, LambdaPart, LocalPart, PlacementPart
+from engine.infrastructure.kubernetes import platform as kubernetes
 from tests.architecture.source import ROOT, dotted, load_modules
 
 PAGES = sorted([ROOT / "README.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").glob("*.md")])
@@ -197,6 +198,17 @@ def _as_yaml(value: object) -> str:
     if isinstance(value, list):
         return f"[{', '.join(map(str, value))}]"
     return str(value)
+
+
+def test_infrastructure_page_asks_for_the_rights_that_are_needed_on_kubernetes() -> None:
+    page = (ROOT / "docs" / "infrastructure.md").read_text()
+    blocks = [yaml.safe_load(block) for block in re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)]
+    rules = next(block["rules"] for block in blocks if block.get("kind") == "Role")
+    told = " ".join((kubernetes.__doc__ or "").split())
+    needed = re.findall(r"((?:\w+, )*\w+ and \w+) on (\w+)", told)
+    assert [(rule["verbs"], rule["resources"]) for rule in rules] == [
+        (re.split(r", | and ", verbs), [kind]) for verbs, kind in needed
+    ]
 
 
 def test_manifest_has_the_commands_we_answer() -> None:
