@@ -1,4 +1,4 @@
-"""Looks after components: checks the health of their instances, starts dead ones again, and keeps their book.
+"""Looks after components: checks the health of their instances, starts dead and hung ones again, keeps their book.
 
 While a deployment is in charge it changes no weight and no version; it only reports, and starts again what the
 deployment has started.
@@ -16,6 +16,7 @@ from functools import partial
 from engine.catalog import Catalog, Placement, Version
 from engine.components import changes, wishes
 from engine.components.health import HealthBook, Tally
+from engine.components.hung import next_hung
 from engine.components.journal import ComponentJournal
 from engine.components.lifecycle import Component, ComponentState, InstanceNote, wanted
 from engine.components.probe import Probe
@@ -23,7 +24,7 @@ from engine.components.repair import Judged, Repair, all_well, next_repair, out_
 from engine.components.sizes import chosen_of, holds, with_choices
 from engine.components.tender import Decide, Tender, known
 from engine.errors import NotFound
-from engine.ports import Instance, InstanceHealth, InstanceManager, TrafficShifter
+from engine.ports import Instance, InstanceHealth, InstanceId, InstanceManager, TrafficShifter
 from storage.events import EventLog
 
 
@@ -192,14 +193,21 @@ class ComponentManager:
         elif repair.hopeless:
             await self._tender.give_up(place, repair.hopeless)
         else:
-            await self._repair_alone(place, component, repair)
+            hung = next_hung(component, judged, place.health, now=self._now())
+            await self._repair_alone(place, component, repair, hung)
 
-    async def _repair_alone(self, place: Placement, component: Component, repair: Repair) -> None:
+    async def _repair_alone(
+        self, place: Placement, component: Component, repair: Repair, hung: InstanceId | None
+    ) -> None:
         if repair.start:
             reason = " ".join(f"{one}: {component.instances[one].reason}" for one in repair.start)
             await self._tender.change(place, lambda one: changes.repair_begun(one, reason))
             await self._tender.start(place, component, repair.start)
             await self._tender.route(place)
+        elif hung is not None:
+            reason = f"{hung} is alive and does not answer well: {component.instances[hung].reason}"
+            await self._tender.change(place, lambda one: changes.repair_begun(one, reason))
+            await self._tender.replace(place, component, hung)
         elif not await self._tender.tend(place, component):
             await self._keep_size(place, component)
 

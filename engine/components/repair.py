@@ -27,7 +27,7 @@ _TOLD: Final[Mapping[InstanceHealth, Seen]] = {
     InstanceHealth.UNHEALTHY: Seen.UNHEALTHY,
     InstanceHealth.DEAD: Seen.UNHEALTHY,
 }
-_REPAIRABLE: Final = frozenset(
+REPAIRABLE: Final = frozenset(
     {ComponentState.RUNNING, ComponentState.SCALING, ComponentState.UPDATING, ComponentState.DEPLOYING}
 )
 
@@ -45,6 +45,8 @@ def sightings(component: Component, judged: Sequence[Judged], *, away: bool = Fa
 
     `away` says that nobody looked for a while, as before the first look of a process.
     """
+    if component.state is ComponentState.UNREGISTERED:
+        return []  # somebody took it off the lists while it was looked at
     present = {one.instance.id for one in judged}
     known = component.instances
     strange = [one for one in judged if component.state is ComponentState.STOPPED and one.instance.id not in known]
@@ -113,7 +115,7 @@ def next_repair(
     component: Component, tallies: Mapping[InstanceId, Tally], *, patience: timedelta, now: datetime
 ) -> Repair:
     """Which dead instances to start again, each after its backoff; five times within two minutes are a crash loop."""
-    if component.state not in _REPAIRABLE:
+    if component.state not in REPAIRABLE:
         return Repair()
     broken = _broken(component, tallies, patience, now)
     looping = [one for one in broken if len(_recent(component.instances[one], now)) >= CRASH_LIMIT]

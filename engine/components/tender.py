@@ -11,6 +11,7 @@ from typing import Final
 
 from engine.catalog import Placement, Version
 from engine.components import changes
+from engine.components.hung import LEAST
 from engine.components.journal import ComponentJournal
 from engine.components.lifecycle import Component, ComponentState, InstanceNote, Seen, ordinal_of, wanted
 from engine.components.repair import all_well, may_shrink, missing, next_to_restart, surplus
@@ -69,6 +70,16 @@ class Tender:
                 await self.give_up(place, f"{failure.reason} {failure.remedy}".strip())
             else:
                 await self._tell(place, _restarted(one, note, component, asked=asked))
+
+    async def replace(self, place: Placement, component: Component, instance: InstanceId) -> None:
+        """Stop one that hangs, whatever it holds open, and start it again."""
+        await self._surely(place, self._replace(place, component, instance))
+
+    async def _replace(self, place: Placement, component: Component, instance: InstanceId) -> None:
+        await self.route(place, without=[instance])
+        await self._manager.stop(place, [instance])
+        await self.start(place, component, [instance])
+        await self.route(place)
 
     async def give_up(self, place: Placement, reason: str) -> None:
         """Nothing will help: the component has failed."""
@@ -146,12 +157,19 @@ class Tender:
         # A single instance has nobody to answer for it: it is stopped as it is.
         if len(wanted(component)) > 1:
             await self.route(place, without=[instance])
-            serves = all_well(component, [instance])
-            if not await (self._let_go(place, [instance]) if serves else self._shifter.drained(place, [instance])):
+            if not await self._may_stop(place, component, instance):
                 return
         await self._manager.stop(place, [instance])
         await self.start(place, component, [instance], asked=True)
         await self.route(place)
+
+    async def _may_stop(self, place: Placement, component: Component, instance: InstanceId) -> bool:
+        """Whether nothing is lost by it. What one that hangs holds open is not waited for."""
+        if all_well(component, [instance]):
+            return await self._let_go(place, [instance])
+        note = component.instances[instance]
+        hung = note.since is not None and self._now() - note.since >= LEAST
+        return hung or await self._shifter.drained(place, [instance])
 
     async def _bring_up(self, place: Placement, component: Component, version: Version) -> None:
         """All of a version run and get all requests; only then what is left of others is drained and stopped."""

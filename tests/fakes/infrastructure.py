@@ -74,11 +74,11 @@ class FakeManager:
             if here.pop(name, None) is not None:
                 self.effects.append(("stop", name))
 
-    def judge(self, instance: str, health: InstanceHealth, note: str = "") -> None:
-        """Say how an instance is from now on."""
+    def judge(self, instance: str, health: InstanceHealth, note: str = "", *, judged: bool = False) -> None:
+        """Say how an instance is from now on; `judged` as a platform says it that knows."""
         for here in self._instances.values():
             if (found := here.get(InstanceId(instance))) is not None:
-                here[found.id] = replace(found, health=health, note=note)
+                here[found.id] = replace(found, health=health, note=note, judged=judged)
 
     def _born(self, place: Placement, version: Version, name: InstanceId) -> Instance:
         self._pids += 1

@@ -122,7 +122,7 @@ class Lifecycle(RuleBasedStateMachine):
         }[which]
         assert not (in_charge and self.append(events))
 
-    @precondition(lambda self: self.component is not None)
+    @precondition(lambda self: self.component is not None and self.component.state is not ComponentState.UNREGISTERED)
     @rule(ordinal=st.integers(0, 2), health=st.sampled_from(list(InstanceHealth)))
     def see(self, ordinal: int, health: InstanceHealth) -> None:
         self.append([unhealthy(name("v1", ordinal), health)])

@@ -90,6 +90,64 @@ async def test_one_that_answers_badly_is_told_but_not_restarted(house: House) ->
     assert (await house.check()).health == "2 of 2 healthy"
 
 
+async def test_one_that_hangs_is_stopped_and_started_again(house: House) -> None:
+    house.probe.ill = {await house.address(name("v1", 0))}
+    await house.check(11)
+    assert house.effects == []
+    repairing = await house.check()
+    assert (repairing.state, repairing.restarts) == (ComponentState.UPDATING, 1)
+    assert "v1-0 is alive and does not answer well: /healthz answered 503." in repairing.reason
+    assert [effect for effect in house.effects if effect[0] != "configure"] == [
+        ("stop", name("v1", 0)),
+        ("start", name("v1", 0)),
+    ]
+    assert house.effects[0] == ("configure", "v1=100", name("v1", 1))  # the router lets go of it first
+    well = await house.check(2)
+    assert (well.state, well.health) == (ComponentState.RUNNING, "2 of 2 healthy")
+
+
+async def test_those_that_hang_are_replaced_one_at_a_time(house: House) -> None:
+    house.probe.ill = {await house.address(name("v1", 0)), await house.address(name("v1", 1))}
+    await house.check(12)
+    assert [effect[1] for effect in house.effects if effect[0] == "stop"] == [name("v1", 0)]
+    await house.check(2)
+    assert [effect[1] for effect in house.effects if effect[0] == "stop"] == [name("v1", 0), name("v1", 1)]
+    assert (await house.check(2)).health == "2 of 2 healthy"
+
+
+async def test_one_that_starting_again_does_not_help_is_left_alone_longer_each_time(house: House) -> None:
+    began, stops = house.clock(), []
+    for _ in range(200):
+        house.probe.ill = {await house.address(name("v1", 0))}
+        if ("stop", name("v1", 0)) in await house.during(house.check()):
+            stops.append((house.clock() - began).total_seconds())
+    waits = [after - before for before, after in itertools.pairwise(stops)]
+    assert len(waits) == 3
+    assert all(later > 1.5 * sooner for sooner, later in itertools.pairwise(waits))
+    assert (await house.component()).state is ComponentState.UPDATING
+
+
+async def test_while_a_deployment_is_in_charge_nobody_else_replaces_one_that_hangs(house: House) -> None:
+    await house.begin(V2, "d2")
+    house.probe.ill = {await house.address(name("v1", 0))}
+    await house.check(30)
+    assert house.effects == []
+
+
+async def test_a_platform_that_judges_itself_replaces_its_own(house: House) -> None:
+    house.instances.judge(name("v1", 0), InstanceHealth.UNHEALTHY, "Readiness failed.", judged=True)
+    await house.check(30)
+    assert house.effects == []
+
+
+async def test_a_restart_does_not_wait_for_what_one_that_hangs_holds_open(house: House) -> None:
+    house.shifter.busy = {name("v1", 0)}
+    house.probe.ill = {await house.address(name("v1", 0))}
+    await house.check(5)
+    await house.manager.restart(PLACE, by="ada", at=house.clock())
+    assert (await house.check(20)).health == "2 of 2 healthy"
+
+
 async def test_a_crash_loop_ends_in_failed_with_the_last_words(house: House) -> None:
     for _ in range(60):
         house.kill(name("v1", 0), "Ended with exit status 1.\nno such table: orders")
