@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Final, NewType
+from typing import Any, Final, NewType
 
 from engine.catalog import EnvironmentName, ServiceName, Version
 from engine.deployments.compare import Compared
@@ -136,7 +136,8 @@ class Plan:
 
     `previous` is the stable version at planning time, None for a first deployment. `revision` is the release whose
     recorded configuration is used, None for that of the settings; `configuration` tells the settings it was planned
-    on from others ("" where that was not noted). With an `approval_group` only its members' approvals count.
+    on from others ("" where that was not noted), and `placement` has them as JSON values: what comes out is what was
+    planned, whatever the settings say by then. With an `approval_group` only its members' approvals count.
     """
 
     service: ServiceName
@@ -154,6 +155,7 @@ class Plan:
     approval_group: str = ""
     overrides: tuple[Override, ...] = ()
     warnings: tuple[str, ...] = ()
+    placement: dict[str, Any] | None = None
 
     @property
     def first(self) -> bool:
@@ -190,6 +192,7 @@ class Deployment:
     held: str = ""  # why it waits though enough people agreed
     in_line_since: datetime | None = None  # when it began to wait for one of the deployments that run to end
     fence: int = 0  # the number of the place's newest lock when it began
+    well_before: int | None = None  # how many instances of the former version were when it began
     backup: str = ""  # of the data as it was before; "" while there is none
     started_at: datetime | None = None
     step: int = -1

@@ -65,12 +65,14 @@ class DeploymentHeld:
 class DeploymentStarted:
     """The component was taken; effects follow. The router's counters so far are what later ones are set against.
 
-    `fence` is the number of the place's newest lock, 0 when there never was one.
+    `fence` is the number of the place's newest lock, 0 when there never was one. `well` is how many instances of the
+    former version were, None where that was not noted.
     """
 
     requests: int = 0
     lost: int = 0
     fence: int = 0
+    well: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,7 +197,9 @@ class TroubleMet:
 
 @dataclass(frozen=True, slots=True)
 class TroubleCleared:
-    """It works again."""
+    """It works again. `anew`: nothing could be done meanwhile, so the time to get on counts from now."""
+
+    anew: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,7 +209,9 @@ class DeploymentSucceeded:
 
 @dataclass(frozen=True, slots=True)
 class DeploymentRolledBack:
-    """The former version runs as before and the new one is gone."""
+    """The former version has everything and the new one is gone. `but` names the instances that are not well."""
+
+    but: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -90,8 +90,9 @@ def _changed(deployment: Deployment, event: DeploymentEvent, at: datetime) -> De
             return replace(deployment, held=BACKING_UP)
         case BackedUp(backup):
             return replace(deployment, held="", backup=backup)
-        case DeploymentStarted(requests, lost, fence):
-            begun = replace(deployment, counted=(requests, lost), fence=fence, held="", in_line_since=None)
+        case DeploymentStarted(requests, lost, fence, well):
+            begun = replace(deployment, counted=(requests, lost), fence=fence, well_before=well)
+            begun = replace(begun, held="", in_line_since=None)
             return begun.moved(State.RUNNING, started_at=at, progressed_at=at)
         case StepEntered(step):
             return _entered(deployment, step, at)
@@ -122,14 +123,15 @@ def _changed(deployment: Deployment, event: DeploymentEvent, at: datetime) -> De
             return _turned_back(deployment, reason, outcome, at)
         case TroubleMet(reason):
             return replace(deployment, trouble=reason, trouble_since=deployment.trouble_since or at)
-        case TroubleCleared():
-            return replace(deployment, trouble="", trouble_since=None)
+        case TroubleCleared(anew):
+            since = at if anew else deployment.progressed_at
+            return replace(deployment, trouble="", trouble_since=None, progressed_at=since)
         case DeploymentSucceeded():
             fast = deployment.purpose is Purpose.ROLL_BACK or deployment.promotion_asked_by is not None
             return _ended(deployment, State.SUCCEEDED, Outcome.FAST_PROMOTED if fast else Outcome.PROMOTED, "", at)
-        case DeploymentRolledBack():
+        case DeploymentRolledBack(but):
             outcome = deployment.outcome or Outcome.BROKEN
-            return _ended(deployment, State.ROLLED_BACK, outcome, deployment.reason, at)
+            return _ended(deployment, State.ROLLED_BACK, outcome, f"{deployment.reason} {but}".strip(), at)
         case DeploymentFailed(reason):
             return _ended(deployment, State.FAILED, Outcome.BROKEN, reason, at)
         case DeploymentCancelled(reason, outcome, _):

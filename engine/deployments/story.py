@@ -97,8 +97,8 @@ def line_of(event: DeploymentEvent, deployment: Deployment) -> str:  # noqa: C90
             return "Works again."
         case DeploymentSucceeded():
             return f"Done: {version} runs alone."
-        case DeploymentRolledBack():
-            return f"Rolled back: {deployment.plan.previous or 'nothing'} runs as before."
+        case DeploymentRolledBack(but):
+            return f"Rolled back: {deployment.plan.previous or 'nothing'} runs as before. {but}".strip()
         case DeploymentFailed(reason):
             return f"Failed: {reason}"
         case DeploymentCancelled(reason, _, _):

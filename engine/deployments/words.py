@@ -52,6 +52,13 @@ def notes(seen: Observation, version: Version) -> str:
     return " ".join(said.values())
 
 
+def not_well(seen: Observation, version: Version) -> str:
+    """Each instance of a version that is not well, with the platform's own words where it has any; "" for none."""
+    ill = (one for one in seen.instances if one.version == version and one.health is not InstanceHealth.HEALTHY)
+    told = (f"{one.id} is {one.health}: {one.note}" if one.note else f"{one.id} is {one.health}" for one in ill)
+    return " ".join(sentence(one) for one in told)
+
+
 def render_number(value: float | None, unit: str) -> str:
     """A number for people: ratios in percent, times in ms or s, others short."""
     if value is None:

@@ -27,7 +27,7 @@ from engine.deployments.strategies.moves import (
 )
 from engine.deployments.strategies.troubles import died, late, unserved
 from engine.deployments.words import describe
-from engine.ports import InstanceId
+from engine.ports import InstanceHealth, InstanceId
 
 
 def promoting(deployment: Deployment, seen: Observation, now: datetime) -> Action:
@@ -73,17 +73,37 @@ def rolling_back(deployment: Deployment, seen: Observation, now: datetime, *, wh
     plan, late_now = deployment.plan, overdue(deployment, now)
     old = ids_of(plan, plan.previous, plan.instances if plan.previous else 0)
     shares = ((plan.previous, 100),) if plan.previous else ()
-    done = len(seen.healthy(old)) == len(old) and route(seen, tuple(old), shares) is None
+    well = as_before(deployment, seen, old) or (late_now and _served(seen, old))
+    done = well and route(seen, tuple(old), shares) is None
     return (
         (GiveUp(describe(plan, seen)) if late_now and not done else None)
         or (_clear(deployment, seen, old, now) if apart else None)
         or (start(seen, plan.previous, old) if plan.previous else None)
-        or (None if _may_shift_back(deployment, seen, old, whole=whole) else Wait(GLANCE, "the former version"))
+        or (None if _may_shift_back(deployment, seen, old, now, whole=whole) else Wait(GLANCE, "the former version"))
         or _shift_back(deployment, seen, old, shares)
         or let_go(seen, seen.others(old), force=late_now)
-        or await_health(seen, old)
+        or (None if well else Wait(GLANCE, "healthy instances"))
         or GiveBack()
     )
+
+
+def as_before(deployment: Deployment, seen: Observation, old: Collection[InstanceId]) -> bool:
+    """Whether the former version is as strong as when it began: what hung then may hang still, and is told of."""
+    healthy, before = seen.healthy(old), deployment.well_before
+    if len(healthy) == len(old) or not before:
+        return len(healthy) == len(old)
+    return len(healthy) >= before and _settled(seen, old)
+
+
+def _settled(seen: Observation, old: Collection[InstanceId]) -> bool:
+    """Whether all of these run and none is still starting: waiting makes nobody well."""
+    alive = seen.alive(old)
+    return len(alive) == len(old) and all(one.health is not InstanceHealth.STARTING for one in alive)
+
+
+def _served(seen: Observation, old: Collection[InstanceId]) -> bool:
+    """Whether somebody answers, and nobody more is to come."""
+    return bool(seen.healthy(old)) and _settled(seen, old)
 
 
 def _shift_back(
@@ -105,13 +125,17 @@ def _clear(deployment: Deployment, seen: Observation, old: Collection[InstanceId
     )
 
 
-def _may_shift_back(deployment: Deployment, seen: Observation, old: Collection[InstanceId], *, whole: bool) -> bool:
-    """Whether the old version can take all: at full strength, or as strong as it was left all the time.
+def _may_shift_back(
+    deployment: Deployment, seen: Observation, old: Collection[InstanceId], now: datetime, *, whole: bool
+) -> bool:
+    """Whether the old version can take all: as strong as it was, or as it was left all the time.
 
-    With no healthy new instance left, any healthy old one is better than waiting.
+    With no healthy new instance left, any healthy old one is better than waiting; so it is once half of the time is
+    over and those that hang do not come back.
     """
-    healthy = seen.healthy(old)
-    if len(healthy) >= len(old):
+    if as_before(deployment, seen, old):
         return True
     new = [one.id for one in seen.instances if one.version == deployment.plan.version]
-    return bool(healthy) and (whole or not seen.healthy(new))
+    if drained_enough(deployment, now) and _served(seen, old):
+        return True
+    return bool(seen.healthy(old)) and (whole or not seen.healthy(new))
