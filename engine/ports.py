@@ -156,6 +156,16 @@ class FiringAlerts(Protocol):
         ...
 
 
+class Spot(Protocol):
+    """The names of a service and an environment: enough to tell a component by."""
+
+    @property
+    def service(self) -> ServiceName: ...
+
+    @property
+    def environment(self) -> EnvironmentName: ...
+
+
 class ComponentBook(Protocol):
     """The lifecycle and health of what runs. Every call is safe to repeat."""
 
@@ -175,7 +185,7 @@ class ComponentBook(Protocol):
         """The deployment ended with `version` running: it is stable now."""
         ...
 
-    async def fail(self, place: Placement, reason: str, *, deployment: str, at: datetime, restored: bool) -> None:
+    async def fail(self, place: Spot, reason: str, *, deployment: str, at: datetime, restored: bool) -> None:
         """The deployment ended badly. `restored` says the former stable version runs as before."""
         ...
 

@@ -6,9 +6,9 @@ from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
 from typing import Final
 
-from engine.catalog import Placement
 from engine.components.lifecycle import Component, fold
 from engine.errors import TemporaryFailure
+from engine.ports import Spot
 from storage.codec import JSON
 from storage.errors import Conflict
 from storage.events import CardChange, Event, EventLog, NewEvent
@@ -64,7 +64,7 @@ class ComponentJournal:
         known = [component for component in found if component is not None]
         return sorted(known, key=lambda component: (component.service, component.environment))
 
-    async def record(self, place: Placement, decide: Decide, *, at: datetime) -> Component | None:
+    async def record(self, place: Spot, decide: Decide, *, at: datetime) -> Component | None:
         """Append what `decide` answers to the present component; it is asked again when another was faster.
 
         Raises what `decide` raises, IllegalMove when its events do not fit, TemporaryFailure after ten lost races.
@@ -82,7 +82,7 @@ class ComponentJournal:
         raise TemporaryFailure(f"Too many write about {name} at once.", "It is tried again.")
 
     async def _append(
-        self, place: Placement, before: Component | None, events: Sequence[NewEvent], at: datetime
+        self, place: Spot, before: Component | None, events: Sequence[NewEvent], at: datetime
     ) -> Component | None:
         stream = stream_of(place.service, place.environment)
         expected = 0 if before is None else before.stream_version

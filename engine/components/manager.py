@@ -19,19 +19,21 @@ from engine.components.health import HealthBook, Tally
 from engine.components.hung import next_hung
 from engine.components.journal import ComponentJournal
 from engine.components.lifecycle import Component, ComponentState, InstanceNote, wanted
+from engine.components.orphans import EndOf, released
 from engine.components.probe import Probe
 from engine.components.repair import Judged, Repair, all_well, next_repair, out_of_size, sightings
 from engine.components.sizes import chosen_of, holds, with_choices
 from engine.components.tender import Decide, Tender, known
 from engine.errors import NotFound
-from engine.ports import Instance, InstanceHealth, InstanceId, InstanceManager, TrafficShifter
+from engine.ports import Instance, InstanceHealth, InstanceId, InstanceManager, Spot, TrafficShifter
 from storage.events import EventLog
 
 
 class ComponentManager:
     """The component book of the engine (see ComponentBook in ports), and the agent behind the health schedule.
 
-    `catalog` is called each time, so that the settings may be reloaded. Every call may be repeated.
+    `catalog` is called each time, so that the settings may be reloaded. `end_of` tells how a deployment ended, for
+    those that did not let go. Every call may be repeated.
     """
 
     def __init__(
@@ -43,6 +45,7 @@ class ComponentManager:
         catalog: Callable[[], Catalog],
         *,
         now: Callable[[], datetime],
+        end_of: EndOf | None = None,
     ) -> None:
         self._journal = ComponentJournal(log)
         self._manager = manager
@@ -50,6 +53,7 @@ class ComponentManager:
         self._probe = probe
         self._catalog = catalog
         self._now = now
+        self._end_of = end_of
         self._book = HealthBook()
         self._looked: set[tuple[str, str]] = set()
         self._turns: defaultdict[tuple[str, str], asyncio.Lock] = defaultdict(asyncio.Lock)
@@ -57,9 +61,11 @@ class ComponentManager:
     # The book
 
     async def register_all(self, at: datetime) -> None:
-        """Write down every placement of the settings that is not known yet."""
+        """Write down every placement of the settings that is not known yet, and free what an ended deployment holds."""
         for place in self._catalog().placements():
             await self._journal.record(place, partial(changes.registered, place=place), at=at)
+        for component in await self._journal.all():
+            await self._release(component)
 
     async def components(self) -> list[Component]:
         """Every component ever registered, by service and environment."""
@@ -86,7 +92,7 @@ class ComponentManager:
         """The deployment ended with `version` running. Raises IllegalMove when it never was in charge."""
         await self._change(place, lambda one: changes.finished(one, version, deployment), at)
 
-    async def fail(self, place: Placement, reason: str, *, deployment: str, at: datetime, restored: bool) -> None:
+    async def fail(self, place: Spot, reason: str, *, deployment: str, at: datetime, restored: bool) -> None:
         """The deployment ended badly; `restored` says the stable version runs as before."""
         await self._change(place, lambda one: changes.failed(one, reason, deployment, restored=restored), at)
 
@@ -117,7 +123,7 @@ class ComponentManager:
         """Look after it no longer. Raises NotNow unless it is stopped."""
         return await self._change(place, lambda one: wishes.unregister_wished(one, place, by), at)
 
-    async def _change(self, place: Placement, decide: Decide, at: datetime) -> Component | None:
+    async def _change(self, place: Spot, decide: Decide, at: datetime) -> Component | None:
         return await self._journal.record(place, lambda one: decide(known(one, place)), at=at)
 
     def _settings(self, place: Placement) -> int:
@@ -143,7 +149,16 @@ class ComponentManager:
                 return  # the usual case costs no read
             component = await self._journal.load(place.service, place.environment)
             if component is not None:
+                component = await self._release(component)
                 await self._repair(place, component, judged)
+
+    async def _release(self, component: Component) -> Component:
+        """The component, freed if the deployment that is in charge has ended."""
+        deployment = component.deployment
+        end = await self._end_of(deployment) if deployment and self._end_of is not None else None
+        if end is None:
+            return component
+        return await self._change(component, lambda one: released(one, deployment, end), self._now()) or component
 
     def _at_rest(self, place: Placement, component: Component) -> bool:
         """Whether all is well and as it is meant to be."""

@@ -15,8 +15,9 @@ from engine.components.hung import LEAST
 from engine.components.journal import ComponentJournal
 from engine.components.lifecycle import Component, ComponentState, InstanceNote, Seen, ordinal_of, wanted
 from engine.components.repair import all_well, may_shrink, missing, next_to_restart, surplus
+from engine.components.routing import kept
 from engine.errors import NotNow, PermanentFailure, TemporaryFailure
-from engine.ports import InstanceHealth, InstanceId, InstanceManager, TrafficShifter
+from engine.ports import InstanceHealth, InstanceId, InstanceManager, Spot, TrafficShifter
 from storage.events import NewEvent
 
 DRAIN: Final = timedelta(seconds=30)  # open requests of what is stopped are waited for so long
@@ -95,8 +96,9 @@ class Tender:
         if component is None or component.aim is None or component.in_charge or component.rests:
             return
         reading = await self._shifter.read(place)
-        weights = reading.weights or {component.aim: 100}
         alive = [one for one in await self._manager.observe(place) if one.health is not InstanceHealth.DEAD]
+        # Weights of what does not run are another hand's: kept, they would let nobody answer.
+        weights = kept(reading.weights, {one.version for one in alive}) or {component.aim: 100}
         routed = [one for one in alive if one.version in weights and one.id not in without]
         if routed:
             await self._shifter.configure(place, routed, weights)
@@ -218,7 +220,7 @@ class Tender:
         await self.change(place, lambda _: [event])
 
 
-def known(component: Component | None, place: Placement) -> Component:
+def known(component: Component | None, place: Spot) -> Component:
     """The component. Raises NotNow when there is none."""
     if component is None:
         raise NotNow(f"{place.service} in {place.environment} was never registered.", "Deploy it first.")

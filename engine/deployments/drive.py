@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final, assert_never
 
-from engine.catalog import Catalog, Placement
+from engine.catalog import Catalog, Placement, Version
 from engine.deployments.action import (
     Action,
     Begin,
@@ -23,7 +24,7 @@ from engine.deployments.action import (
     StopInstances,
     Wait,
 )
-from engine.deployments.deployment import BACKING_UP, Deployment, Outcome, Purpose, State
+from engine.deployments.deployment import BACKING_UP, Deployment, Outcome, Plan, Purpose, State
 from engine.deployments.events import (
     BackedUp,
     BackupBegun,
@@ -40,11 +41,12 @@ from engine.deployments.events import (
     TroubleMet,
 )
 from engine.deployments.gates import Gates
+from engine.deployments.gone import gone, knows, left, recorded, waits
 from engine.deployments.journal import DeploymentJournal, Overtaken, id_of
-from engine.deployments.releases import Releases, as_released
+from engine.deployments.releases import Releases, as_released, parse_placement
 from engine.deployments.strategies import next_step
 from engine.deployments.strategies.moves import GLANCE
-from engine.deployments.words import describe, sentence
+from engine.deployments.words import describe, not_well, sentence
 from engine.durable import MayAct, alone
 from engine.errors import NotFound, PermanentFailure, Refused, TemporaryFailure
 from engine.hooks import HookCalls
@@ -54,9 +56,11 @@ from engine.ports import (
     DataBackups,
     FiringAlerts,
     Instance,
+    InstanceHealth,
     InstanceManager,
     MetricQueries,
     Permits,
+    Spot,
     TrafficReading,
     TrafficShifter,
 )
@@ -113,7 +117,9 @@ class Drive:
             log.warning("There is no deployment %s; its loop ends.", id)
             return None
         try:
-            return await self._advance(deployment)
+            if self._lost(deployment):
+                return await self._gone(deployment)
+            return await self._advance(await self._found_again(deployment))
         except Overtaken:
             return timedelta(0)  # somebody decided meanwhile: take the turn again on what they wrote
 
@@ -143,13 +149,56 @@ class Drive:
         return GLANCE
 
     async def _place(self, deployment: Deployment) -> Placement:
-        """Where and how its version runs: as the settings say, or as a release ran that it goes back to."""
+        """Where and how its version runs: as it was planned, or as a release ran that it goes back to."""
         plan = deployment.plan
-        place = self._catalog().placement(plan.service, plan.environment)
-        if plan.revision is None:
+        if not knows(self._catalog(), plan):
+            return await recorded(self._releases, plan)
+        if plan.revision is not None:
+            settings = self._catalog().placement(plan.service, plan.environment)
+            release = await self._releases.get(plan.service, plan.environment, plan.revision)
+            return replace(as_released(settings, release.placement), strategy=settings.strategy)
+        return self._as_planned(plan)
+
+    def _as_planned(self, plan: Plan) -> Placement:
+        """Settings that changed since are for the next plan; those of a service that is gone from them too."""
+        if plan.placement is None:
+            return self._catalog().placement(plan.service, plan.environment)
+        planned = parse_placement(plan.placement)
+        try:
+            settings = self._catalog().placement(plan.service, plan.environment)
+            return replace(as_released(settings, planned), strategy=planned.strategy)
+        except NotFound:
+            return planned
+
+    async def _place_of(self, deployment: Deployment, place: Placement, version: Version) -> Placement:
+        """How that version runs: the former one as it came out, not with the settings of the new one."""
+        plan = deployment.plan
+        if version == plan.version:
             return place
-        release = await self._releases.get(plan.service, plan.environment, plan.revision)
-        return as_released(place, release.placement)
+        releases = await self._releases.all(plan.service, plan.environment)
+        known = next((one for one in reversed(releases) if one.version == version), None)
+        return place if known is None else as_released(place, known.placement)
+
+    def _lost(self, deployment: Deployment) -> bool:
+        """Whether the settings would have to say how to go on, and do not; the way back is recorded."""
+        on_its_way = not deployment.ended and deployment.state is not State.ROLLING_BACK
+        return on_its_way and not knows(self._catalog(), deployment.plan)
+
+    async def _gone(self, deployment: Deployment) -> timedelta | None:
+        """Without its place in the settings a plan is void, and what runs waits until it is put back or aborted."""
+        await self._may_act()
+        if deployment.state is State.PLANNED:
+            reason = f"{gone(deployment.plan)} Nothing was changed."
+            await self._record(deployment, DeploymentCancelled(reason, Outcome.VOID))
+            return None
+        if deployment.trouble != waits(deployment):
+            await self._record(deployment, TroubleMet(waits(deployment)))
+        return LATEST
+
+    async def _found_again(self, deployment: Deployment) -> Deployment:
+        if deployment.trouble != waits(deployment):
+            return deployment
+        return await self._record(deployment, TroubleCleared(anew=True))
 
     async def _observe(self, deployment: Deployment, place: Placement) -> Observation:
         if deployment.state is State.PLANNED:
@@ -188,6 +237,8 @@ class Drive:
             why = await self._permits.overtaken(deployment, now=self._now())
             if why:
                 return await self._record(deployment, RollbackStarted(why, Outcome.SUPERSEDED))
+        if isinstance(action, StartInstances):
+            place = await self._place_of(deployment, place, action.version)
         await self._affect(place, seen, action)
         return deployment
 
@@ -230,9 +281,15 @@ class Drive:
 
     async def _begun(self, deployment: Deployment, place: Placement, fence: int) -> Deployment:
         plan = deployment.plan
-        counted = await self._shifter.read(place)
+        counted, former = await self._shifter.read(place), await self._former(deployment, place)
+        well = sum(one.health is InstanceHealth.HEALTHY for one in former)
         await self._components.begin(place, plan.version, deployment=deployment.id, at=self._now())
-        return await self._record(deployment, DeploymentStarted(counted.requests, counted.lost, fence))
+        return await self._record(deployment, DeploymentStarted(counted.requests, counted.lost, fence, well))
+
+    async def _former(self, deployment: Deployment, place: Placement) -> list[Instance]:
+        if deployment.plan.first:
+            return []
+        return [one for one in await self._components.observe(place) if one.version == deployment.plan.previous]
 
     async def _measure(self, deployment: Deployment, place: Placement, seen: Observation) -> Deployment:
         now = self._now()
@@ -249,17 +306,19 @@ class Drive:
         return await self._record(deployment, _last(deployment, seen), DeploymentSucceeded())
 
     async def _give_back(self, deployment: Deployment, place: Placement, seen: Observation) -> Deployment:
-        await self._fail_component(deployment, place, deployment.reason, restored=not deployment.plan.first)
+        but = "" if deployment.plan.previous is None else not_well(seen, deployment.plan.previous)
+        full = f"{sentence(deployment.reason)} {but}".strip()
+        await self._fail_component(deployment, place, full, restored=not deployment.plan.first)
         await self._permits.went_back(deployment, at=self._now())
-        return await self._record(deployment, _last(deployment, seen), DeploymentRolledBack())
+        return await self._record(deployment, _last(deployment, seen), DeploymentRolledBack(but))
 
-    async def _give_up(self, deployment: Deployment, place: Placement | None, reason: str) -> Deployment:
+    async def _give_up(self, deployment: Deployment, place: Spot, reason: str) -> Deployment:
         full = f"{sentence(deployment.reason)} {reason}".strip() if deployment.reason not in reason else reason
-        if place is not None and deployment.started_at is not None:
+        if deployment.started_at is not None:
             await self._fail_component(deployment, place, full, restored=False)
         return await self._record(deployment, DeploymentFailed(full))
 
-    async def _fail_component(self, deployment: Deployment, place: Placement, reason: str, *, restored: bool) -> None:
+    async def _fail_component(self, deployment: Deployment, place: Spot, reason: str, *, restored: bool) -> None:
         await self._components.fail(place, reason, deployment=deployment.id, at=self._now(), restored=restored)
 
     async def _cleared(self, deployment: Deployment) -> None:
@@ -284,7 +343,7 @@ class Drive:
         try:
             place = await self._place(deployment)
         except NotFound:
-            return await self._give_up(deployment, None, reason)
+            return await self._give_up(deployment, deployment.plan, f"{reason} {left(deployment)}")
         return await self._give_up(deployment, place, f"{reason} {await self._there(deployment, place)}".strip())
 
     async def _there(self, deployment: Deployment, place: Placement) -> str:

@@ -10,9 +10,11 @@ from typing import Any, Final
 import msgspec
 
 from engine.catalog import EnvironmentName, ServiceName, Version
+from engine.components.orphans import Ended
 from engine.deployments import fold
 from engine.deployments.deployment import Deployment, DeploymentId, Outcome, PersonId, Purpose, State
 from engine.deployments.events import DeploymentEvent, DeploymentPlanned, event_data, parse_event
+from engine.deployments.words import sentence
 from engine.errors import NotFound
 from storage.errors import Conflict, KeyTaken
 from storage.events import Card, CardChange, Event, EventLog, NewEvent, Snapshot
@@ -96,6 +98,13 @@ class DeploymentJournal:
             remedy = "The status shows which there are."
             raise NotFound(f"There is no deployment {id[:40]!r}.", remedy, field="deployment")
         return found
+
+    async def end_of(self, id: str) -> Ended | None:  # noqa: A002
+        """How it ended, for the component it was in charge of; None while it is in flight, or unknown."""
+        found = await self.find(DeploymentId(id))
+        if found is None or not found.ended:
+            return None
+        return Ended(sentence(f"Deployment {id} is {found.state}: {found.reason}"), found.state is State.CANCELLED)
 
     async def begin(
         self,

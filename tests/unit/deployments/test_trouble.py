@@ -7,11 +7,11 @@ import pytest
 
 from engine.catalog import Catalog, Version
 from engine.commands import Abort, Approve, Deploy, Resume, RollBack
-from engine.deployments.deployment import Deployment, Outcome, State
-from engine.errors import NotNow, PermanentFailure
+from engine.deployments.deployment import Deployment, Outcome, Plan, State
+from engine.errors import NotFound, NotNow, PermanentFailure
 from engine.ports import FiringAlert
-from engine.strategy_specs import GateSpec
-from tests.unit.deployments.world import ANN, BEN, CANARY, Behaviour, Town
+from engine.strategy_specs import GateSpec, StrategySpec
+from tests.unit.deployments.world import ANN, BEN, BLUE_GREEN, CANARY, RECREATE, ROLLING, Behaviour, Town
 
 RULE = GateSpec(name="alerts", kind="rule")
 
@@ -63,15 +63,118 @@ async def test_a_roll_back_that_cannot_be_done_says_what_runs() -> None:
     assert town.world.book[-1] == "fail restored=False"
 
 
-async def test_a_service_gone_from_the_settings_ends_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    town = Town()
+EMPTY = Catalog({}, {})
+
+
+async def gone(town: Town, monkeypatch: pytest.MonkeyPatch) -> Deployment:
+    """A canary at its first step whose service has left the settings."""
     deployment = await started(town)
     await town.run(6)
-    monkeypatch.setattr(town.drive, "_catalog", lambda: Catalog({}, {}))
-    await town.run(10)
-    after = await town.at(deployment)
+    monkeypatch.setattr(town.drive, "_catalog", lambda: EMPTY)
+    await town.run(1000)
+    return await town.at(deployment)
+
+
+async def test_a_service_gone_from_the_settings_waits_and_goes_on_once_it_is_back(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    town = Town()
+    waiting = await gone(town, monkeypatch)
+    assert (waiting.state, waiting.weight) == (State.RUNNING, 10)
+    assert waiting.trouble.startswith("pilothouse.yaml has no service shop in production any more.")
+    assert f"Put it back, or abort {waiting.id}" in waiting.trouble
+    assert sum("pilothouse.yaml" in step.text for step in waiting.history) == 1
+    monkeypatch.setattr(town.drive, "_catalog", town.world.catalog)
+    await town.run(60)
+    after = await town.at(waiting)
+    assert (after.state, after.trouble) == (State.SUCCEEDED, "")
+
+
+async def test_what_was_late_when_its_service_came_back_gets_its_time_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    town = Town(behaviour={"v2": Behaviour(healthy_after=9999)})
+    waiting = await gone(town, monkeypatch)
+    monkeypatch.setattr(town.drive, "_catalog", town.world.catalog)
+    town.world.behaviour["v2"] = Behaviour()
+    await town.run(60)
+    assert (await town.at(waiting)).state is State.SUCCEEDED
+
+
+async def test_a_service_gone_from_the_settings_is_aborted_as_far_as_is_recorded(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    town = Town()
+    waiting = await gone(town, monkeypatch)
+    await town.desk.abort(town.ask(Abort(waiting.id)), BEN)
+    await town.run(30)
+    after = await town.at(waiting)
+    assert (after.state, after.outcome, after.reason) == (State.ROLLED_BACK, Outcome.ABORTED, "Aborted by ben.")
+    assert town.world.running() == ["shop-production-v1-1", "shop-production-v1-2"]
+    assert town.world.weights == {"v1": 100}
+    assert town.world.book[-1] == "fail restored=True"
+
+
+async def test_where_nothing_is_recorded_an_abort_frees_the_component_and_says_what_is_left(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def nothing(_: object, plan: Plan) -> None:
+        raise NotFound("pilothouse.yaml has no service shop in production any more.")
+
+    town = Town()
+    waiting = await gone(town, monkeypatch)
+    monkeypatch.setattr("engine.deployments.drive.recorded", nothing)
+    await town.desk.abort(town.ask(Abort(waiting.id)), BEN)
+    await town.run(30)
+    after = await town.at(waiting)
     assert after.state is State.FAILED
-    assert "There is no environment 'production'" in after.reason or "There is no service 'shop'" in after.reason
+    assert after.reason == (
+        "Aborted by ben. pilothouse.yaml has no service shop in production any more. Nothing was looked at or stopped: "
+        "shop-production-v1-1, shop-production-v1-2 and shop-production-v2-1, shop-production-v2-2 may run. "
+        "The router last sent 10 % to v2."
+    )
+    assert town.world.book[-1] == "fail restored=False"
+
+
+async def test_a_plan_whose_service_left_the_settings_is_void(monkeypatch: pytest.MonkeyPatch) -> None:
+    town = Town()
+    town.settle()
+    planned = await town.desk.deploy(town.ask(Deploy("shop", "v2", "production")), ANN)
+    monkeypatch.setattr(town.drive, "_catalog", lambda: EMPTY)
+    await town.run(4000)
+    after = await town.at(planned)
+    assert (after.state, after.outcome) == (State.CANCELLED, Outcome.VOID)
+    assert after.reason == "pilothouse.yaml has no service shop in production any more. Nothing was changed."
+
+
+@pytest.mark.parametrize("spec", [CANARY, ROLLING, BLUE_GREEN, RECREATE], ids=lambda spec: spec.kind)
+async def test_an_instance_that_hangs_all_the_time_does_not_fail_the_way_back(spec: StrategySpec) -> None:
+    town = Town(strategy=spec, instances=3)
+    town.settle()
+    town.world.hung.add("shop-production-v1-2")
+    planned = await town.desk.deploy(town.ask(Deploy("shop", "v2", "production")), ANN)
+    deployment = await town.desk.approve(town.ask(Approve(planned.id)), BEN)
+    await town.run(6)
+    await town.desk.abort(town.ask(Abort(deployment.id)), BEN)
+    await town.run(20)
+    after = await town.at(deployment)
+    assert (after.state, after.outcome) == (State.ROLLED_BACK, Outcome.ABORTED)
+    assert after.reason == "Aborted by ben. shop-production-v1-2 is unhealthy."
+    assert (town.world.weights, town.world.book[-1]) == ({"v1": 100}, "fail restored=True")
+    assert town.world.running() == [f"shop-production-v1-{n}" for n in (1, 2, 3)]
+
+
+@pytest.mark.parametrize("spec", [CANARY, ROLLING, BLUE_GREEN, RECREATE], ids=lambda spec: spec.kind)
+async def test_one_that_begins_to_hang_on_the_way_is_waited_for_and_then_told_of(spec: StrategySpec) -> None:
+    town = Town(strategy=spec, instances=3)
+    deployment = await started(town)
+    await town.run(2)
+    town.world.hung.add("shop-production-v1-2")
+    await town.desk.abort(town.ask(Abort(deployment.id)), BEN)
+    await town.run(60)
+    assert (await town.at(deployment)).state is State.ROLLING_BACK
+    await town.run(400)
+    after = await town.at(deployment)
+    assert (after.state, after.reason) == (State.ROLLED_BACK, "Aborted by ben. shop-production-v1-2 is unhealthy.")
+    assert town.world.weights == {"v1": 100}
 
 
 async def test_a_router_that_forgot_is_told_again_and_nothing_is_judged_meanwhile() -> None:

@@ -125,6 +125,7 @@ class World:
     broken: list[str] = field(default_factory=list)
     alerts: list[FiringAlert] = field(default_factory=list)
     incidents: list[OpenIncident] = field(default_factory=list)
+    hung: set[str] = field(default_factory=set)  # alive, and answering nothing
     away: set[str] = field(default_factory=set)  # of manager, router, metrics, alerts
     requests: int = 0
     floor: int = 0
@@ -187,6 +188,8 @@ class World:
             return InstanceHealth.DEAD
         if age < like.healthy_after:
             return InstanceHealth.STARTING
+        if run.instance.id in self.hung:
+            return InstanceHealth.UNHEALTHY
         ill = like.flaps is not None and int((age - like.healthy_after) / like.flaps) % 2 == 1
         return InstanceHealth.UNHEALTHY if ill else InstanceHealth.HEALTHY
 
