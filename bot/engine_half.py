@@ -61,7 +61,9 @@ def build_engine(ground: Ground, durable: DbosDurable, journal: DeploymentJourna
     """Managers, components and the deployments' desk."""
     data, now, catalog = ground.settings.data, ground.now, ground.catalog
     platforms = Platforms(PlatformGround(data, now), may_act)
-    components = ComponentManager(ground.database.log, platforms, platforms, ground.probe, catalog, now=now)
+    components = ComponentManager(
+        ground.database.log, platforms, platforms, ground.probe, catalog, now=now, end_of=journal.end_of
+    )
     log = ground.database.log
     releases, permit_journal = Releases(log), PermitJournal(log)
     # Deployments plan, and are held to, the numbers of instances that people chose.
