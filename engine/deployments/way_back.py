@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from engine.catalog import Placement, Version
 from engine.commands import RollBack
-from engine.deployments.deployment import DeploymentId, Purpose, State
+from engine.deployments.deployment import Deployment, DeploymentId, Purpose, State
 from engine.deployments.journal import DeploymentJournal
 from engine.deployments.releases import Release, Releases, as_released
 from engine.errors import NotFound, NotNow
@@ -72,7 +72,7 @@ class WayBack:
     async def _previous(self, place: Placement, id: DeploymentId | None, stable: Version | None) -> Version | None:  # noqa: A002
         """What the deployment that brought the stable version replaced. Roll-backs only went back to it."""
         if id is not None:
-            return (await self._journal.load(id)).plan.previous
+            return _still_there(await self._journal.load(id), stable).plan.previous
         for one in await self._journal.latest(place.service, place.environment, limit=200):
             if (one.version, one.state, one.purpose) == (stable, State.SUCCEEDED, Purpose.DEPLOY):
                 return one.previous
@@ -82,6 +82,18 @@ class WayBack:
         """Whether it came out before releases were numbered."""
         latest = await self._journal.latest(place.service, place.environment, limit=200)
         return any(version in {one.version, one.previous} and one.state is State.SUCCEEDED for one in latest)
+
+
+def _still_there(deployment: Deployment, stable: Version | None) -> Deployment:
+    """The deployment whose outcome runs now; an old button must not undo what came later."""
+    plan = deployment.plan
+    if deployment.ended and plan.version != stable:
+        raise NotNow(
+            f"{plan.version} of {plan.service} does not run in {plan.environment} any more; {stable or 'nothing'} "
+            "does.",
+            f"`/ops rollback {plan.service} {plan.environment}` undoes what runs now.",
+        )
+    return deployment
 
 
 def _newest(releases: Sequence[Release], version: str) -> Release | None:

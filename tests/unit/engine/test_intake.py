@@ -48,4 +48,4 @@ def test_the_field_at_fault_is_named(changes: dict[str, object], field: str) -> 
 
 def test_texts_are_found_at_any_depth() -> None:
     command = {"a": ["x", {"b": ("y", 1)}], "c": Deploy("shop", "v2", "production")}
-    assert [text for _, text in texts(command)] == ["x", "y", "shop", "v2", "production"]
+    assert [text for _, text in texts(command)] == ["x", "y", "shop", "v2", "production", ""]
