@@ -10,7 +10,7 @@ from typing import Final
 
 from engine.catalog import Environment, Placement, Version
 from engine.deployments.deployment import Override, Plan
-from engine.deployments.releases import Release, configuration_of
+from engine.deployments.releases import Release, configuration_of, placement_data
 from engine.deployments.strategies import STRATEGIES, strategy_of
 from engine.errors import Invalid
 from engine.ports import Artifact
@@ -68,6 +68,7 @@ def make_plan(
         approval_group=environment.group.name if environment.group else "",
         overrides=overrides,
         warnings=warnings,
+        placement=placement_data(place),
     )
 
 

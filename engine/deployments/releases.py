@@ -125,7 +125,9 @@ def placement_data(place: Placement) -> dict[str, Any]:
     """A placement as JSON values; what it runs on says its kind."""
     target = {"kind": type(place.target).__name__, **msgspec.to_builtins(place.target)}
     rest: dict[str, Any] = msgspec.to_builtins(replace(place, target=None))  # type: ignore[arg-type]  # put in below
-    return {**rest, "target": target}
+    # Through JSON, so that what is kept in memory equals what is read back.
+    data: dict[str, Any] = msgspec.json.decode(msgspec.json.encode({**rest, "target": target}))
+    return data
 
 
 def parse_placement(data: Mapping[str, Any]) -> Placement:

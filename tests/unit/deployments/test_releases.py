@@ -231,3 +231,35 @@ async def test_what_another_replica_noted_is_seen_soon(town: Town) -> None:
 
 def colour(place: Placement) -> str:
     return place.on(LocalTarget).environment["COLOUR"]
+
+
+async def test_settings_that_change_on_the_way_come_out_with_the_next_plan_only(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    town = Town(strategy=CANARY, instances=2, environment=FREE)
+    town.settle()
+    await out(town, "v2")
+    seen: list[tuple[Version, str]] = []
+    real = World.start
+
+    async def start(self: World, at: Placement, version: Version, ordinals: Sequence[int]) -> None:
+        seen.append((version, colour(at)))
+        await real(self, at, version, ordinals)
+
+    monkeypatch.setattr(World, "start", start)
+    deployment = await town.desk.deploy(town.ask(Deploy("shop", "v3", "production")), ANN)
+    await town.run(5)
+    town.world.colour = "red"
+    town.world.kill("shop-production-v2-1")
+    await town.run(900)
+    assert (await town.at(deployment)).state is State.SUCCEEDED
+    assert {version for version, _ in seen} == {"v2", "v3"}
+    assert {one for _, one in seen} == {"blue"}
+    assert colour((await town.releases.all("shop", "production"))[-1].placement) == "blue"
+
+
+async def test_an_old_deployment_is_not_undone_once_another_version_runs(town: Town) -> None:
+    first = await out(town, "v2")
+    await out(town, "v3")
+    with pytest.raises(NotNow, match="v2 of shop does not run in production any more; v3 does"):
+        await town.desk.roll_back(town.ask(RollBack("shop", "production", first.id)), ANN)
