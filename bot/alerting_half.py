@@ -28,6 +28,7 @@ from alerting.silences.desk import SilenceDesk
 from bot.bridges import DeploymentChanges
 from bot.chat.assembly import Speaking
 from bot.chat.tellers import INCIDENTS
+from bot.failure_alerts import FailureAlerts
 from bot.ground import Ground
 from bot.rule_health import RuleHealths, RuleViews, healths_of
 from bot.settings.domain import to_policies, to_rotations
@@ -64,6 +65,7 @@ class Alerting:
     silences: SilenceDesk
     dispatcher: Dispatcher
     watch: Watch
+    failures: FailureAlerts
     healths: RuleHealths
     rules: RuleViews
     history: RuleHistory
@@ -168,6 +170,13 @@ def build_alerting(
         now=now,
     )
     store.listen(watch.hear)
+    failures = FailureAlerts(
+        database.log,
+        deployments,
+        store,
+        board=ground.settings.board_url,
+        external_labels=file.evaluation.external_labels,
+    )
     ground.turns[INCIDENTS] = Escalator(journal, rotations, speaking.pager, silences, now=now).turn
     healths = RuleHealths(database.records)
     return Alerting(
@@ -180,6 +189,7 @@ def build_alerting(
         silences,
         dispatcher,
         watch,
+        failures,
         healths,
         RuleViews(evaluator, database.records, healths),
         RuleHistory(database.records),

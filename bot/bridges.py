@@ -8,9 +8,11 @@ from typing import Final
 
 import alerting.errors as alerting_errors
 from alerting.alerts.alert import ReceivedAlert
+from alerting.incidents.incident import Incident
 from alerting.incidents.journal import IncidentJournal
 from alerting.incidents.suspects import Change
 from alerting.metrics.port import Metrics, Scalar
+from bot.failure_alerts import NAMES, SOURCE
 from bot.rule_health import RuleHealth
 from engine.deployments.deployment import Purpose, State
 from engine.deployments.journal import DeploymentJournal, Summary
@@ -43,7 +45,8 @@ class EngineMetrics:
 class EngineAlerts:
     """Implements the engine's FiringAlerts by all alerts, and by how the rules do wherever they are evaluated.
 
-    `alerts` are all that were told, `healths` how every rule does.
+    `alerts` are all that were told, `healths` how every rule does. That a deployment failed is no sign against the next
+    one, which is to mend it.
     """
 
     def __init__(
@@ -62,7 +65,9 @@ class EngineAlerts:
         return [
             FiringAlert(one.name, one.labels, 0.0 if one.value is None else one.value, one.starts_at)
             for one in self._alerts()
-            if not one.resolved(now) and all(one.labels.get(name) == value for name, value in labels.items())
+            if one.source != SOURCE
+            and not one.resolved(now)
+            and all(one.labels.get(name) == value for name, value in labels.items())
         ]
 
     async def evaluated_at(self, rule: str) -> datetime | None:
@@ -86,7 +91,10 @@ class EngineAlerts:
 
 
 class EngineIncidents:
-    """Implements the engine's OpenIncidents by alerting's journal."""
+    """Implements the engine's OpenIncidents by alerting's journal.
+
+    One that is only about a failed deployment or component holds nothing up: a deployment is what mends it.
+    """
 
     def __init__(self, journal: IncidentJournal) -> None:
         self._journal = journal
@@ -95,8 +103,12 @@ class EngineIncidents:
         return [
             OpenIncident(str(one.id), one.title, one.opened_at)
             for one in await self._journal.open_incidents()
-            if (one.service, one.environment) == (service, environment)
+            if (one.service, one.environment) == (service, environment) and not _tells_of_failures_only(one)
         ]
+
+
+def _tells_of_failures_only(incident: Incident) -> bool:
+    return bool(incident.alerts) and all(alert.name in NAMES for alert in incident.alerts)
 
 
 class DeploymentChanges:

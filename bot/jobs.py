@@ -24,6 +24,7 @@ SILENCES: Final = timedelta(seconds=5)
 HISTORY: Final = timedelta(seconds=2)
 TROUBLES: Final = timedelta(seconds=5)
 HEALTHS: Final = timedelta(seconds=5)
+FAILURES: Final = timedelta(seconds=2)
 RECONCILE: Final = timedelta(seconds=15)
 COME_BACK: Final = timedelta(seconds=30)
 DAY: Final = timedelta(days=1)
@@ -78,6 +79,7 @@ def alert_jobs(
         Job("silence notices", SECOND, notices.tick),
         Job("troubles", TROUBLES, troubles.tick),
         Job("rule health", HEALTHS, health, shared=False),
+        Job("failures", FAILURES, alerting.failures.tick),
         Job("incidents", RECONCILE, reconcile),
     ]
 
@@ -100,6 +102,6 @@ def _health_job(engine: Engine, place: Placement) -> Job:
     async def check(at: datetime) -> None:
         running = await engine.releases.as_running(place, now=at)
         await engine.components.check(running)
-        await engine.platforms.keep_router(running)
+        await engine.routers.check(running, await engine.platforms.keep_router(running))
 
     return Job(f"health of {place.service} in {place.environment}", place.health.interval, check)

@@ -91,12 +91,12 @@ def _alert(alert: IncidentAlert, title: str) -> Block:
         ),
         500,
     )
-    words = [alert.annotations.get(name, "") for name in ("summary", "description")]
+    words = [alert.annotations.get(name, "") for name in ("summary", "description", "remedy")]
     end = f" · ended {when(alert.ended_at)}" if alert.ended_at else ""
     value = "" if alert.value is None else f" · value {number(alert.value, '')}"
     lines = [
         f"*{plain(cut(alert.name, 100))}*{value} · since {when(alert.since)}{end}",
-        *(plain(cut(text, 300)) for text in words if text != title),
+        *(plain(cut(text, 600)) for text in words if text != title),
         labels,
     ]
     return section("\n".join(line for line in lines if line))
