@@ -15,6 +15,7 @@ from bot.settings.gates import load_hook_secrets
 from engine.backups.backups import Backups
 from engine.components.desk import LifecycleDesk
 from engine.components.manager import ComponentManager
+from engine.components.routing import RouterWatch
 from engine.deployments.desk import DeploymentDesk
 from engine.deployments.drive import Drive
 from engine.deployments.journal import PREFIX, DeploymentJournal
@@ -41,6 +42,7 @@ class Engine:
 
     platforms: Platforms
     components: ComponentManager
+    routers: RouterWatch
     lifecycle: LifecycleDesk
     journal: DeploymentJournal
     desk: DeploymentDesk
@@ -78,6 +80,7 @@ def build_engine(ground: Ground, durable: DbosDurable, journal: DeploymentJourna
     return Engine(
         platforms,
         components,
+        RouterWatch(log, platforms, platforms, now=now),
         lifecycle,
         journal,
         desk,

@@ -22,7 +22,7 @@ from bot.views.lifecycle import render_deed
 from engine.catalog import Catalog
 from engine.components.deeds import Deed, deeds
 from engine.components.journal import PREFIX
-from engine.components.lifecycle import TROUBLED, Moved, Seen
+from engine.components.lifecycle import TROUBLED, Moved, Routed, Seen
 from engine.errors import NotFound
 from storage.errors import StorageError
 from storage.events import Event, EventLog
@@ -36,7 +36,7 @@ COLLECTION: Final = "chat-lifecycle"
 POSITION: Final = "position"
 KEPT_EVERY: Final = 1000  # events of others that are passed over before it is noted how far it got
 PAUSE: Final = timedelta(seconds=1)
-WORTH_A_LOOK: Final = frozenset({*Moved, TROUBLED, Seen.APPEARED})
+WORTH_A_LOOK: Final = frozenset({*Moved, *Routed, TROUBLED, Seen.APPEARED})
 
 
 class LifecycleNotices:

@@ -38,6 +38,13 @@ TITLES: Final[Mapping[Kind, str]] = {
     "unregister": "Unregister {place}",
     "failure": "{place} has failed",
     "stranger": "Somebody else started {place}",
+    "router": "The router of {place} was changed",
+}
+ROUTER: Final[Mapping[Ending, str]] = {
+    "": "⚠️ being set right",
+    "done": "✅ set right",
+    "failed": "🔴 left alone",
+    "given up": "⚪ another change took over",
 }
 
 
@@ -118,6 +125,8 @@ def render_deed(service: str, environment: str, deed: Deed, *, mention: Mention)
 def _mark(deed: Deed) -> str:
     if deed.kind in {"failure", "stranger"}:
         return "🔴 failed" if deed.kind == "failure" else "⚠️ seen"
+    if deed.kind == "router":
+        return ROUTER[deed.ending]
     return f"{MARKS[deed.ending]} {STATES[deed.ending]}"
 
 
@@ -133,6 +142,9 @@ def _what(deed: Deed) -> str:
 
 def _next(service: str, environment: str, deed: Deed) -> str:
     place = f"{escape(service)} {escape(environment)}"
+    if deed.kind == "router":
+        again = f"Find out who changes it; `/ops restart {place}` takes it in hand again, a deployment does too."
+        return again if deed.ending == "failed" else ""
     if deed.kind == "failure" or deed.ending == "failed":
         return f"`/ops retry {place}` brings back what was stable; or deploy a version."
     if deed.kind == "stop" and deed.ending == "done":

@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final, Literal
 
-from engine.components.lifecycle import TROUBLED, Moved, Seen
+from engine.components.lifecycle import TROUBLED, Moved, Routed, Seen
 from storage.events import Event
 
 SYSTEM: Final = "system"
-Kind = Literal["scale", "stop", "start", "retry", "restart", "reset", "unregister", "failure", "stranger"]
+Kind = Literal["scale", "stop", "start", "retry", "restart", "reset", "unregister", "failure", "stranger", "router"]
 Ending = Literal["", "done", "failed", "given up"]
 
 
@@ -41,7 +41,9 @@ _ENDS: Final[Mapping[Kind, frozenset[str]]] = {
     "start": frozenset({Moved.DEPLOYED}),
     "retry": frozenset({Moved.DEPLOYED}),
     "restart": frozenset({Moved.DEPLOYED, Moved.UPDATED}),
+    "router": frozenset({Routed.RESTORED}),
 }
+_MOVED: Final = frozenset(Moved)
 _FAILURES: Final = frozenset({Moved.DEPLOYMENT_FAILED, Moved.UPDATE_FAILED})
 
 
@@ -54,7 +56,8 @@ def deeds(events: Iterable[Event]) -> list[Deed]:
         open_ = last is not None and not last.ending
         if last is not None and open_:
             done[-1] = _after(last, event)
-        begun = _begun(event, anew=anew, open_=open_)
+        wished = open_ and last is not None and last.kind != "router"
+        begun = _router(event, open_=open_ and not wished) or _begun(event, anew=anew, open_=wished)
         if begun is not None:
             done.append(begun)
         anew = event.type == Moved.REGISTERED or (anew and event.type != Moved.RESET)
@@ -62,6 +65,8 @@ def deeds(events: Iterable[Event]) -> list[Deed]:
 
 
 def _after(deed: Deed, event: Event) -> Deed:
+    if deed.kind == "router":
+        return _after_change(deed, event)
     if event.type == TROUBLED:
         return replace(deed, trouble=str(event.data["reason"]))
     if event.type in _FAILURES:
@@ -72,6 +77,23 @@ def _after(deed: Deed, event: Event) -> Deed:
     if event.type in _ENDS.get(deed.kind, ()):
         return replace(deed, ending="done" if event.actor == SYSTEM else "given up", trouble="", ended_at=event.at)
     return deed
+
+
+def _after_change(deed: Deed, event: Event) -> Deed:
+    """What was found of the router stays told; whatever moves the component takes it over."""
+    if event.type == Routed.GIVEN_UP:
+        return replace(deed, ending="failed", trouble=str(event.data["reason"]), ended_at=event.at)
+    if event.type in _ENDS["router"]:
+        return replace(deed, ending="done", ended_at=event.at)
+    return replace(deed, ending="given up", ended_at=event.at) if event.type in _MOVED else deed
+
+
+def _router(event: Event, *, open_: bool) -> Deed | None:
+    """Another hand at the router, unless that is what is told already."""
+    if event.type not in {Routed.CHANGED, Routed.GIVEN_UP} or open_:
+        return None
+    found = Deed(event.version, "router", "", event.at, trouble=str(event.data["reason"]))
+    return replace(found, ending="failed", ended_at=event.at) if event.type == Routed.GIVEN_UP else found
 
 
 def _begun(event: Event, *, anew: bool, open_: bool) -> Deed | None:

@@ -95,11 +95,20 @@ class Seen(StrEnum):
     APPEARED = "InstanceAppeared"  # nobody here started it: its component is stopped
 
 
+class Routed(StrEnum):
+    """The events that tell of the router while no deployment is in charge, and move nothing."""
+
+    CHANGED = "RouterChanged"  # nobody here told it what it sends
+    RESTORED = "RouterRestored"
+    GIVEN_UP = "RouterGivenUp"  # it does not stay as it is set
+
+
 TROUBLED: Final = "ComponentTroubled"  # what is under way does not get on, and why; it moves nothing
 
 
 CRASH_WINDOW: Final = timedelta(minutes=2)
 CRASH_LIMIT: Final = 5
+ROUTER_LIMIT: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +136,8 @@ class Component:
 
     `version` is stable: the one that last finished a deployment; `previous` the one before. `target` is what is being
     brought up, by the deployment in charge or, with `deployment` empty, by ourselves. `pending` are instances a person
-    asked to restart. `stream_version` is the version to append after.
+    asked to restart. `router` is what the router sends in place of all to the stable version, "" when it is right;
+    `router_changes` are the last three times that was found. `stream_version` is the version to append after.
     """
 
     service: ServiceName
@@ -144,6 +154,9 @@ class Component:
     pending: tuple[InstanceId, ...] = ()
     reason: str = ""
     restarts: int = 0
+    router: str = ""
+    router_changes: tuple[datetime, ...] = ()
+    router_given_up: bool = False
     last_change: str = ""
     last_change_by: str = ""
     last_change_at: datetime | None = None
@@ -173,10 +186,14 @@ class Component:
 
     @property
     def health(self) -> str:
-        """`2 of 2 healthy`; `not running` while nothing was ever deployed, or once it is stopped."""
+        """`2 of 2 healthy`; `not running` while nothing was ever deployed, or once it is stopped.
+
+        With `, router sends v9 100 %` while another hand has changed the router.
+        """
         if self.rests or (self.version is None and self.target is None):
             return "not running"
-        return f"{self.healthy} of {self.desired} healthy"
+        router = f", router sends {self.router}" if self.router else ""
+        return f"{self.healthy} of {self.desired} healthy{router}"
 
 
 def ordinal_of(instance: InstanceId) -> int:
@@ -204,6 +221,8 @@ def _apply(component: Component | None, event: Event) -> Component:
         component = _move(component, Moved(event.type), event)
     elif event.type in _SEEN:
         component = _see(component, Seen(event.type), event)
+    elif event.type in _ROUTED:
+        component = _route(component, Routed(event.type), event)
     elif event.type == TROUBLED:
         component = replace(component, reason=event.data["reason"])
     return replace(component, updated_at=event.at, stream_version=event.version)
@@ -211,6 +230,7 @@ def _apply(component: Component | None, event: Event) -> Component:
 
 _MOVED: Final = frozenset(Moved)
 _SEEN: Final = frozenset(Seen)
+_ROUTED: Final = frozenset(Routed)
 
 
 def _born(event: Event) -> Component:
@@ -245,7 +265,7 @@ def _told(  # noqa: PLR0911  # one return an event
     match moved:
         case Moved.DEPLOYMENT_STARTED | Moved.UPDATE_REQUESTED:
             return replace(
-                component,
+                _undisputed(component) if _asked(data) else component,
                 deployment=data["deployment"],
                 target=data["target"],
                 desired=data["desired"],
@@ -277,6 +297,22 @@ def _asked(data: Mapping[str, Any]) -> bool:
 def _forgiven(component: Component) -> Mapping[InstanceId, InstanceNote]:
     """A person's deed starts the count of crashes anew; a repair of our own does not."""
     return {one: replace(note, restarts=()) for one, note in component.instances.items()}
+
+
+def _undisputed(component: Component) -> Component:
+    """A person's deed takes the router in hand again."""
+    return replace(component, router="", router_changes=(), router_given_up=False)
+
+
+def _route(component: Component, routed: Routed, event: Event) -> Component:
+    match routed:
+        case Routed.CHANGED:
+            changes = (*component.router_changes, event.at)[-ROUTER_LIMIT:]
+            return replace(component, router=event.data["sends"], router_changes=changes)
+        case Routed.GIVEN_UP:
+            return replace(component, router=event.data["sends"], router_given_up=True)
+        case Routed.RESTORED:
+            return replace(component, router="", router_given_up=False)
 
 
 def _finished(component: Component, version: Version | None) -> Component:

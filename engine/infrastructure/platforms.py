@@ -84,11 +84,10 @@ class Platforms:
         """See TrafficShifter."""
         return await self.of(place).shifter.read(place)
 
-    async def keep_router(self, place: Placement) -> None:
-        """Bring the router back where that is ours to do. May raise what `read` raises."""
+    async def keep_router(self, place: Placement) -> TrafficReading | None:
+        """Bring the router back where that is ours to do, and say what it does. May raise what `read` raises."""
         platform = self.of(place)
-        if platform.keeps_router:
-            await platform.shifter.read(place)
+        return await platform.shifter.read(place) if platform.keeps_router else None
 
     async def drained(self, place: Placement, instances: Collection[InstanceId]) -> bool:
         """See TrafficShifter."""

@@ -8,7 +8,9 @@ import pytest
 
 from bot.settings import load_settings
 from bot.settings.domain import to_catalog
+from engine.catalog import EnvironmentName, ServiceName, Version
 from engine.infrastructure.balancers.proxy import ProxyShifter
+from engine.ports import Instance, InstanceHealth, InstanceId
 from tests.fakes.house import House, all_text
 from tests.fakes.scene import Scene
 
@@ -51,3 +53,29 @@ async def test_a_killed_instance_is_replaced_and_its_life_recorded(house: House)
     status = await house.ask("ada", "/ops status shop")
     assert "running" in all_text(status)
     assert done.data["version"] == "v1"
+
+
+async def test_what_another_hand_tells_the_proxy_is_told_and_set_right(house: House) -> None:
+    place = to_catalog(load_settings(house.settings)).placement("shop", "production")
+    proxy, before = ProxyShifter(house.data / "proxy"), house.chronicle.last()
+    ghost = Instance(
+        InstanceId("ghost-1"),
+        ServiceName("shop"),
+        EnvironmentName("production"),
+        Version("v9"),
+        "127.0.0.1:1",
+        0,
+        datetime.now(UTC),
+        InstanceHealth.HEALTHY,
+    )
+    await proxy.configure(place, [ghost], {ghost.version: 100})
+    assert not (await proxy.read(place)).ready
+    found = await house.chronicle.wait_type("RouterChanged", STREAM, after=before)
+    assert found.data["sends"] == "nothing"
+    await house.chronicle.wait_type("RouterRestored", STREAM, after=before)
+    assert (await proxy.read(place)).weights == {Version("v1"): 100}
+    async with house.load() as load:
+        await load.wait(lambda one: one.ok > 20)
+        assert load.lost == 0, load.told()
+    message = await house.message("The router of shop in production was changed", "set right")
+    assert "The router sends nothing" in all_text(message)

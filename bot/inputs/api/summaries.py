@@ -21,7 +21,7 @@ from bot.inputs.api.schemas import Happening
 from bot.silence_words import written
 from engine.catalog import Catalog
 from engine.components.journal import stream_of
-from engine.components.lifecycle import Moved, Seen
+from engine.components.lifecycle import Moved, Routed, Seen
 from engine.deployments.deployment import Deployment, DeploymentId
 from engine.deployments.events import DeploymentPlanned, parse_event
 from engine.deployments.journal import PREFIX, id_of
@@ -47,6 +47,9 @@ COMPONENT_WORDS: Final[Mapping[str, str]] = {
     Moved.STOP_REQUESTED: "is being stopped",
     Moved.STOPPED: "has stopped",
     Moved.UNREGISTERED: "is no longer looked after",
+    Routed.CHANGED: "had its router changed",
+    Routed.RESTORED: "has its router as it should be",
+    Routed.GIVEN_UP: "does not keep its router",
 }
 INSTANCE_WORDS: Final[Mapping[str, str]] = {
     Seen.HEALTHY: "is healthy",
