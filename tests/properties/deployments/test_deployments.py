@@ -86,7 +86,7 @@ BEHAVIOURS = st.sampled_from(
 )
 HAPPENINGS = st.sampled_from(
     [
-        *("abort", "resume", "approve", "promote", "finish", "kill new", "kill old"),
+        *("abort", "resume", "approve", "promote", "finish", "kill new", "kill old", "hang old"),
         *("router forgets", "router meddled", "router away", "manager away", "metrics away", "all back"),
     ]
 )
@@ -115,6 +115,8 @@ async def befall(town: Town, deployment: Deployment, what: str) -> None:
     match what.split():
         case ["kill", which]:
             kill(town, "v2" if which == "new" else "v1")
+        case ["hang", _]:
+            hang(town)
         case ["router", ("forgets" | "meddled") as how]:
             meddle(town, {} if how == "forgets" else {Version("v1"): 50, Version("v2"): 50})
         case ["all", "back"]:
@@ -187,6 +189,13 @@ def check_end(town: Town, after: Deployment) -> None:
     if after.state is State.ROLLED_BACK:
         assert (versions, world.weights, world.stable_version) == ({"v1"}, {"v1": 100}, "v1")
         assert len(there) == world.instances
+
+
+def hang(town: Town) -> None:
+    """One of the former version answers nothing any more, as long as it runs."""
+    found = [name for name in town.world.runs if "-v1-" in name]
+    town.world.hung.update(found[:1])
+    town.world.floor = 0
 
 
 @settings(max_examples=60, deadline=None)
