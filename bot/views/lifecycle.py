@@ -38,7 +38,7 @@ TITLES: Final[Mapping[Kind, str]] = {
     "unregister": "Unregister {place}",
     "failure": "{place} has failed",
     "stranger": "Somebody else started {place}",
-    "router": "The router of {place} was changed",
+    "router": "The router of {place} is not as it was set",
 }
 ROUTER: Final[Mapping[Ending, str]] = {
     "": "⚠️ being set right",

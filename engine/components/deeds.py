@@ -90,7 +90,7 @@ def _after_change(deed: Deed, event: Event) -> Deed:
 
 def _router(event: Event, *, open_: bool) -> Deed | None:
     """Another hand at the router, unless that is what is told already."""
-    if event.type not in {Routed.CHANGED, Routed.GIVEN_UP} or open_:
+    if event.type not in {Routed.CHANGED, Routed.GIVEN_UP} or open_ or event.data.get("again", False):
         return None
     found = Deed(event.version, "router", "", event.at, trouble=str(event.data["reason"]))
     return replace(found, ending="failed", ended_at=event.at) if event.type == Routed.GIVEN_UP else found

@@ -156,7 +156,7 @@ class Component:
     restarts: int = 0
     router: str = ""
     router_changes: tuple[datetime, ...] = ()
-    router_given_up: bool = False
+    router_given_up_at: datetime | None = None
     last_change: str = ""
     last_change_by: str = ""
     last_change_at: datetime | None = None
@@ -172,6 +172,12 @@ class Component:
     def rests(self) -> bool:
         """Whether nothing of it is meant to run any more: what comes next begins from nothing."""
         return self.state in {ComponentState.STOPPING, ComponentState.STOPPED, ComponentState.UNREGISTERED}
+
+    @property
+    def router_given_up(self) -> bool:
+        """Whether the router is wrong and is left so."""
+        at, changes = self.router_given_up_at, self.router_changes
+        return bool(self.router) and at is not None and (not changes or at >= changes[-1])
 
     @property
     def aim(self) -> Version | None:
@@ -301,7 +307,7 @@ def _forgiven(component: Component) -> Mapping[InstanceId, InstanceNote]:
 
 def _undisputed(component: Component) -> Component:
     """A person's deed takes the router in hand again."""
-    return replace(component, router="", router_changes=(), router_given_up=False)
+    return replace(component, router="", router_changes=(), router_given_up_at=None)
 
 
 def _route(component: Component, routed: Routed, event: Event) -> Component:
@@ -310,9 +316,9 @@ def _route(component: Component, routed: Routed, event: Event) -> Component:
             changes = (*component.router_changes, event.at)[-ROUTER_LIMIT:]
             return replace(component, router=event.data["sends"], router_changes=changes)
         case Routed.GIVEN_UP:
-            return replace(component, router=event.data["sends"], router_given_up=True)
+            return replace(component, router=event.data["sends"], router_given_up_at=event.at)
         case Routed.RESTORED:
-            return replace(component, router="", router_given_up=False)
+            return replace(component, router="")
 
 
 def _finished(component: Component, version: Version | None) -> Component:

@@ -10,13 +10,14 @@ from collections.abc import Callable, Collection, Mapping
 from datetime import datetime, timedelta
 from typing import Final
 
-from engine.catalog import Placement, Version
+from engine.catalog import HealthCheck, Placement, Version
 from engine.components.journal import ComponentJournal
 from engine.components.lifecycle import ROUTER_LIMIT, Component, ComponentState, Routed
 from engine.errors import PermanentFailure
 from engine.ports import InstanceHealth, InstanceId, InstanceManager, TrafficReading, TrafficShifter
 from storage.events import EventLog, NewEvent
 
+NOTHING: Final = "nothing"
 PATIENCE: Final = 2  # looks in a row that find it wrong: a router may lag behind what it was told
 SELDOM: Final = timedelta(minutes=1)  # between two reads of a router that costs calls
 WINDOW: Final = timedelta(minutes=10)  # it is set right ROUTER_LIMIT times within it, and left alone then
@@ -42,7 +43,12 @@ def strays(component: Component, weights: Mapping[Version, int]) -> str:
     sent = {version: weight for version, weight in weights.items() if weight > 0}
     if component.version is not None and sent == {component.version: 100}:
         return ""
-    return ", ".join(f"{version} {weight} %" for version, weight in sorted(sent.items())) or "nothing"
+    return ", ".join(f"{version} {weight} %" for version, weight in sorted(sent.items())) or NOTHING
+
+
+def patience(sends: str, check: HealthCheck) -> int:
+    """How many looks in a row. A router may find all unwell before we do: ours have had their time to say so then."""
+    return max(PATIENCE, check.unhealthy_after + 1) if sends == NOTHING else PATIENCE
 
 
 def noticed(component: Component | None, sends: str, *, now: datetime) -> list[NewEvent]:
@@ -53,18 +59,21 @@ def noticed(component: Component | None, sends: str, *, now: datetime) -> list[N
     if len(recent) < ROUTER_LIMIT:
         return [NewEvent(Routed.CHANGED, {"sends": sends, "reason": _changed(component, sends)}, priority="high")]
     minutes = int(WINDOW.total_seconds() // 60)
+    why = "somebody else keeps changing it" + (", or it finds none of them well" if sends == NOTHING else "")
     reason = (
         f"The router sends {sends} again, after it was set right {ROUTER_LIMIT} times within {minutes} minutes: "
-        "somebody else keeps changing it. Pilothouse leaves it alone now."
+        f"{why}. Pilothouse leaves it alone now."
     )
-    return given_up(component, sends, reason)
+    last = component.router_given_up_at
+    return given_up(component, sends, reason, again=last is not None and now - last < WINDOW)
 
 
-def given_up(component: Component | None, sends: str, reason: str) -> list[NewEvent]:
-    """It stays as it is, until it is right again or somebody deploys or restarts."""
+def given_up(component: Component | None, sends: str, reason: str, *, again: bool = False) -> list[NewEvent]:
+    """It stays as it is, until it is right again or somebody deploys or restarts; `again` needs no new message."""
     if component is None or not steady(component) or component.router_given_up:
         return []
-    return [NewEvent(Routed.GIVEN_UP, {"sends": sends, "reason": reason}, priority="critical")]
+    data = {"sends": sends, "reason": reason, "again": again}
+    return [NewEvent(Routed.GIVEN_UP, data, priority="medium" if again else "critical")]
 
 
 def restored(component: Component | None) -> list[NewEvent]:
@@ -79,11 +88,12 @@ def kept(weights: Mapping[Version, int], running: Collection[Version]) -> Mappin
 
 
 def _changed(component: Component, sends: str) -> str:
-    if sends == "nothing":
-        what = f"The router sends nothing, although {len(well(component))} of {component.version} are well"
+    if sends == NOTHING:
+        well_ = f"{len(well(component))} of {component.version} answer their health checks"
+        what = f"The router sends nothing, although {well_}: somebody changed it, or it finds none of them well."
     else:
-        what = f"The router sends {sends} in place of all to {component.version}"
-    return f"{what}, and no deployment did that. Pilothouse sets it right."
+        what = f"The router sends {sends} in place of all to {component.version}, and no deployment did that."
+    return f"{what} Pilothouse sets it right."
 
 
 class RouterWatch:
@@ -99,6 +109,7 @@ class RouterWatch:
         self._wrong: Counter[_Key] = Counter()
         self._left_out: Counter[_Key] = Counter()
         self._read_at: dict[_Key, datetime] = {}
+        self._routed_at: dict[_Key, datetime] = {}
 
     async def check(self, place: Placement, reading: TrafficReading | None = None) -> None:
         """Compare with `reading`, or once a minute with a read of its own. May raise what `read` raises."""
@@ -107,25 +118,29 @@ class RouterWatch:
             self._forget(_key(place))
             return
         if reading is None:
-            if not self._due(_key(place)):
+            if not self._due(self._read_at, place):
                 return
-            reading = await self._shifter.read(place)
-        await self._judge(place, component, reading)
+            # So long after the last read, our own checks have had their time.
+            await self._judge(place, component, await self._shifter.read(place), often=PATIENCE)
+        else:
+            await self._judge(
+                place, component, reading, often=patience(strays(component, reading.weights), place.health)
+            )
 
     def _forget(self, key: _Key) -> None:
         del self._wrong[key], self._left_out[key]
 
-    def _due(self, key: _Key) -> bool:
-        now, last = self._now(), self._read_at.get(key)
-        if last is not None and now - last < SELDOM:
+    def _due(self, last: dict[_Key, datetime], place: Placement) -> bool:
+        now, key = self._now(), _key(place)
+        if key in last and now - last[key] < SELDOM:
             return False
-        self._read_at[key] = now
+        last[key] = now
         return True
 
-    async def _judge(self, place: Placement, component: Component, reading: TrafficReading) -> None:
+    async def _judge(self, place: Placement, component: Component, reading: TrafficReading, *, often: int) -> None:
         key, sends = _key(place), strays(component, reading.weights)
         if sends:
-            if _often(self._wrong, key):
+            if _reaches(often, self._wrong, key):
                 await self._set_right(place, sends)
             return
         del self._wrong[key]
@@ -134,7 +149,7 @@ class RouterWatch:
         if well(component) <= set(reading.ready):
             del self._left_out[key]
         # Its own checks may be slower than ours, so that one left out is no change worth telling.
-        elif _often(self._left_out, key) and not component.router_given_up:
+        elif _reaches(PATIENCE, self._left_out, key) and self._due(self._routed_at, place):
             await self._route(place, component)
 
     async def _set_right(self, place: Placement, sends: str) -> None:
@@ -159,10 +174,10 @@ def _key(place: Placement) -> _Key:
     return place.service, place.environment
 
 
-def _often(counts: Counter[_Key], key: _Key) -> bool:
+def _reaches(limit: int, counts: Counter[_Key], key: _Key) -> bool:
     """Whether this look is the one too many; counting begins anew then."""
     counts[key] += 1
-    if counts[key] < PATIENCE:
+    if counts[key] < limit:
         return False
     del counts[key]
     return True

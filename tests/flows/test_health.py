@@ -77,5 +77,5 @@ async def test_what_another_hand_tells_the_proxy_is_told_and_set_right(house: Ho
     async with house.load() as load:
         await load.wait(lambda one: one.ok > 20)
         assert load.lost == 0, load.told()
-    message = await house.message("The router of shop in production was changed", "set right")
+    message = await house.message("The router of shop in production is not as it was set", "set right")
     assert "The router sends nothing" in all_text(message)

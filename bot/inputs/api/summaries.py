@@ -47,7 +47,7 @@ COMPONENT_WORDS: Final[Mapping[str, str]] = {
     Moved.STOP_REQUESTED: "is being stopped",
     Moved.STOPPED: "has stopped",
     Moved.UNREGISTERED: "is no longer looked after",
-    Routed.CHANGED: "had its router changed",
+    Routed.CHANGED: "has a router that is not as it was set",
     Routed.RESTORED: "has its router as it should be",
     Routed.GIVEN_UP: "does not keep its router",
 }

@@ -8,7 +8,7 @@ from datetime import datetime
 from bot.chat.ledger import Ledger
 from bot.chat.lifecycle_notices import LifecycleNotices
 from bot.chat.outbox import Outbox
-from engine.components import changes, wishes
+from engine.components import changes, routing, wishes
 from engine.components.journal import ComponentJournal
 from tests.fakes.blockkit import KNOWN_USER
 from tests.fakes.chat import FakePlatform
@@ -80,6 +80,25 @@ def test_a_failure_is_told_with_its_reason_and_a_deployment_is_not() -> None:
         await running(house)
         await house.record(lambda one: changes.repair_failed(one, "No such table."))
         assert await house.listen() == ["shop in production has failed: No such table."]
+        await house.outbox.close()
+
+    run(story)
+
+
+def test_a_router_that_another_hand_changed_is_told_with_its_end() -> None:
+    async def story(now: Callable[[], datetime]) -> None:
+        house = House(now)
+        await running(house)
+        title = "The router of shop in production is not as it was set"
+        await house.record(lambda one: routing.noticed(one, "v9 100 %", now=now()))
+        assert await house.listen() == [f"{title}: being set right"]
+        await house.record(routing.restored)
+        told = [f"{title}: set right"]
+        assert await house.listen() == told
+        await house.record(lambda one: routing.given_up(one, "v9 100 %", "It comes back."))
+        assert await house.listen() == [*told, f"{title}: left alone"]
+        await house.record(lambda one: routing.given_up(one, "v9 100 %", "It comes back.", again=True))
+        assert await house.listen() == [*told, f"{title}: left alone"]
         await house.outbox.close()
 
     run(story)

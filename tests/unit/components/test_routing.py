@@ -84,8 +84,18 @@ async def test_a_foreign_change_is_told_shown_and_set_right(hand: Hand) -> None:
 
 async def test_one_that_sends_nothing_is_set_right(hand: Hand) -> None:
     await hand.house.shifter.configure(PLACE, [], {})
-    found = await hand.check(2)
+    await hand.check(2)
+    assert await hand.told() == []  # the router may see sooner than we do that all are ill
+    found = await hand.check()
     assert (found.router, await hand.sends()) == ("nothing", RIGHT)
+
+
+async def test_what_is_found_unwell_a_little_later_is_no_change(hand: Hand) -> None:
+    await hand.house.shifter.configure(PLACE, [], {})
+    await hand.check()
+    hand.house.probe.ill = {await hand.house.address(name("v1", ordinal)) for ordinal in (0, 1)}
+    await hand.check(3)
+    assert await hand.told() == []
 
 
 async def test_a_lag_is_no_fault(hand: Hand) -> None:
@@ -120,6 +130,18 @@ async def test_who_keeps_changing_it_is_left_alone_until_it_is_right(hand: Hand)
     assert "somebody else keeps changing it" in last.trouble
     await hand.house.shifter.configure(PLACE, await hand.house.instances.observe(PLACE), RIGHT)
     assert (await hand.check()).health == "2 of 2 healthy"
+
+
+async def test_one_given_up_that_comes_and_goes_is_one_message(hand: Hand) -> None:
+    for _ in range(9):
+        await hand.change()
+        await hand.check(2)
+        await hand.house.shifter.configure(PLACE, await hand.house.instances.observe(PLACE), RIGHT)
+        await hand.check()
+    told = await hand.told()
+    assert (told.count("RouterChanged"), told.count("RouterGivenUp")) == (3, 6)
+    found = deeds(await hand.house.database.log.read("component-shop-production"))
+    assert [one.ending for one in found] == ["done", "done", "done", "failed"]
 
 
 async def test_changes_long_apart_are_no_fight(hand: Hand) -> None:
