@@ -6,9 +6,21 @@ On the way back: restore capacity, shift, read back, stop. While promoting, the 
 from __future__ import annotations
 
 from collections.abc import Collection
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Final
 
-from engine.deployments.action import Action, Finish, GiveBack, GiveUp, Measure, Observation, Record, Wait, ids_of
+from engine.deployments.action import (
+    Action,
+    Finish,
+    GiveBack,
+    GiveUp,
+    Measure,
+    Observation,
+    Record,
+    StopInstances,
+    Wait,
+    ids_of,
+)
 from engine.deployments.deployment import Deployment
 from engine.deployments.events import OldReleased, WeightShifted
 from engine.deployments.judge import failing, measure_due
@@ -24,10 +36,13 @@ from engine.deployments.strategies.moves import (
     route,
     shares_of,
     start,
+    stuck_for,
 )
 from engine.deployments.strategies.troubles import died, late, unserved
 from engine.deployments.words import describe
 from engine.ports import InstanceHealth, InstanceId
+
+HANGS: Final = timedelta(seconds=30)  # on the way back, what answers badly for so long is started anew
 
 
 def promoting(deployment: Deployment, seen: Observation, now: datetime) -> Action:
@@ -78,6 +93,7 @@ def rolling_back(deployment: Deployment, seen: Observation, now: datetime, *, wh
     return (
         (GiveUp(describe(plan, seen)) if late_now and not done else None)
         or (_clear(deployment, seen, old, now) if apart else None)
+        or (None if well else _renew(deployment, seen, old, now))
         or (start(seen, plan.previous, old) if plan.previous else None)
         or (None if _may_shift_back(deployment, seen, old, now, whole=whole) else Wait(GLANCE, "the former version"))
         or _shift_back(deployment, seen, old, shares)
@@ -85,6 +101,25 @@ def rolling_back(deployment: Deployment, seen: Observation, now: datetime, *, wh
         or (None if well else Wait(GLANCE, "healthy instances"))
         or GiveBack()
     )
+
+
+def _renew(deployment: Deployment, seen: Observation, old: Collection[InstanceId], now: datetime) -> Action | None:
+    """Stop what hangs of the former version, so that it is started anew: each once, unless something came to be since.
+
+    While a deployment is in charge nobody else does. A platform that judges its instances replaces them itself.
+    """
+    since = deployment.progressed_at or now
+    if stuck_for(deployment, now) < min(HANGS, deployment.plan.strategy.progress_deadline / 4):
+        return None
+    hung = [
+        one.id
+        for one in seen.alive(old)
+        if one.health is InstanceHealth.UNHEALTHY
+        and not one.judged
+        and one.started_at < since
+        and one.id not in seen.traffic.ready
+    ]
+    return StopInstances(tuple(hung)) if hung else None
 
 
 def as_before(deployment: Deployment, seen: Observation, old: Collection[InstanceId]) -> bool:

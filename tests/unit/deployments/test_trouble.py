@@ -163,6 +163,22 @@ async def test_an_instance_that_hangs_all_the_time_does_not_fail_the_way_back(sp
 
 
 @pytest.mark.parametrize("spec", [CANARY, ROLLING, BLUE_GREEN, RECREATE], ids=lambda spec: spec.kind)
+async def test_when_all_hang_those_of_the_former_version_are_started_anew(spec: StrategySpec) -> None:
+    town = Town(strategy=spec)
+    deployment = await started(town)
+    await town.run(2)
+    old = [run for name, run in town.world.runs.items() if "-v1-" in name]
+    town.world.hung_pids.update(run.instance.pid for run in old)
+    town.world.floor = 0
+    await town.desk.abort(town.ask(Abort(deployment.id)), BEN)
+    await town.run(80)
+    after = await town.at(deployment)
+    assert (after.state, after.reason) == (State.ROLLED_BACK, "Aborted by ben.")
+    assert town.world.running() == ["shop-production-v1-1", "shop-production-v1-2"]
+    assert not town.world.broken
+
+
+@pytest.mark.parametrize("spec", [CANARY, ROLLING, BLUE_GREEN, RECREATE], ids=lambda spec: spec.kind)
 async def test_one_that_begins_to_hang_on_the_way_is_waited_for_and_then_told_of(spec: StrategySpec) -> None:
     town = Town(strategy=spec, instances=3)
     deployment = await started(town)
@@ -296,7 +312,7 @@ async def test_counters_of_the_router_count_from_the_start_of_the_deployment() -
 
 async def test_roll_back_of_an_unknown_place_is_refused() -> None:
     town = Town()
-    with pytest.raises(NotNow, match="Nothing ran before now"):
+    with pytest.raises(NotNow, match="Nothing of shop runs in production, so there is nothing to roll back"):
         await town.desk.roll_back(town.ask(RollBack("shop", "production")), ANN)
 
 

@@ -120,12 +120,14 @@ class World:
     told: tuple[dict[Version, int], tuple[InstanceId, ...], datetime] | None = None  # what it will do, and when
     draining: float = 0.5
     stable_version: Version | None = None
+    standing: Standing | None = None
     book: list[str] = field(default_factory=list)
     effects: list[str] = field(default_factory=list)
     broken: list[str] = field(default_factory=list)
     alerts: list[FiringAlert] = field(default_factory=list)
     incidents: list[OpenIncident] = field(default_factory=list)
-    hung: set[str] = field(default_factory=set)  # alive, and answering nothing
+    hung: set[str] = field(default_factory=set)  # alive, and answering nothing, however often they are started
+    hung_pids: set[int] = field(default_factory=set)  # the same, until they are started anew
     away: set[str] = field(default_factory=set)  # of manager, router, metrics, alerts
     requests: int = 0
     floor: int = 0
@@ -188,7 +190,7 @@ class World:
             return InstanceHealth.DEAD
         if age < like.healthy_after:
             return InstanceHealth.STARTING
-        if run.instance.id in self.hung:
+        if run.instance.id in self.hung or run.instance.pid in self.hung_pids:
             return InstanceHealth.UNHEALTHY
         ill = like.flaps is not None and int((age - like.healthy_after) / like.flaps) % 2 == 1
         return InstanceHealth.UNHEALTHY if ill else InstanceHealth.HEALTHY
@@ -306,6 +308,9 @@ class World:
         return (self.clock.at - self.shifted_at).total_seconds() >= self.draining
 
     # -- components
+
+    async def component(self, service: str, environment: str) -> Standing | None:
+        return self.standing
 
     async def stable(self, place: Placement) -> Version | None:
         return self.stable_version
