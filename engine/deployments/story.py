@@ -98,7 +98,8 @@ def line_of(event: DeploymentEvent, deployment: Deployment) -> str:  # noqa: C90
         case DeploymentSucceeded():
             return f"Done: {version} runs alone."
         case DeploymentRolledBack(but):
-            return f"Rolled back: {deployment.plan.previous or 'nothing'} runs as before. {but}".strip()
+            said = f"{deployment.plan.previous} runs as before." if deployment.plan.previous else "nothing runs."
+            return f"Rolled back: {said} {but}".strip()
         case DeploymentFailed(reason):
             return f"Failed: {reason}"
         case DeploymentCancelled(reason, _, _):
@@ -129,4 +130,6 @@ def _promoting(deployment: Deployment) -> str:
     if plan.previous and plan.strategy.keep_old:
         kept = render_time(plan.strategy.keep_old)
         return f"Promoting {plan.version}: {plan.previous} is kept for {kept} from its first traffic, then it stops."
+    if plan.first:
+        return f"Promoting {plan.version}: it takes all traffic."
     return f"Promoting {plan.version}: it takes all traffic, then the old instances stop."

@@ -9,7 +9,7 @@ from engine.deployments.action import Action, Observation, Record, run_of
 from engine.deployments.deployment import Deployment, State
 from engine.deployments.events import InstanceDied
 from engine.deployments.strategies.moves import back, overdue
-from engine.deployments.words import notes
+from engine.deployments.words import notes, render_time
 from engine.ports import InstanceHealth
 
 CRASHES: Final = 3  # so many deaths of new instances are a crash loop
@@ -43,9 +43,8 @@ def late(deployment: Deployment, seen: Observation, now: datetime) -> Action | N
     )
     if not (waiting and overdue(deployment, now)):
         return None
-    minutes = plan.strategy.progress_deadline.total_seconds() / 60
-    said = notes(seen, plan.version)
-    return back(f"{plan.version} did not get on within {minutes:g} min. {said}".strip())
+    deadline, said = render_time(plan.strategy.progress_deadline), notes(seen, plan.version)
+    return back(f"{plan.version} did not get on within {deadline}. {said}".strip())
 
 
 def unserved(deployment: Deployment, seen: Observation) -> Action | None:
