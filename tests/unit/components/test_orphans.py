@@ -71,3 +71,12 @@ async def test_what_was_cancelled_before_it_did_anything_leaves_it_running(house
     ends.known["d2"] = Ended("Deployment d2 is cancelled: Aborted by ann before it began.", untouched=True)
     freed = await house.check()
     assert (freed.state, freed.version, freed.health) == (ComponentState.RUNNING, V1, "2 of 2 healthy")
+
+
+async def test_retry_replaces_what_hangs(house: House, ends: Ends) -> None:
+    house.probe.ill = {one.address for one in await house.instances.observe(PLACE)}
+    ends.known["d2"] = FAILED
+    await house.check(15)
+    await house.manager.retry(PLACE, by="ada", at=house.clock())
+    well = await house.check(8)
+    assert (well.state, well.health) == (ComponentState.RUNNING, "2 of 2 healthy")
