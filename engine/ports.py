@@ -166,8 +166,19 @@ class Spot(Protocol):
     def environment(self) -> EnvironmentName: ...
 
 
+class Standing(Protocol):
+    """Where a component stands, of the states in engine/components/lifecycle.py."""
+
+    @property
+    def state(self) -> str: ...
+
+
 class ComponentBook(Protocol):
     """The lifecycle and health of what runs. Every call is safe to repeat."""
+
+    async def component(self, service: str, environment: str) -> Standing | None:
+        """Where it stands; None when it was never registered."""
+        ...
 
     async def stable(self, place: Placement) -> Version | None:
         """The version that last finished a deployment here; None when nothing ever did."""

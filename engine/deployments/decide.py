@@ -97,8 +97,10 @@ def abort_events(deployment: Deployment, person: PersonId) -> tuple[DeploymentEv
             return (AbortAsked(person), RollbackStarted(f"Aborted by {person}.", Outcome.ABORTED))
         case State.ROLLING_BACK:
             return ()
-        case _:
+        case State.SUCCEEDED:
             raise DeploymentNotNow(_state(deployment), "Roll it back instead.", deployment=deployment)
+        case _:
+            raise DeploymentNotNow(_state(deployment), "Nothing is left to abort.", deployment=deployment)
 
 
 def return_events(deployment: Deployment, person: PersonId) -> tuple[DeploymentEvent, ...]:
@@ -218,4 +220,4 @@ def _said(decision: Decision) -> str:
 
 def _state(deployment: Deployment) -> str:
     outcome = f" ({deployment.outcome})" if deployment.outcome else ""
-    return f"The deployment is {deployment.state}{outcome}."
+    return f"The deployment is {deployment.state}{outcome}.".replace("_", " ")

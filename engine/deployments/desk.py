@@ -9,6 +9,7 @@ from typing import Final, TypeVar
 
 from engine.catalog import Catalog, Placement, Version
 from engine.commands import Abort, Approve, Deploy, Promote, Reject, ReleaseOld, Request, Resume, RollBack
+from engine.components.lifecycle import ComponentState
 from engine.deployments.decide import (
     DeploymentNotNow,
     Present,
@@ -129,6 +130,7 @@ class DeploymentDesk:
                 raise await self._occupied(flying.id)
             return await self._aborted(flying.id, person)
         stable = await self._components.stable(place)
+        await self._check_stopping(place)
         goal = await self._way_back.goal(place, command, stable)
         artifact = await self._artifact(goal.place(place), goal.version)
         plan = make_return_plan(goal.place(place), artifact, stable, goal.release)
@@ -255,6 +257,7 @@ class DeploymentDesk:
 
     async def _plan(self, place: Placement, version: Version, person: PersonId, override: str) -> Plan:
         """How the version would be brought out. Raises NotFound without one, NotNow for what stands in its way."""
+        await self._check_stopping(place)
         artifact = await self._artifact(place, version)
         now = self._now()
         found = await self._permits.hindrances(place, version, person, now=now)
@@ -263,6 +266,12 @@ class DeploymentDesk:
         environment = self._catalog().environment(place.environment)
         stable = await self._components.stable(place)
         return make_plan(place, environment, artifact, stable, now=now, overrides=overrides, warnings=warnings)
+
+    async def _check_stopping(self, place: Placement) -> None:
+        """What is being stopped takes no version: the deployment could only fail once it has begun."""
+        found = await self._components.component(place.service, place.environment)
+        if found is not None and found.state == ComponentState.STOPPING:
+            raise NotNow(f"{place.service} in {place.environment} is being stopped.", "Wait until it is stopped.")
 
     def _place(self, command: Deploy) -> Placement:
         catalog = self._catalog()

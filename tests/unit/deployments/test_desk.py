@@ -1,12 +1,13 @@
 """What the desk refuses, and in which words."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 import pytest
 
 from engine.catalog import Environment, EnvironmentName
 from engine.commands import Abort, Approve, Deploy, Reject, Resume, RollBack
+from engine.components.lifecycle import ComponentState
 from engine.deployments.decide import DeploymentNotNow
 from engine.deployments.deployment import Deployment, DeploymentId, Outcome, Purpose, State
 from engine.errors import Denied, Invalid, NotFound, NotNow
@@ -149,8 +150,42 @@ async def test_abort_twice_is_once_and_after_the_end_is_refused(town: Town) -> N
         after = await town.desk.abort(town.ask(Abort(deployment.id)), BEN)
     assert sum("Abort asked" in step.text for step in after.history) == 1
     await town.run(20)
-    with pytest.raises(DeploymentNotNow, match=r"rolled_back \(aborted\)"):
+    with pytest.raises(DeploymentNotNow) as refused:
         await town.desk.abort(town.ask(Abort(deployment.id)), BEN)
+    assert str(refused.value) == "The deployment is rolled back (aborted). Nothing is left to abort."
+
+
+async def test_what_has_succeeded_is_rolled_back_and_not_aborted(town: Town) -> None:
+    deployment = await approved(town)
+    await town.run(60)
+    with pytest.raises(DeploymentNotNow, match="Roll it back instead"):
+        await town.desk.abort(town.ask(Abort(deployment.id)), BEN)
+
+
+@dataclass(frozen=True, slots=True)
+class Stand:
+    """A component, as the desk looks at it."""
+
+    state: ComponentState
+
+
+async def test_what_is_being_stopped_takes_no_version(town: Town) -> None:
+    await approved(town)
+    await town.run(60)
+    before = len(await town.journal.recent())
+    town.world.standing = Stand(ComponentState.STOPPING)
+    told = "shop in production is being stopped. Wait until it is stopped."
+    for attempt in (
+        town.desk.deploy(town.ask(Deploy("shop", "v3", "production")), ANN),
+        town.desk.foresee(Deploy("shop", "v3", "production"), ANN),
+        town.desk.roll_back(town.ask(RollBack("shop", "production")), ANN),
+    ):
+        with pytest.raises(NotNow) as refused:
+            await attempt
+        assert str(refused.value) == told
+    assert len(await town.journal.recent()) == before
+    town.world.standing = Stand(ComponentState.STOPPED)
+    assert (await planned(town, version="v3")).state is State.PLANNED
 
 
 async def test_abort_while_paused(town: Town) -> None:

@@ -35,6 +35,8 @@ from engine.ports import (
     InstanceId,
     MetricSample,
     OpenIncident,
+    Spot,
+    Standing,
     TrafficReading,
 )
 from engine.strategy_specs import CanaryStep, GateSpec, StrategySpec
@@ -326,7 +328,7 @@ class World:
         self.book.append(f"finish {version}")
         self.moment()
 
-    async def fail(self, place: Placement, reason: str, *, deployment: str, at: datetime, restored: bool) -> None:
+    async def fail(self, place: Spot, reason: str, *, deployment: str, at: datetime, restored: bool) -> None:
         self.moment()
         self.book.append(f"fail restored={restored}")
         self.moment()

@@ -24,6 +24,8 @@ from engine.ports import (
     InstanceId,
     MetricSample,
     OpenIncident,
+    Spot,
+    Standing,
     TrafficReading,
 )
 from engine.trains.deeds import Yard
@@ -158,7 +160,7 @@ class Rail:
 
     # -- the ports of the engine, each answered by the world of the place
 
-    def _of(self, place: Placement) -> ServiceWorld:
+    def _of(self, place: Spot) -> ServiceWorld:
         return self.worlds[place.service]
 
     async def versions(self, place: Placement) -> Sequence[Version]:
@@ -185,6 +187,9 @@ class Rail:
     async def drained(self, place: Placement, instances: Collection[InstanceId]) -> bool:
         return await self._of(place).drained(place, instances)
 
+    async def component(self, service: str, environment: str) -> Standing | None:
+        return await self.worlds[service].component(service, environment)
+
     async def stable(self, place: Placement) -> Version | None:
         return await self._of(place).stable(place)
 
@@ -196,7 +201,7 @@ class Rail:
         told = f"{place.service} {version}"
         self.order += [] if self.order[-1:] == [told] else [told]
 
-    async def fail(self, place: Placement, reason: str, *, deployment: str, at: datetime, restored: bool) -> None:
+    async def fail(self, place: Spot, reason: str, *, deployment: str, at: datetime, restored: bool) -> None:
         await self._of(place).fail(place, reason, deployment=deployment, at=at, restored=restored)
 
     async def instant(self, query: str, at: datetime) -> Sequence[MetricSample]:
