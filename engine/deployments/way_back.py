@@ -37,7 +37,7 @@ class WayBack:
         releases = await self._releases.all(place.service, place.environment)
         goal = await self._named(place, command, releases) if command.to else await self._before(place, command, stable)
         if goal is None:
-            raise NotNow(f"Nothing ran before {stable or 'now'} in {place.environment}.", "Deploy a version instead.")
+            raise NotNow(_nothing_before(place, stable), "Deploy a version instead.")
         if goal.version == stable:
             raise NotNow(
                 f"{goal.version} of {place.service} runs in {place.environment} already.",
@@ -94,6 +94,12 @@ def _still_there(deployment: Deployment, stable: Version | None) -> Deployment:
             f"`/ops rollback {plan.service} {plan.environment}` undoes what runs now.",
         )
     return deployment
+
+
+def _nothing_before(place: Placement, stable: Version | None) -> str:
+    if stable is None:
+        return f"Nothing of {place.service} runs in {place.environment}, so there is nothing to roll back."
+    return f"Nothing ran before {stable} in {place.environment}."
 
 
 def _newest(releases: Sequence[Release], version: str) -> Release | None:

@@ -57,7 +57,7 @@ async def test_the_form_says_at_the_input_what_is_wrong(house: House) -> None:
         ("/ops deploy shop v1 to staging now please", "more words"),
         ("/ops approve d-nothing", "There is no deployment 'd-nothing'."),
         ("/ops ack inc-nothing", "incident"),
-        ("/ops rollback shop in staging", "Nothing ran before"),
+        ("/ops rollback shop in staging", "Nothing of shop runs in staging, so there is nothing to roll back."),
         ("/ops abort shop in staging", "Nothing of shop"),
         ("/ops " + "x" * 600, "at most 500"),
         ("/ops deploy <!channel>*`& v1 to staging", "There is no service"),
