@@ -14,6 +14,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 from engine.backups.backups import Source
 from engine.backups.specs import BackupSpec, CommandBackup, PostgresBackup, SqliteBackup
+from engine.deployments.words import sentence
 from engine.errors import PermanentFailure
 from engine.infrastructure.processes import clean_environment, signal_group
 
@@ -106,7 +107,8 @@ async def _run(command: Sequence[str], variables: Mapping[str, str]) -> None:
         raise
     if process.returncode:
         words = " ".join(said.decode(errors="replace").split())[-_WORDS:]
-        raise PermanentFailure(f"{command[0]} ended with {process.returncode}: {words}", "Mend that and try again.")
+        told = f"{command[0]} ended with {process.returncode}"
+        raise PermanentFailure(sentence(f"{told}: {words}" if words else told), "Mend that and try again.")
 
 
 def _copy_sqlite(source: Path, target: Path) -> None:

@@ -181,6 +181,20 @@ async def test_a_dump_that_fails_says_so_in_its_own_words_and_never_the_password
     assert "hunter2" not in str(failed.value)
 
 
+@pytest.mark.parametrize(
+    ("script", "told"),
+    [
+        ("echo the disk is full >&2; exit 3", "sh ended with 3: the disk is full. Mend that and try again."),
+        ("exit 3", "sh ended with 3. Mend that and try again."),
+    ],
+)
+async def test_what_a_tool_said_last_ends_with_a_full_stop(tmp_path: Path, script: str, told: str) -> None:
+    spec = CommandBackup(("sh", "-c", f"{script} # {{file}}"), ("true", "{file}"))
+    with pytest.raises(PermanentFailure) as failed:
+        await Trial(tmp_path, {}).backups.take(shop(spec), "d1")
+    assert str(failed.value) == told
+
+
 async def test_a_variable_that_is_not_set_is_named(tmp_path: Path) -> None:
     with pytest.raises(PermanentFailure, match=r"SHOP_DATABASE .* is not set"):
         await Trial(tmp_path).backups.take(shop(PostgresBackup("SHOP_DATABASE")), "d1")
