@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 from engine.catalog import HealthCheck, Version
 from engine.infrastructure.balancers.backend import Backend
@@ -186,10 +186,16 @@ class Site:
         told = effective_weights(self.route.weights, groups)
         if told:
             self._former = {}
-        self._weights = told or effective_weights(self._former, groups)
+        self._weights = told or effective_weights(self._former, groups) or self._last_resort(groups)
         self._groups = groups
         self._pickers = {one: self._pickers.get(one) or PICKERS[self.route.balancing]() for one in groups}
         self._order = turns(self._weights)
+
+    def _last_resort(self, groups: Mapping[Version, Sequence[Backend]]) -> dict[Version, int]:
+        """A version that had the traffic before and is still kept: better than nobody. Never one that is only shown."""
+        flight = in_flight(self.route)
+        kept = [version for version in self.route.known if version != flight and version in groups]
+        return {kept[-1]: 100} if kept and any(self.route.weights.values()) else {}
 
     def _enlist(self, member: Member, *, ready: bool) -> Backend:
         for backend in self._draining:

@@ -158,3 +158,26 @@ async def test_the_instance_with_the_fewest_requests_is_next(three):
     assert await answers(three.port, 10) == {b"a": 10}
     go_on.set()
     assert sum(await asyncio.gather(*held), Counter()) == {b"a": 1, b"slow": 1}
+
+
+async def end(stage, *names):
+    """These instances answer nobody any more, and the proxy knows it."""
+    for name in names:
+        stage.servers[name].close()
+        await stage.servers[name].wait_closed()
+    for _ in names:
+        await answers(stage.port, 1)
+
+
+async def test_a_version_that_is_kept_answers_when_nobody_of_the_new_one_can(three):
+    serve(three, {"v1": 100})
+    serve(three, {"v2": 100})
+    await end(three, "c")
+    assert await answers(three.port, 4) == {b"a": 2, b"b": 2}
+    assert three.site.reading().weights == {"v1": 100}, "what is done, not what was told"
+
+
+async def test_a_version_that_is_only_shown_answers_nobody_else(three):
+    serve(three, {"v1": 100})
+    await end(three, "a", "b")
+    assert three.site.reading().weights == {}
