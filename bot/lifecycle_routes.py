@@ -55,5 +55,6 @@ def _data(component: Component, catalog: Catalog) -> Data:
         "version": str(component.version or component.target or ""),
         "desired": component.desired,
         "health": component.health,
+        "decided": component.decided,
         "channel": catalog.service(component.service).channel,
     }

@@ -149,10 +149,14 @@ class Scale:
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """Stop all of a component, keeping its record."""
+    """Stop all of a component, keeping its record.
+
+    `seen` is the `Component.decided` that the person was shown; None decides on what is now.
+    """
 
     service: str
     environment: str
+    seen: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,10 +177,14 @@ class Retry:
 
 @dataclass(frozen=True, slots=True)
 class Unregister:
-    """Look after a stopped component no longer; its history stays, and a deployment registers it again."""
+    """Look after a stopped component no longer; its history stays, and a deployment registers it again.
+
+    `seen` as in Stop.
+    """
 
     service: str
     environment: str
+    seen: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -83,7 +83,8 @@ def _place(data: Mapping[str, Any]) -> str:
 
 
 def _value(data: Mapping[str, Any]) -> str:
-    return f"{data['service']}|{data['environment']}"
+    """What the button carries: the place, and what was decided last when it was drawn, so that it is good for once."""
+    return f"{data['service']}|{data['environment']}|{data['decided']}"
 
 
 def _question_before_stop(data: Mapping[str, Any]) -> Message:

@@ -10,13 +10,12 @@ from datetime import timedelta
 from typing import Final
 
 from engine.catalog import Placement, Version
-from engine.components.lifecycle import TROUBLED, Chosen, Component, ComponentState, Moved, wanted
+from engine.components.lifecycle import SYSTEM, TROUBLED, Chosen, Component, ComponentState, Moved, wanted
 from engine.errors import IllegalMove, NotNow, TemporaryFailure
 from engine.ports import InstanceId
 from storage.codec import JSON
 from storage.events import NewEvent
 
-_SYSTEM: Final = "system"
 _SOON: Final = timedelta(seconds=1)
 _WAYS: Final[Mapping[ComponentState, tuple[Moved, ...]]] = {
     ComponentState.UNREGISTERED: (Moved.REGISTERED, Moved.CONFIGURED),
@@ -122,7 +121,7 @@ def repair_done(component: Component) -> list[NewEvent]:
     """All instances are well again."""
     if component.in_charge or component.state not in {ComponentState.UPDATING, ComponentState.DEPLOYING}:
         return []
-    return [_done(_ending(component), component.aim, by=_SYSTEM)]
+    return [_done(_ending(component), component.aim, by=SYSTEM)]
 
 
 def repair_failed(component: Component, reason: str) -> list[NewEvent]:
@@ -195,7 +194,7 @@ def _start(
     version: Version,
     deployment: str,
     *,
-    by: str = _SYSTEM,
+    by: str = SYSTEM,
     pending: Sequence[InstanceId] = (),
     reason: str = "",
 ) -> NewEvent:

@@ -72,7 +72,7 @@ class LifecycleDesk:
         """Stop all of it. Raises NotNow."""
         place = self._place(command)
         await self._free(place, person, "stop")
-        return known(await self._components.stop(place, by=person, at=self._now()), place)
+        return known(await self._components.stop(place, by=person, at=self._now(), seen=command.seen), place)
 
     async def start(self, command: Start, person: PersonId) -> Component:
         """Bring back what was stopped. Raises NotNow."""
@@ -89,7 +89,7 @@ class LifecycleDesk:
         """Look after it no longer. Raises NotNow."""
         place = self._place(command)
         await self._free(place, person, "unregister")
-        return known(await self._components.unregister(place, by=person, at=self._now()), place)
+        return known(await self._components.unregister(place, by=person, at=self._now(), seen=command.seen), place)
 
     async def foresee(self, command: Stop | Unregister, person: PersonId) -> Component:
         """The component as it is, when it could be stopped or unregistered now. Raises what doing it would raise."""

@@ -106,6 +106,8 @@ class Routed(StrEnum):
 TROUBLED: Final = "ComponentTroubled"  # what is under way does not get on, and why; it moves nothing
 
 
+SYSTEM: Final = "system"  # who does what nobody asked for
+
 CRASH_WINDOW: Final = timedelta(minutes=2)
 CRASH_LIMIT: Final = 5
 ROUTER_LIMIT: Final = 3
@@ -138,6 +140,8 @@ class Component:
     brought up, by the deployment in charge or, with `deployment` empty, by ourselves. `pending` are instances a person
     asked to restart. `router` is what the router sends in place of all to the stable version, "" when it is right;
     `router_changes` are the last three times that was found. `stream_version` is the version to append after.
+
+    `decided` is the version of the last move that a person or a deployment made, and not a repair of ours.
     """
 
     service: ServiceName
@@ -161,6 +165,7 @@ class Component:
     last_change_by: str = ""
     last_change_at: datetime | None = None
     updated_at: datetime | None = None
+    decided: int = 0
     stream_version: int = 0
 
     @property
@@ -333,7 +338,8 @@ def _released(component: Component) -> Component:
 
 
 def _changed(component: Component, moved: Moved, event: Event) -> Component:
-    return replace(component, last_change=moved, last_change_by=event.actor, last_change_at=event.at)
+    decided = component.decided if event.actor == SYSTEM else event.version
+    return replace(component, last_change=moved, last_change_by=event.actor, last_change_at=event.at, decided=decided)
 
 
 def _see(component: Component, seen: Seen, event: Event) -> Component:

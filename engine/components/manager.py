@@ -107,9 +107,9 @@ class ComponentManager:
         settings = self._settings(place)
         return await self._change(place, lambda one: wishes.scale_wished(one, place, instances, settings, by), at)
 
-    async def stop(self, place: Placement, *, by: str, at: datetime) -> Component | None:
-        """Stop all of it, keeping its record. Raises NotNow."""
-        return await self._change(place, lambda one: wishes.stop_wished(one, place, by), at)
+    async def stop(self, place: Placement, *, by: str, at: datetime, seen: int | None = None) -> Component | None:
+        """Stop all of it, keeping its record; `seen` as in commands.Stop. Raises NotNow."""
+        return await self._change(place, lambda one: wishes.stop_wished(one, place, by, seen), at)
 
     async def start(self, place: Placement, *, by: str, at: datetime) -> Component | None:
         """Bring back what was stopped. Raises NotNow."""
@@ -119,9 +119,9 @@ class ComponentManager:
         """Bring back what was stable before it failed. Raises NotNow."""
         return await self._change(place, lambda one: wishes.retry_wished(one, place, by), at)
 
-    async def unregister(self, place: Placement, *, by: str, at: datetime) -> Component | None:
-        """Look after it no longer. Raises NotNow unless it is stopped."""
-        return await self._change(place, lambda one: wishes.unregister_wished(one, place, by), at)
+    async def unregister(self, place: Placement, *, by: str, at: datetime, seen: int | None = None) -> Component | None:
+        """Look after it no longer; `seen` as in commands.Stop. Raises NotNow unless it is stopped."""
+        return await self._change(place, lambda one: wishes.unregister_wished(one, place, by, seen), at)
 
     async def _change(self, place: Spot, decide: Decide, at: datetime) -> Component | None:
         return await self._journal.record(place, lambda one: decide(known(one, place)), at=at)

@@ -82,9 +82,10 @@ def scale_wished(component: Component, place: Placement, instances: int, setting
     return [*_way(component, place, "scale", by), NewEvent(Moved.SCALE_REQUESTED, data, actor=by)]
 
 
-def stop_wished(component: Component, place: Placement, by: str) -> list[NewEvent]:
-    """Nothing of it shall run. Raises NotNow."""
+def stop_wished(component: Component, place: Placement, by: str, seen: int | None = None) -> list[NewEvent]:
+    """Nothing of it shall run; `seen` is what was decided last when it was asked. Raises NotNow."""
     _check(component, place, "stop")
+    _check_seen(component, place, "stop", seen)
     data: JSON = {"reason": f"A stop was asked for by {by}."}
     return [*_way(component, place, "stop", by), NewEvent(Moved.STOP_REQUESTED, data, actor=by)]
 
@@ -108,9 +109,10 @@ def retry_wished(component: Component, place: Placement, by: str) -> list[NewEve
     return [*_way(component, place, "retry", by), _bring_up(component, place, f"A retry was asked for by {by}.", by)]
 
 
-def unregister_wished(component: Component, place: Placement, by: str) -> list[NewEvent]:
-    """It is no longer looked after; its history stays. Raises NotNow."""
+def unregister_wished(component: Component, place: Placement, by: str, seen: int | None = None) -> list[NewEvent]:
+    """It is no longer looked after; its history stays. `seen` as for a stop. Raises NotNow."""
     _check(component, place, "unregister")
+    _check_seen(component, place, "unregister", seen)
     return [NewEvent(Moved.UNREGISTERED, {}, actor=by)]
 
 
@@ -127,6 +129,14 @@ def _check(component: Component, place: Placement, wish: Wish) -> None:
     raise NotNow(
         f"{where} {_told(component)}", _remedy(wish, state).format(place=f"{place.service} {place.environment}")
     )
+
+
+def _check_seen(component: Component, place: Placement, wish: Wish, seen: int | None) -> None:
+    """A question is answered once, and only for what it showed."""
+    if seen is not None and seen != component.decided:
+        where = f"{place.service} in {place.environment}"
+        remedy = f"Ask again with `/ops {wish} {place.service} {place.environment}`."
+        raise NotNow(f"This was decided, or {where} was changed since it was asked.", remedy)
 
 
 def _told(component: Component) -> str:

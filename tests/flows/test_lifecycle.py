@@ -68,6 +68,7 @@ async def test_what_cannot_be_is_refused_with_what_to_do(house: House) -> None:
 
 
 async def test_a_stop_asks_first_and_a_start_brings_all_back(house: House) -> None:
+    unanswered = await house.ask("ada", "/ops stop shop production")
     await confirmed(house, "stop", "component.stop", "ComponentStopped")
     assert await ready(house) == set()
     done = await house.message("Stop shop in production", "done")
@@ -83,6 +84,11 @@ async def test_a_stop_asks_first_and_a_start_brings_all_back(house: House) -> No
     async with house.load() as load:
         await load.wait(lambda one: one.ok > 20)
         assert (load.lost, load.failed) == (0, 0), load.told()
+    ada = await house.person("ada")
+    mark = ada.mark()
+    await ada.click(unanswered, "component.stop")
+    assert "This was decided" in (await house.private(ada, since=mark))["text"]
+    assert await ready(house) == instances(2, "v2")
 
 
 async def test_what_is_gone_at_the_start_comes_back_and_nobody_else_is_blamed(house: House) -> None:

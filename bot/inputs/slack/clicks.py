@@ -62,6 +62,11 @@ def _place(value: str) -> tuple[str, str]:
     return service, environment
 
 
+def _shown(value: str) -> int:
+    """What was decided last when the button was drawn; 0, which was never decided, when it does not say."""
+    return _step(value) or 0
+
+
 def _incident(value: str) -> IncidentId:
     return IncidentId(value.partition("|")[0])
 
@@ -90,8 +95,8 @@ COMMANDS: Final[Mapping[str, Callable[[str], object]]] = {
     incident.ROLL_BACK: lambda value: RollBack("", "", DeploymentId(value.partition("|")[2])),
     **{action: _silence(text) for action, text in incident.SILENCES.items()},
     silences.EXPIRE: lambda value: ExpireSilence(SilenceId(value)),
-    lifecycle.STOP: lambda value: Stop(*_place(value)),
-    lifecycle.UNREGISTER: lambda value: Unregister(*_place(value)),
+    lifecycle.STOP: lambda value: Stop(*_place(value), _shown(value)),
+    lifecycle.UNREGISTER: lambda value: Unregister(*_place(value), _shown(value)),
     permits.UNLOCK: lambda value: Unlock(*_place(value)),
     permits.AWAIT: lambda value: AwaitUnlock(*_place(value)),
     permits.UNFREEZE: lambda value: Unfreeze(*_place(value)),

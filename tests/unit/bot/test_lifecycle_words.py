@@ -24,6 +24,7 @@ DATA = {
     "version": "v1",
     "desired": 2,
     "health": "2 of 2 healthy",
+    "decided": 7,
     "channel": "deploys",
 }
 AT = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
@@ -75,7 +76,8 @@ def test_a_question_has_one_dangerous_button_that_asks_again(command: object) ->
     assert asked["style"] == "danger"
     assert "confirm" in asked
     made = COMMANDS[asked["action_id"]](asked["value"])
-    expected = Stop("shop", "production") if isinstance(command, AskToStop) else Unregister("shop", "production")
+    make = Stop if isinstance(command, AskToStop) else Unregister
+    expected = make("shop", "production", seen=7)
     assert made == expected
 
 
@@ -118,6 +120,11 @@ def test_the_message_in_the_channel(deed: Deed, words: str) -> None:
     check(message)
     assert words in message.blocks[0]["text"]["text"]
     assert "shop in production" in message.text
+
+
+def test_a_button_that_does_not_say_what_it_showed_decides_nothing() -> None:
+    assert COMMANDS[lifecycle.STOP]("shop|production") == Stop("shop", "production", seen=0)
+    assert COMMANDS[lifecycle.UNREGISTER]("shop|production|x") == Unregister("shop", "production", seen=0)
 
 
 def test_buttons_have_names_of_their_own() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
 import pytest
@@ -14,8 +14,9 @@ from engine.components.lifecycle import ComponentState
 from engine.deployments.deployment import DeploymentId, PersonId
 from engine.errors import Invalid, NotNow
 from engine.permits.clearance import Hindrance
+from engine.ports import InstanceHealth
 from tests.fakes.clock import VirtualClock
-from tests.unit.components.house import V1, House
+from tests.unit.components.house import V1, V2, House, name
 
 ADA = PersonId("ada")
 HERE = ("shop", "production")
@@ -104,6 +105,78 @@ async def test_the_question_before_a_stop_changes_nothing(house: House) -> None:
     with pytest.raises(NotNow, match="shop in production runs"):
         await desk(house, Around()).foresee(Unregister(*HERE), ADA)
     assert await house.database.log.last_position() == before
+
+
+async def nothing(_: House) -> None:
+    """What was shown is what is."""
+
+
+async def crash(house: House) -> None:
+    house.instances.judge(name("v1", 1), InstanceHealth.DEAD)
+    await house.check(4)
+
+
+async def stop_and_start(house: House) -> None:
+    await desk(house, Around()).stop(Stop(*HERE), ADA)
+    await house.check(3)
+    await desk(house, Around()).start(Start(*HERE), ADA)
+    await house.check(3)
+
+
+async def scale(house: House) -> None:
+    await desk(house, Around()).scale(Scale(*HERE, 3), ADA)
+    await house.check(3)
+
+
+async def deploy(house: House) -> None:
+    await house.deploy(V2, "d2")
+
+
+@pytest.mark.parametrize(
+    ("since", "granted"), [(nothing, True), (crash, True), (stop_and_start, False), (scale, False), (deploy, False)]
+)
+async def test_a_button_stops_only_what_it_showed(
+    house: House, since: Callable[[House], Awaitable[None]], granted: bool
+) -> None:
+    asked = desk(house, Around())
+    shown = await asked.foresee(Stop(*HERE), ADA)
+    await since(house)
+    assert (await house.component()).state is ComponentState.RUNNING
+    click = Stop(*HERE, seen=shown.decided)
+    if granted:
+        assert (await asked.stop(click, ADA)).state is ComponentState.STOPPING
+        return
+    with pytest.raises(NotNow, match="This was decided, or shop in production was changed") as refused:
+        await asked.stop(click, ADA)
+    assert refused.value.remedy == "Ask again with `/ops stop shop production`."
+    assert (await asked.stop(Stop(*HERE), ADA)).state is ComponentState.STOPPING
+
+
+async def test_a_second_click_finds_it_done(house: House) -> None:
+    asked = desk(house, Around())
+    click = Stop(*HERE, seen=(await asked.foresee(Stop(*HERE), ADA)).decided)
+    await asked.stop(click, ADA)
+    stops = await house.database.log.last_position()
+    with pytest.raises(NotNow, match="is being stopped already"):
+        await asked.stop(click, ADA)
+    assert await house.database.log.last_position() == stops
+
+
+async def test_a_button_unregisters_only_what_it_showed(house: House) -> None:
+    asked = desk(house, Around())
+    await asked.stop(Stop(*HERE), ADA)
+    await house.check(3)
+    click = Unregister(*HERE, seen=(await asked.foresee(Unregister(*HERE), ADA)).decided)
+    await asked.start(Start(*HERE), ADA)
+    await house.check(3)
+    await asked.stop(Stop(*HERE), ADA)
+    await house.check(3)
+    with pytest.raises(NotNow, match="This was decided") as refused:
+        await asked.unregister(click, ADA)
+    assert "`/ops unregister shop production`" in refused.value.remedy
+    shown = await asked.foresee(Unregister(*HERE), ADA)
+    component = await asked.unregister(Unregister(*HERE, seen=shown.decided), ADA)
+    assert component.state is ComponentState.UNREGISTERED
 
 
 async def test_a_number_that_cannot_be_is_the_first_to_be_said(house: House) -> None:
