@@ -12,8 +12,10 @@ from typing import TypedDict
 
 from bot.engine_half import Engine
 from bot.ground import Ground
+from engine.catalog import Placement
 from engine.errors import EngineError
 from engine.ports import Instance, InstanceHealth
+from engine.targets import LambdaTarget
 
 log = logging.getLogger(__name__)
 
@@ -27,7 +29,7 @@ class TargetGroup(TypedDict):
 
 def target_groups(instances: Sequence[Instance], proxies: Sequence[str]) -> list[TargetGroup]:
     """One group an instance that lives, and one for the proxies' own numbers."""
-    groups = [_group(one) for one in instances if one.health is not InstanceHealth.DEAD]
+    groups = [_group(one) for one in instances if one.health is not InstanceHealth.DEAD and one.address]
     own: list[TargetGroup] = [{"targets": list(proxies), "labels": {"job": "pilothouse-proxy"}}]
     return [*groups, *own] if proxies else groups
 
@@ -43,12 +45,31 @@ def _group(one: Instance) -> TargetGroup:
     return {"targets": [one.address], "labels": labels}
 
 
-async def discover(ground: Ground, engine: Engine) -> list[TargetGroup]:
-    """Every running instance of every placement; the proxy as soon as there is one."""
-    instances = [one for place in ground.catalog().placements() for one in await engine.platforms.observe(place)]
-    try:
-        pages = await engine.platforms.metrics() if instances else []
-    except EngineError as error:
-        log.warning("the proxy's numbers can't be found: %s", error)
-        pages = []
-    return target_groups(instances, pages)
+class Discovery:
+    """Looks at every placement. One whose platform does not answer keeps the targets it had."""
+
+    def __init__(self, ground: Ground, engine: Engine) -> None:
+        self._ground = ground
+        self._engine = engine
+        self._seen: dict[tuple[str, str], Sequence[Instance]] = {}
+
+    async def targets(self) -> list[TargetGroup]:
+        """Every running instance that has an address; functions have none. The proxy as soon as there is one."""
+        places = [one for one in self._ground.catalog().placements() if not isinstance(one.target, LambdaTarget)]
+        instances = [one for place in places for one in await self._look(place)]
+        return target_groups(instances, await self._pages() if instances else [])
+
+    async def _look(self, place: Placement) -> Sequence[Instance]:
+        key = str(place.service), str(place.environment)
+        try:
+            self._seen[key] = await self._engine.platforms.observe(place)
+        except EngineError as error:
+            log.warning("%s in %s can't be seen now and keeps its targets: %s", *key, error)
+        return self._seen.get(key, ())
+
+    async def _pages(self) -> Sequence[str]:
+        try:
+            return await self._engine.platforms.metrics()
+        except EngineError as error:
+            log.warning("the proxy's numbers can't be found: %s", error)
+            return []

@@ -15,7 +15,7 @@ from alerting.silences.silence import State
 from bot.access import access_of, for_scrapers
 from bot.alert_doors import add_alert_doors, alert_sources
 from bot.board.routes import add_board_routes
-from bot.discovery import discover
+from bot.discovery import Discovery
 from bot.house import Pilothouse
 from bot.inputs.api.routes import add_api_routes
 from bot.inputs.slack.http import add_slack_routes
@@ -91,8 +91,10 @@ async def _health(_: web.Request) -> web.Response:
 
 
 def _discovery(house: Pilothouse) -> Handler:
+    seen = Discovery(house.ground, house.engine)
+
     async def discovery(_: web.Request) -> web.Response:
-        return web.json_response(await discover(house.ground, house.engine))
+        return web.json_response(await seen.targets())
 
     return discovery
 
