@@ -77,7 +77,8 @@ class FailureAlerts:
         await self._store.take(alerts)
         staying = {card.key for card in cards if _stays(card, latest.get(card.key))}
         wanted = {alert.fingerprint for alert in alerts}
-        wanted |= {one.fingerprint for one in self._store.all() if _place(one) in staying}
+        if staying:
+            wanted |= {one.fingerprint for one in self._store.all() if _place(one) in staying}
         await self._store.sync(SOURCE, wanted, at=now)
 
     async def _latest(self, card: Card) -> Summary | None:
