@@ -13,6 +13,7 @@ from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from bot.settings.checks import find_faults, unknown
+from bot.settings.files import missing_files
 from bot.settings.messages import message_of
 from bot.settings.model import File
 from bot.settings.parts import ADDRESS, LEVEL, Host
@@ -130,10 +131,11 @@ def load_settings(path: Path) -> Settings:
         told = "is empty; say at least who may use Pilothouse (people), and what it shall do (services or rules)"
         raise SettingsWrong([SettingsProblem(str(path), 0, "", told)])
     file = _validated(path, values, lines)
-    faults = find_faults(file)
+    base = path.resolve().parent
+    faults = [*find_faults(file), *missing_files(file, base)]
     if faults:
         raise SettingsWrong([problem_at(path, lines, field, message) for field, message in faults])
-    return Settings(file, _environment(), path, path.resolve().parent)
+    return Settings(file, _environment(), path, base)
 
 
 def _validated(path: Path, values: dict[str, Any], lines: dict[Field, int]) -> File:

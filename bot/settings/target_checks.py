@@ -10,6 +10,7 @@ from bot.settings.backup_parts import backup_faults
 from bot.settings.model import ServicePart
 from bot.settings.placeholders import strays_in_artifact, strays_in_command
 from bot.settings.positions import Field
+from bot.settings.reference_checks import arn_faults, image_fault, variable_faults
 from bot.settings.target_parts import (
     ContainerPart,
     EcsPart,
@@ -75,8 +76,20 @@ def _sections(field: Field, sections: Mapping[str, TargetPart]) -> Iterator[Faul
         if isinstance(section, KubernetesPart):
             yield from _labels((*field, kind), section)
         yield from (((*field, kind, key), stray) for stray in strays_in_artifact(getattr(section, key)))
+        yield from _names((*field, kind), key, section)
         for index, word in enumerate(section.command if isinstance(section, LocalPart) else ()):
             yield from (((*field, kind, "command", index), stray) for stray in strays_in_command(word))
+
+
+def _names(field: Field, key: str, section: TargetPart) -> Iterator[Fault]:
+    """Names that the platform would refuse once it gets them."""
+    named = getattr(section, key)
+    fault = "" if isinstance(section, LocalPart) or named.startswith("s3://") else image_fault(named)
+    if fault:
+        yield (*field, key), fault
+    if isinstance(section, EcsPart):
+        yield from arn_faults(field, section)
+    yield from variable_faults((*field, "environment"), section.environment)
 
 
 def _place(field: Field, place: PlacementPart, sections: Mapping[str, TargetPart]) -> Iterator[Fault]:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Final
 
 from bot.settings.backups import load_backup_urls
+from bot.settings.files import absences
 from bot.settings.fit_checks import fit_warnings
 from bot.settings.gates import load_hook_secrets
 from bot.settings.problems import SettingsProblem, SettingsWrong
@@ -18,8 +19,8 @@ LOADERS: Final[tuple[Callable[[Settings], object], ...]] = (load_hook_secrets, l
 
 def find_warnings(settings: Settings) -> list[SettingsProblem]:
     """Everything worth a word that is no fault of the file."""
-    fits = fit_warnings(settings.file)
-    odd = [SettingsProblem(str(settings.path), 0, ".".join(map(str, field)), told) for field, told in fits]
+    found = (*fit_warnings(settings.file), *absences(settings.file, settings.base))
+    odd = [SettingsProblem(str(settings.path), 0, ".".join(map(str, field)), told) for field, told in found]
     return [*odd, *_unset(settings)]
 
 

@@ -5,6 +5,8 @@ from pathlib import Path
 import pytest
 
 from bot.inputs.cli import main
+from bot.settings import load_settings
+from bot.settings.warnings import find_warnings
 
 FILE = """
 environments: {production: {}}
@@ -12,7 +14,7 @@ strategies:
   switch: {kind: blue-green, gates: [{name: smoke, kind: hook, url: "http://ci/check", secret_env: SMOKE_SECRET}]}
 services:
   shop:
-    local: {artifact: "releases/{version}", command: ["true"]}
+    local: {artifact: "releases/{version}", command: ["true", "{port}"]}
     backup: {postgres: {url_env: SHOP_DATABASE}}
     environments: {production: {port: 9480, strategy: switch}}
 triggers:
@@ -52,3 +54,41 @@ def test_what_is_set_is_not(
     monkeypatch.setenv("CI_SECRET", "c" * 16)
     _, warnings, _ = checked(tmp_path, capsys)
     assert [PREVIEW in line for line in warnings] == [True]
+
+
+ABSENT = """
+environments: {{production: {{}}}}
+strategies: {{all: {{kind: rolling}}}}
+services:
+  shop:
+    local: {{artifact: "releases/{{version}}", command: {command}}}
+    backup: {backup}
+    environments: {{production: {{port: 9480, strategy: all}}}}
+"""
+SERVED = '["true", "{port}"]'
+COPIED = '{command: {take: ["true", "{file}"], restore: ["true", "{file}"]}}'
+
+
+@pytest.mark.parametrize(
+    ("command", "backup", "told"),
+    [
+        (SERVED, COPIED, ""),
+        ('[sh, -c, "exec serve $PORT"]', COPIED, ""),
+        ('["{artifact}", "{port}"]', COPIED, ""),
+        ("[bin/serve, '{port}']", COPIED, ""),
+        ('["true"]', COPIED, "services.shop.local.command: does not hold {port}"),
+        ('[/nosuch/binary, "{port}"]', COPIED, "services.shop.local.command: there is no program '/nosuch/binary'"),
+        (
+            SERVED,
+            '{command: {take: [nosuch-dump, "{file}"], restore: ["true", "{file}"]}}',
+            "services.shop.backup.command.take: there is no program 'nosuch-dump' on this machine",
+        ),
+        (SERVED, "{sqlite: {path: shop.sqlite}}", "services.shop.backup.sqlite.path: there is no file 'shop.sqlite'"),
+        (SERVED, "{sqlite: {path: pilothouse.yaml}}", ""),
+    ],
+)
+def test_what_is_not_on_this_machine_is_warned_of(tmp_path: Path, command: str, backup: str, told: str) -> None:
+    path = tmp_path / "pilothouse.yaml"
+    path.write_text(ABSENT.format(command=command, backup=backup))
+    warnings = [str(one) for one in find_warnings(load_settings(path))]
+    assert [told in one for one in warnings] == ([True] if told else []), warnings

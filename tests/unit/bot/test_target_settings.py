@@ -19,7 +19,7 @@ services:
     environments:
       production: {{strategy: all, {place}}}
 """
-LOCAL = 'local: {artifact: "releases/{version}", command: ["true"]}'
+LOCAL = 'local: {artifact: "releases/{version}", command: ["true", "{port}"]}'
 CONTAINER = 'container: {image: "shop:{version}", container_port: 80}'
 KUBERNETES = 'kubernetes: {name: shop, image: "shop:{version}", container_port: 80, route: shop}'
 ECS = (
@@ -49,7 +49,7 @@ def write(folder: Path, service: str, place: str, more: str = "") -> Path:
 )
 def test_a_service_runs_on_what_its_section_says(tmp_path: Path, service: str, place: str, kind: type) -> None:
     catalog = to_catalog(load_settings(write(tmp_path, service, place)))
-    target = catalog.placement("shop", "production").on(kind)
+    target: object = catalog.placement("shop", "production").on(kind)
     assert isinstance(target, kind)
     assert catalog.placement("shop", "production").target.instances == (
         3 if "instances" in place else 1 if kind is LambdaTarget else 2
@@ -77,6 +77,57 @@ def test_what_does_not_fit_is_told_with_its_place(tmp_path: Path, service: str, 
     with pytest.raises(SettingsWrong) as wrong:
         load_settings(write(tmp_path, service, place))
     assert told in str(wrong.value)
+
+
+@pytest.mark.parametrize(
+    ("image", "told"),
+    [
+        ("UPPER CASE:{version}", "is no image: its name has blanks"),
+        ("Shop:{version}", "the repository 'Shop' has capital letters; write 'shop'"),
+        ("registry:5000/team/Shop:{version}", "the repository 'team/Shop' has capital letters"),
+        ("Shop@sha256:{version}", "the repository 'Shop' has capital letters"),
+        ("Registry.example/shop:{version}", ""),
+        ("localhost/shop:RC-{version}", ""),
+        ("registry:5000/shop-{version}", ""),
+    ],
+)
+@pytest.mark.parametrize("section", [CONTAINER, KUBERNETES, ECS, LAMBDA])
+def test_an_image_that_no_registry_has_is_refused(tmp_path: Path, section: str, image: str, told: str) -> None:
+    place = "port: 9480" if section == CONTAINER else ""
+    named = section.replace("shop:{version}", image).replace("s3://bucket/shop-{version}.zip", image)
+    path = write(tmp_path, named, place)
+    if not told:
+        assert load_settings(path)
+        return
+    with pytest.raises(SettingsWrong) as wrong:
+        load_settings(path)
+    assert told in str(wrong.value)
+
+
+@pytest.mark.parametrize(
+    ("section", "told"),
+    [
+        (ECS.replace("arn:rule", "notanarn"), "ecs.rule: has to be an ARN, which begins with arn:aws, not 'notanarn'"),
+        (ECS.replace("arn:green", "green"), "ecs.target_groups.1: has to be an ARN"),
+        (ECS.replace("arn:green", "arn:blue"), "ecs.target_groups: needs two target groups, and the same stands"),
+        (KUBERNETES[:-1] + ", manifest: nosuch.yaml}", "kubernetes.manifest: there is no file 'nosuch.yaml'"),
+        (KUBERNETES[:-1] + ", kubeconfig: ~nobody-here/c}", "kubernetes.kubeconfig: there is no file '~nobody-here/c'"),
+        (LAMBDA[:-1] + ', environment: {"": x}}', "lambda.environment: '' is no name of a variable"),
+        (ECS[:-1] + ', environment: {"A=B": x}}', "ecs.environment: 'A=B' is no name of a variable"),
+        (KUBERNETES[:-1] + ', environment: {"A\\0": x}}', "is no name of a variable"),
+        (KUBERNETES[:-1] + ', environment: {A: "x\\0y"}}', "the value of 'A' holds a zero character"),
+    ],
+)
+def test_what_the_platform_would_refuse_is_refused_before(tmp_path: Path, section: str, told: str) -> None:
+    with pytest.raises(SettingsWrong) as wrong:
+        load_settings(write(tmp_path, section, ""))
+    assert told in str(wrong.value)
+
+
+def test_files_of_kubernetes_are_found_from_the_folder_of_the_settings(tmp_path: Path) -> None:
+    (tmp_path / "base.yaml").write_text("kind: Deployment\n")
+    section = KUBERNETES[:-1] + f", manifest: base.yaml, kubeconfig: {tmp_path / 'base.yaml'}}}"
+    assert load_settings(write(tmp_path, section, ""))
 
 
 STRATEGIES = """
