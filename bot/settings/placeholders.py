@@ -15,6 +15,7 @@ IN_ARTIFACT: Final = frozenset({"version"})
 IN_COMMAND: Final = frozenset({"python", "here", "artifact", "version", "port", "instance"})
 IN_QUERY: Final = frozenset({"service", "environment", "version", "previous", "window"})
 _BRACES: Final = re.compile(r"(?<!\$)\{([A-Za-z_]+)\}")  # ${HOME} is the shell's
+_WHOLE: Final = re.compile(r"""[=~]\s*(["'`])\{([A-Za-z_]+)\}\1""")  # version="{version}"
 
 
 def strays_in_artifact(text: str) -> Iterator[str]:
@@ -30,8 +31,9 @@ def strays_in_command(word: str) -> Iterator[str]:
 
 
 def strays_in_query(text: str) -> Iterator[str]:
-    """The same for a query, where only a slip of the pen is certain: path="/users/{id}" may be meant."""
-    return (_stray(name, IN_QUERY) for name in _unknown(text, IN_QUERY) if _meant(name, IN_QUERY))
+    """The same for a query, where path="/users/{id}" may be meant: a slip of the pen, or what is all of a value."""
+    whole = {name for _, name in _WHOLE.findall(text)}
+    return (_stray(name, IN_QUERY) for name in _unknown(text, IN_QUERY) if name in whole or _meant(name, IN_QUERY))
 
 
 def _unknown(text: str, known: Collection[str]) -> list[str]:

@@ -18,6 +18,7 @@ ERRORS = 'sum(increase(http_requests_total{version="{version}",code=~"5.."}[{win
 REQUESTS = 'sum(increase(http_requests_total{version="{version}"}[{window}]))'
 P95 = 'histogram_quantile(0.95, sum by (le) (rate(http_seconds_bucket{version="{version}"}[{window}])))'
 COMPARISON = {"name": "like stable", "kind": "comparison", "errors": ERRORS, "requests": REQUESTS}
+QUERY = {"name": "errors", "kind": "query", "query": "sum(errors)", "below": "5%"}
 HOOK = {"name": "smoke", "kind": "hook", "url": "https://checks.example/smoke"}
 
 
@@ -74,6 +75,9 @@ def test_what_is_left_out_is_as_the_engine_has_it(tmp_path: Path) -> None:
         ({**COMPARISON, "minimum": 0}, "gates.0.minimum: has to be at least 1"),
         ({**COMPARISON, "below": "5%"}, "gates.0.below: belongs to another kind of gate than 'comparison'"),
         ({**COMPARISON, "when": "after"}, "gates.0.when: belongs to a blue-green strategy"),
+        ({**QUERY, "query": 'sum(errors{v="{nope}"})'}, "gates.0.query: {nope} stands for nothing here. Known: {env"),
+        ({**QUERY, "samples": "sum(errors{v!~'{nope}'})"}, "gates.0.samples: {nope} stands for nothing here"),
+        ({**QUERY, "query": "sum(errors{nope})"}, "gates.0.query: is no PromQL"),
         ({"name": "smoke", "kind": "hook"}, "gates.0: a hook needs `url`"),
         ({**HOOK, "url": "checks.example"}, "gates.0.url: has to be an address such as https://example.com"),
         ({**HOOK, "timeout": "31s"}, "gates.0.timeout: has to be above 0s and at most 30s"),
