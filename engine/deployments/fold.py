@@ -50,6 +50,7 @@ from engine.deployments.events import (
     WeightShifted,
 )
 from engine.deployments.story import line_of
+from engine.deployments.words import sentence
 
 
 def begin(id: DeploymentId, event: DeploymentPlanned, *, at: datetime) -> Deployment:  # noqa: A002
@@ -131,7 +132,7 @@ def _changed(deployment: Deployment, event: DeploymentEvent, at: datetime) -> De
             return _ended(deployment, State.SUCCEEDED, Outcome.FAST_PROMOTED if fast else Outcome.PROMOTED, "", at)
         case DeploymentRolledBack(but):
             outcome = deployment.outcome or Outcome.BROKEN
-            return _ended(deployment, State.ROLLED_BACK, outcome, f"{deployment.reason} {but}".strip(), at)
+            return _ended(deployment, State.ROLLED_BACK, outcome, f"{sentence(deployment.reason)} {but}".strip(), at)
         case DeploymentFailed(reason):
             return _ended(deployment, State.FAILED, Outcome.BROKEN, reason, at)
         case DeploymentCancelled(reason, outcome, _):
