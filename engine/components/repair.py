@@ -164,15 +164,15 @@ def all_well(component: Component, instances: Collection[InstanceId]) -> bool:
     return all(component.instances[one].health is InstanceHealth.HEALTHY for one in instances)
 
 
-def next_to_restart(component: Component) -> InstanceId | None:
+def next_to_restart(component: Component, alive: Collection[InstanceId]) -> InstanceId | None:
     """The next instance a person asked to restart, once all others that are done with are well again.
 
-    Those that are not well come first: only then nobody is taken away who answers for them.
+    Those that are gone or not well come first: only then nobody is taken away who answers for them.
     """
     settled = [one for one in wanted(component) if one not in component.pending]
     if not component.pending or not all_well(component, settled):
         return None
-    return min(component.pending, key=lambda one: all_well(component, [one]))
+    return min(component.pending, key=lambda one: one in alive and all_well(component, [one]))
 
 
 def may_shrink(component: Component) -> bool:

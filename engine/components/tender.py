@@ -145,9 +145,10 @@ class Tender:
 
     async def _go_on(self, place: Placement, component: Component) -> None:
         """Come nearer to the end of an update or a start of our own."""
-        instance = next_to_restart(component)
+        alive = {one.id for one in await self._manager.observe(place) if one.health is not InstanceHealth.DEAD}
+        instance = next_to_restart(component, alive)
         if instance is not None:
-            await self._restart_one(place, component, instance)
+            await self._restart_one(place, component, instance, alive=instance in alive)
         elif component.state is ComponentState.DEPLOYING and component.aim is not None:
             await self._bring_up(place, component, component.aim)
         else:
@@ -155,9 +156,9 @@ class Tender:
             if not component.pending and all_well(component, wanted(component)):
                 await self.change(place, changes.repair_done)
 
-    async def _restart_one(self, place: Placement, component: Component, instance: InstanceId) -> None:
-        # A single instance has nobody to answer for it: it is stopped as it is.
-        if len(wanted(component)) > 1:
+    async def _restart_one(self, place: Placement, component: Component, instance: InstanceId, *, alive: bool) -> None:
+        # A single instance has nobody to answer for it: it is stopped as it is. One that is gone only has to come back.
+        if alive and len(wanted(component)) > 1:
             await self.route(place, without=[instance])
             if not await self._may_stop(place, component, instance):
                 return

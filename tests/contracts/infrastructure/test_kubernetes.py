@@ -15,7 +15,7 @@ from engine.infrastructure.kubernetes import deployments, manager
 from engine.infrastructure.kubernetes.platform import make
 from engine.infrastructure.platform import Ground
 from engine.ports import InstanceHealth, InstanceId
-from tests.fakes.kubernetes_shop import V1, V2, kubernetes_shop
+from tests.fakes.kubernetes_shop import V1, V2, eventually, kubernetes_shop
 
 MANIFEST = """
 apiVersion: v1
@@ -120,8 +120,12 @@ async def test_not_ready_is_starting_until_the_grace_is_over(shop) -> None:
     clock = [datetime.now(UTC)]
     late = make(Ground(Path(), lambda: clock[0]))
     await late.manager.start(shop.place, Version("v1-unready"), [1])
-    (seen,) = await shop.observed(lambda seen: bool(seen[0].address))
-    assert seen.health is InstanceHealth.STARTING
+
+    async def placed() -> bool:
+        (seen,) = await late.manager.observe(shop.place)
+        return bool(seen.address)
+
+    await eventually(placed)
     (seen,) = await late.manager.observe(shop.place)
     assert seen.health is InstanceHealth.STARTING
     clock[0] += shop.place.health.grace + timedelta(seconds=2)

@@ -186,3 +186,11 @@ class Lives(RuleBasedStateMachine):
 
 TestLives = Lives.TestCase
 TestLives.settings = settings(max_examples=25, stateful_step_count=20, deadline=None)
+
+
+def test_a_restart_begins_with_the_instance_that_is_gone() -> None:
+    """The other one answers for both until it is back."""
+    lives = Lives()
+    lives.wish(wish="restart")
+    lives.take_away(ordinal=1)
+    lives.teardown()

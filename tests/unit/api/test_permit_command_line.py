@@ -102,7 +102,7 @@ async def test_going_on_by_hand(house: House, capsys: pytest.CaptureFixture[str]
     assert await go_on(ada, id, "promote", PLAIN) == 0
     await house.durable.run_for(timedelta(seconds=4))
     assert await go_on(ada, id, "resume", PLAIN) == 1
-    assert "succeeded (fast_promoted)" in capsys.readouterr().err
+    assert "succeeded (fast promoted)" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
