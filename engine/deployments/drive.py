@@ -160,15 +160,12 @@ class Drive:
         return self._as_planned(plan)
 
     def _as_planned(self, plan: Plan) -> Placement:
-        """Settings that changed since are for the next plan; those of a service that is gone from them too."""
+        """Settings that changed since are for the next plan; a plan of before they were kept has those of now."""
+        settings = self._catalog().placement(plan.service, plan.environment)
         if plan.placement is None:
-            return self._catalog().placement(plan.service, plan.environment)
+            return settings
         planned = parse_placement(plan.placement)
-        try:
-            settings = self._catalog().placement(plan.service, plan.environment)
-            return replace(as_released(settings, planned), strategy=planned.strategy)
-        except NotFound:
-            return planned
+        return replace(as_released(settings, planned), strategy=planned.strategy)
 
     async def _place_of(self, deployment: Deployment, place: Placement, version: Version) -> Placement:
         """How that version runs: the former one as it came out, not with the settings of the new one."""

@@ -68,7 +68,7 @@ def _versions(template: str) -> tuple[Version, ...]:
     pattern = re.compile(f"{re.escape(before)}({_NAME.pattern}){_after(after)}")
     names = os.listdir(folder) if folder.is_dir() else ()  # noqa: PTH208 - names are matched, not paths
     found = {Version(match[1]) for name in names if (match := pattern.fullmatch(name))}
-    return tuple(sorted((version for version in found if _exists(template, version)), key=_natural))
+    return tuple(sorted((version for version in found if _exists(template, version)), key=natural_order))
 
 
 def _after(text: str) -> str:
@@ -79,7 +79,8 @@ def _exists(template: str, version: Version) -> bool:
     return artifact_path(template, version).exists()
 
 
-def _natural(version: str) -> tuple[tuple[int, int, str], ...]:
+def natural_order(version: str) -> tuple[tuple[int, int, str], ...]:
+    """The key that sorts `v2` before `v10`."""
     return tuple(
         (0, int(piece), "") if piece.isdigit() else (1, 0, piece) for piece in re.split(r"(\d+)", version) if piece
     )

@@ -11,7 +11,7 @@ from weakref import WeakValueDictionary
 
 from engine.catalog import Placement, Version
 from engine.errors import NotFound, PermanentFailure
-from engine.infrastructure.artifacts import is_version_name
+from engine.infrastructure.artifacts import is_version_name, natural_order
 from engine.infrastructure.container.api import Api, Apis
 from engine.infrastructure.container.containers import Found
 from engine.infrastructure.container.faults import Absent
@@ -97,7 +97,7 @@ def _versions(template: str, images: Sequence[Found]) -> tuple[Version, ...]:
     patterns = [_pattern(form) for form in _forms(template)]
     tags = {tag for image in images for tag in image.get("RepoTags") or ()}
     matches = (pattern.fullmatch(tag) for tag in tags for pattern in patterns)
-    return tuple(sorted({Version(match[1]) for match in matches if match}, key=_natural))
+    return tuple(sorted({Version(match[1]) for match in matches if match}, key=natural_order))
 
 
 def _forms(template: str) -> Iterator[str]:
@@ -115,8 +115,3 @@ def _forms(template: str) -> Iterator[str]:
 def _pattern(form: str) -> re.Pattern[str]:
     before, after = form.split(_MARK, maxsplit=1)
     return re.compile(re.escape(before) + _VERSION + r"\1".join(re.escape(piece) for piece in after.split(_MARK)))
-
-
-def _natural(version: str) -> tuple[tuple[int, int, str], ...]:
-    pieces = (piece for piece in re.split(r"(\d+)", version) if piece)
-    return tuple((0, int(piece), "") if piece.isdigit() else (1, 0, piece) for piece in pieces)
