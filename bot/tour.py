@@ -11,8 +11,8 @@ from datetime import datetime
 from typing import Any, Final
 
 from bot.chat.live import Teller, Telling
-from bot.commands import KillInstance, KillPilothouse, ShowStatus
 from bot.views.tour import render_tour
+from bot.words.commands import KillInstance, KillPilothouse, ShowStatus
 from engine.catalog import Catalog
 from engine.commands import Request, Response
 from engine.deployments.deployment import Outcome, Purpose, State

@@ -8,9 +8,9 @@ from typing import Final
 
 from aiohttp import web
 
-from bot.access import Access, access_of, set_cookie
 from bot.board import pages
-from bot.house import Pilothouse
+from bot.house.rooms import Pilothouse
+from bot.web.access import Access, access_of, set_cookie
 from engine.errors import Denied, Refused
 
 PAGE: Final = Path(__file__).parent / "page"

@@ -13,26 +13,26 @@ import aiohttp
 from slack_bolt.app.async_app import AsyncApp
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bot.chat.home import HomeTab
 from bot.chat.ledger import Ledger
 from bot.chat.live import Live, Teller
 from bot.chat.outbox import Outbox
 from bot.chat.pager import ChatPager
 from bot.chat.slack import SlackPlatform
 from bot.chat.tellers import mention_by
-from bot.commands import OpenDeployForm
-from bot.grammar import Vocabulary
-from bot.home import HomeTab
 from bot.inputs.slack.accounts import Accounts
 from bot.inputs.slack.app import build_app
 from bot.inputs.slack.listeners import Door, SlackListeners
 from bot.inputs.slack.reply import PrivateReply
 from bot.inputs.slack.silence_forms import SilenceForms
 from bot.inputs.slack.tasks import Tasks
-from bot.readings import Readings
+from bot.readings.now import Readings
 from bot.settings.read import Settings
 from bot.views.blocks import Mention
 from bot.views.forms import render_deploy_form
 from bot.views.outcome import render_outcome
+from bot.words.commands import OpenDeployForm
+from bot.words.grammar import Vocabulary
 from engine.catalog import Catalog
 from engine.errors import EngineError
 from engine.security.identity import Directory

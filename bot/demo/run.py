@@ -19,7 +19,7 @@ from bot.demo.layout import DemoImpossible, Layout, load_keys, taken_ports, writ
 from bot.demo.opening import bring_out
 from bot.demo.parts import MISSING_PROMETHEUS, PRODUCT, inherited, parts
 from bot.demo.processes import Child, ChildFailed, Children, wait_up
-from bot.single import AlreadyRunning, DataFolderUnusable, only_process
+from bot.house.single import AlreadyRunning, DataFolderUnusable, only_process
 from engine.infrastructure.balancers.proxy import ProxyShifter
 from engine.infrastructure.local import LocalManager
 

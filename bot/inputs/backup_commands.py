@@ -13,13 +13,13 @@ from typing import Final
 
 import msgspec
 
+from bot.clock.membership import PREFIX, ended_here
+from bot.house.single import AlreadyRunning, DataFolderUnusable, only_process
 from bot.inputs.tables import table
-from bot.membership import PREFIX, ended_here
 from bot.settings import SettingsWrong, load_settings
 from bot.settings.backups import load_backup_urls
 from bot.settings.domain import to_catalog
 from bot.settings.read import Settings
-from bot.single import AlreadyRunning, DataFolderUnusable, only_process
 from engine.backups.backups import Backups, Source, source_of
 from engine.backups.shelf import Backup
 from engine.backups.specs import BackupSpec, PostgresBackup, SqliteBackup

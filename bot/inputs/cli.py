@@ -72,7 +72,7 @@ def _command(commands: object, name: str, run: Run, text: str, *, config: bool =
 
 
 def _serve(options: argparse.Namespace) -> int:
-    from bot.serve import serve  # noqa: PLC0415
+    from bot.house.serve import serve  # noqa: PLC0415
 
     return serve(options.config)
 

@@ -6,7 +6,7 @@ from typing import Final
 
 from aiohttp import web
 
-from bot.access import WAY_IN, Access, Caller, Knock
+from bot.web.access import WAY_IN, Access, Caller, Knock
 from engine.errors import Denied, Unauthenticated
 from engine.security.identity import Directory
 from engine.security.permissions import Permission, allowed, denied

@@ -11,8 +11,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from bot.held_back import TOLD, HeldBack
-from bot.readings import AlertRow
+from bot.readings.held_back import TOLD, HeldBack
+from bot.readings.now import AlertRow
 from bot.views.blocks import Block, Message, code, context, cut, cut_markup, escape, fitted, plain, section, when
 from bot.views.numbers import number
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from bot.grammar import ROOT, Misunderstood, Verb
 from bot.views.blocks import (
     Block,
     Message,
@@ -21,6 +20,7 @@ from bot.views.blocks import (
     plain,
     section,
 )
+from bot.words.grammar import ROOT, Misunderstood, Verb
 
 RUN_SUGGESTION: Final = "suggestion.run"
 LONGEST: Final = 2500  # characters of a reason; the rest of it would not fit

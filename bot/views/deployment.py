@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Final
 
-from bot.offers import Offer, offered
+from bot.readings.offers import Offer, offered
 from bot.views.blocks import (
     Block,
     Mention,

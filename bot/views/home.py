@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
-from bot.readings import Overview
+from bot.readings.now import Overview
 from bot.views.blocks import (
     Block,
     Mention,

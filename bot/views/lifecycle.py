@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from bot.lifecycle_words import AskToStop, AskToUnregister
 from bot.views.blocks import (
     Block,
     Mention,
@@ -21,6 +20,7 @@ from bot.views.blocks import (
     section,
     when,
 )
+from bot.words.lifecycle import AskToStop, AskToUnregister
 from engine.commands import Retry, Scale, Start, Stop, Unregister
 from engine.components.deeds import Deed, Ending, Kind
 

@@ -8,8 +8,6 @@ from typing import Any
 from alerting.commands import ExpireSilence, SetSilence, SilenceIncident
 from alerting.silences.codec import silence_from_json
 from alerting.silences.silence import State
-from bot import commands
-from bot.report_words import ShowReport
 from bot.views.alerts import render_alerts
 from bot.views.answers import render_done, warned
 from bot.views.blocks import Mention, Message, actions, code, link, plain, section
@@ -19,6 +17,8 @@ from bot.views.report import render_report
 from bot.views.silences import render_ended, render_silenced, render_silences
 from bot.views.status import render_incidents, render_on_call, render_services, render_status
 from bot.views.train import render_trains
+from bot.words import commands
+from bot.words.reports import ShowReport
 from engine.commands import (
     Abort,
     Approve,

@@ -9,7 +9,6 @@ from typing import Any, Final
 
 import msgspec
 
-from bot.permit_words import ShowDiff, ShowFreezes, ShowHistory, ShowLocks
 from bot.views.blocks import (
     Block,
     Mention,
@@ -27,6 +26,7 @@ from bot.views.blocks import (
     section,
     when,
 )
+from bot.words.permits import ShowDiff, ShowFreezes, ShowHistory, ShowLocks
 from engine.commands import AwaitUnlock, Freeze, Lock, MarkVersion, Unfreeze, Unlock
 from engine.deployments.deployment import Purpose
 from engine.deployments.differences import Difference

@@ -9,8 +9,7 @@ from typing import Any, Final
 
 from alerting.silences.notices import Kind
 from alerting.silences.silence import SYSTEM, Silence, State
-from bot.readings import AlertRow
-from bot.silence_words import written
+from bot.readings.now import AlertRow
 from bot.views.blocks import (
     Block,
     Mention,
@@ -30,6 +29,7 @@ from bot.views.blocks import (
     span,
     when,
 )
+from bot.words.silences import written
 
 EXPIRE: Final = "silence.expire"
 SILENCE_FORM: Final = "form.silence"

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Final, TypeVar
 
 from alerting.incidents.incident import Incident, State
-from bot.readings import OnCallRow, Overview, ServiceRow
+from bot.readings.now import OnCallRow, Overview, ServiceRow
 from bot.views.blocks import (
     Block,
     Mention,

@@ -21,7 +21,7 @@ ENVIRONMENT = {
 
 # Time is an argument everywhere else.
 CLOCKS = {
-    "bot/app.py",  # the composition root of the product
+    "bot/house/app.py",  # the composition root of the product
     "bot/demo/run.py",  # of the demo
     "bot/inputs/backup_commands.py",  # of `pilothouse backup`
     "bot/inputs/token_commands.py",  # of `pilothouse token`
@@ -35,7 +35,7 @@ COMMANDS = {
     "bot/inputs/cli.py",
     "bot/inputs/backup_commands.py",
     "bot/inputs/token_commands.py",
-    "bot/serve.py",
+    "bot/house/serve.py",
     "bot/workspace/__main__.py",
 }
 

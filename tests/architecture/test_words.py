@@ -12,7 +12,6 @@ from typing import get_origin
 import yaml
 from pydantic import BaseModel
 
-from bot.commands import BY_NAME, VERBS
 from bot.inputs.api.routes import ENDPOINTS
 from bot.inputs.cli import _parser
 from bot.inputs.slack.app import COMMANDS
@@ -20,6 +19,7 @@ from bot.settings.backup_parts import BackupPart
 from bot.settings.model import File
 from bot.settings.read import Environment, Terminal
 from bot.settings.target_parts import ContainerPart, EcsPart, KubernetesPart, LambdaPart, LocalPart, PlacementPart
+from bot.words.commands import BY_NAME, VERBS
 from engine.infrastructure.kubernetes import platform as kubernetes
 from tests.architecture.source import ROOT, dotted, load_modules
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from bot.membership import TTL
+from bot.clock.membership import TTL
 from engine.deployments.journal import subject_of
 from tests.bench.figure import Figure, NotHere
 from tests.fakes import postgres

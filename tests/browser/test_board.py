@@ -16,7 +16,7 @@ from playwright.async_api import Browser, ConsoleMessage, Page, async_playwright
 
 from alerting.incidents.incident import IncidentAlert
 from alerting.incidents.intake import AlertChange, Place
-from bot.readings import AlertRow
+from bot.readings.now import AlertRow
 from engine.deployments.deployment import PersonId
 from engine.security.identity import Directory
 from engine.security.permissions import Role

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.membership import TTL
+from bot.clock.membership import TTL
 from engine.deployments.deployment import DeploymentId
 from engine.deployments.journal import subject_of
 from engine.infrastructure.processes import find_process, is_alive

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from bot.membership import TTL
+from bot.clock.membership import TTL
 from engine.deployments.deployment import DeploymentId
 from engine.deployments.journal import subject_of
 from tests.fakes.canary import ONCE

@@ -21,10 +21,10 @@ from alerting.routing.config import Receiver, RoutingConfig
 from alerting.routing.load import load_routing
 from alerting.routing.tree import Route
 from alerting.silences.desk import SilenceDesk
-from bot.access import Access
 from bot.inputs.alertmanager.parts import Cluster, Parts
 from bot.inputs.alertmanager.routes import add_alertmanager_routes
 from bot.inputs.webhooks import alertmanager as webhook
+from bot.web.access import Access
 from engine.deployments.deployment import PersonId
 from engine.security.audit import Audit
 from engine.security.identity import Directory, Person

@@ -15,17 +15,17 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.chat.ledger import Ledger
 from bot.chat.outbox import Outbox
 from bot.chat.port import Platform
-from bot.commands import OpenDeployForm
-from bot.grammar import Vocabulary
 from bot.inputs.slack.accounts import Accounts
 from bot.inputs.slack.app import build_app
 from bot.inputs.slack.listeners import SlackListeners
 from bot.inputs.slack.reply import PrivateReply
 from bot.inputs.slack.silence_forms import SilenceForms
 from bot.inputs.slack.tasks import Tasks
-from bot.readings import AlertRow
+from bot.readings.now import AlertRow
 from bot.views.forms import render_deploy_form
 from bot.views.outcome import render_outcome
+from bot.words.commands import OpenDeployForm
+from bot.words.grammar import Vocabulary
 from bot.workspace.http_events import signature
 from engine.commands import Actor, Request, Response
 from engine.deployments.deployment import PersonId

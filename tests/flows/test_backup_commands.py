@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.single import only_process
+from bot.house.single import only_process
 from storage.database import open_database
 from tests.fakes.scene import ROOT
 

@@ -15,10 +15,10 @@ import aiohttp
 import pytest
 from aiohttp import web
 
+from bot.house.triggering import Around, Triggering, build_triggering
 from bot.inputs.webhooks.inbox import WAITING
 from bot.results.told import COLLECTION
 from bot.settings.triggers import ResultsTo, Trigger
-from bot.triggering import Around, Triggering, build_triggering
 from engine.commands import Request, Response
 from engine.deployments.deployment import DeploymentId, State
 from engine.security.identity import Directory, Person

@@ -16,8 +16,8 @@ from aiohttp import web
 from alerting.alerts.posted import BadBody, Fault
 from alerting.errors import AlertingError, TemporaryFailure
 from alerting.silences.errors import InvalidSilence, UnknownSilence
-from bot.access import challenge
 from bot.inputs.pushing import TooLarge
+from bot.web.access import challenge
 from engine.errors import Denied, EngineError, Refused
 from storage.errors import StorageError
 

@@ -13,7 +13,7 @@ from alerting.notify.status import AlertGroup, AlertStatus
 from alerting.routing.config import RoutingConfig
 from alerting.routing.matcher import Matcher
 from alerting.silences.silence import Silence, SilenceId
-from bot.access import Access
+from bot.web.access import Access
 from engine.security.identity import Directory
 
 

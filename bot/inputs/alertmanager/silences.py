@@ -13,14 +13,14 @@ from alerting.alerts.posted import ZERO, BadBody, Fault, in_words, time_of
 from alerting.routing.matcher import Matcher, format_matchers
 from alerting.silences.errors import InvalidSilence, UnknownSilence
 from alerting.silences.silence import Silence, SilenceId
-from bot.access import Caller
 from bot.inputs.alertmanager.alerts import wrong_type
 from bot.inputs.alertmanager.answers import BadRequest, Handler, answer, done, refused
 from bot.inputs.alertmanager.parts import Parts
 from bot.inputs.alertmanager.query import BadQuery, read_matchers
 from bot.inputs.alertmanager.shapes import MatcherShape, render_silence, to_matcher
 from bot.inputs.pushing import is_json, pusher, read_body
-from bot.silence_routes import check_may_silence
+from bot.routes.silences import check_may_silence
+from bot.web.access import Caller
 
 THIS_MACHINE: Final = "a program on this machine"
 LONGEST_TEXT: Final = 64 * 1024

@@ -16,7 +16,7 @@ from bot.inputs.api.endpoint import Api, Call
 from bot.inputs.api.errors import ApiError
 from bot.inputs.api.reads import LONGEST_PAGE, limit_of
 from bot.inputs.api.reads_alerts import sources
-from bot.offers import Offer, offered
+from bot.readings.offers import Offer, offered
 from engine.catalog import Figure
 from engine.deployments.deployment import Deployment, DeploymentId, State
 from engine.deployments.gates.templates import LONGEST_WINDOW, SHORTEST_WINDOW

@@ -13,14 +13,14 @@ from aiohttp import web
 from pydantic import BaseModel, ValidationError
 
 from alerting.incidents.journal import IncidentJournal
-from bot.access import Access, Caller
 from bot.inputs.api.alert_sources import AlertSources
 from bot.inputs.api.chronicle import Chronicles
 from bot.inputs.api.errors import STATUS, ApiError, from_response, from_validation
 from bot.inputs.api.notifications import Notifications
 from bot.inputs.api.summaries import Summaries
-from bot.readings import Readings
-from bot.reports import Reports
+from bot.readings.now import Readings
+from bot.readings.reports import Reports
+from bot.web.access import Access, Caller
 from engine.catalog import Catalog
 from engine.commands import Request, Response
 from engine.deployments.journal import DeploymentJournal

@@ -10,8 +10,8 @@ from typing import Final
 from aiohttp import web
 from pydantic import ValidationError
 
-from bot.access import challenge
 from bot.inputs.api.schemas import ErrorAnswer, Problem
+from bot.web.access import challenge
 from engine.commands import Response
 from engine.errors import EngineError
 from engine.failures import classify

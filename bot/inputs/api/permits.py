@@ -10,7 +10,7 @@ from pydantic import Field
 
 from bot.inputs.api.endpoint import Api, Call, Endpoint, Parameter, ask
 from bot.inputs.api.shape import Shape
-from bot.permit_readings import PermitReadings
+from bot.readings.permits import PermitReadings
 from engine.commands import Freeze as FreezeCommand
 from engine.commands import Lock as LockCommand
 from engine.commands import Response, Unfreeze, Unlock

@@ -9,7 +9,7 @@ from typing import Any
 from alerting.alerts.fingerprint import shown_fingerprint
 from alerting.incidents.incident import Incident, IncidentAlert
 from bot.inputs.api import present_gates, schemas
-from bot.readings import AlertRow, OnCallRow, ServiceRow
+from bot.readings.now import AlertRow, OnCallRow, ServiceRow
 from engine.catalog import Catalog
 from engine.components.lifecycle import Component
 from engine.deployments.deployment import Deployment, Plan

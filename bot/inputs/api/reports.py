@@ -9,7 +9,7 @@ from bot.inputs.api import schemas
 from bot.inputs.api import schemas_deployments as shapes
 from bot.inputs.api.endpoint import Api, Call
 from bot.inputs.api.errors import ApiError
-from bot.reports import LONGEST, USUAL, Wanted
+from bot.readings.reports import LONGEST, USUAL, Wanted
 from engine.deployments.report import Dora, Period
 
 

@@ -6,8 +6,7 @@ from typing import Final
 
 from aiohttp import web
 
-from bot.access import access_of
-from bot.house import Pilothouse
+from bot.house.rooms import Pilothouse
 from bot.inputs.api import (
     deeds,
     deeds_alerts,
@@ -29,6 +28,7 @@ from bot.inputs.api.openapi import document
 from bot.inputs.api.permits import PERMITS
 from bot.inputs.api.summaries import Summaries
 from bot.inputs.api.trains import TRAINS
+from bot.web.access import access_of
 from engine.commands import Abort, ReleaseOld, Resume
 
 ROOT: Final = "/api/v1"

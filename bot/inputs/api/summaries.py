@@ -18,7 +18,7 @@ from alerting.silences.journal import EXPIRED
 from alerting.silences.journal import PREFIX as SILENCE
 from alerting.silences.silence import SYSTEM
 from bot.inputs.api.schemas import Happening
-from bot.silence_words import written
+from bot.words.silences import written
 from engine.catalog import Catalog
 from engine.components.journal import stream_of
 from engine.components.lifecycle import Moved, Routed, Seen

@@ -13,7 +13,6 @@ import msgspec
 from aiohttp import web
 
 from alerting.rules.status import RuleStatus
-from bot.access import Access, challenge
 from bot.inputs.prometheus_api.asked import BadData, page_of, read_rules_asked
 from bot.inputs.prometheus_api.shapes import (
     Alerts,
@@ -24,6 +23,7 @@ from bot.inputs.prometheus_api.shapes import (
     render_alerts,
     render_group,
 )
+from bot.web.access import Access, challenge
 from engine.errors import Denied, Refused
 
 ROOT: Final = "/prometheus/api/v1"

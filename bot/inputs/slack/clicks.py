@@ -10,11 +10,11 @@ from alerting.commands import Acknowledge, Escalate, ExpireSilence, ResolveIncid
 from alerting.incidents.incident import IncidentId
 from alerting.metrics.duration import parse_duration
 from alerting.silences.silence import SilenceId
-from bot.commands import KillInstance, KillPilothouse, OpenBoard
 from bot.inputs.slack.deliveries import Clicked
 from bot.views import deployment, incident, lifecycle, permits, silences, train
 from bot.views.home import OPEN_BOARD
 from bot.views.tour import KILL_INSTANCE, KILL_PILOTHOUSE
+from bot.words.commands import KillInstance, KillPilothouse, OpenBoard
 from engine.commands import (
     Abort,
     AbortTrain,

@@ -10,16 +10,16 @@ from datetime import datetime, timedelta
 from typing import Any, Final, Protocol
 
 from bot.chat.port import ChatFailure
-from bot.commands import VERBS, OpenDeployForm, ShowHelp, ShowStatus, parse
-from bot.grammar import Misunderstood, Verb, Vocabulary
 from bot.inputs.slack.clicks import command_of, press, request_id
 from bot.inputs.slack.deliveries import Clicked, Delivery, Submitted, Typed
 from bot.inputs.slack.silence_forms import SilenceForms
-from bot.silence_words import OpenSilenceForm
 from bot.views import forms
 from bot.views.answers import RUN_SUGGESTION, render_help, render_misunderstood, render_refusal, warned
 from bot.views.blocks import LINKS, Message
 from bot.views.silences import MATCHERS, SILENCE_FORM
+from bot.words.commands import VERBS, OpenDeployForm, ShowHelp, ShowStatus, parse
+from bot.words.grammar import Misunderstood, Verb, Vocabulary
+from bot.words.silences import OpenSilenceForm
 from engine.commands import Actor, Deploy, Request, Response
 from engine.errors import TemporaryFailure
 from engine.security.permissions import Permission

@@ -8,10 +8,8 @@ from typing import Any
 
 from alerting.commands import SetSilence
 from alerting.silences.desk import matching
-from bot.grammar import Misunderstood
 from bot.inputs.slack.deliveries import Clicked
-from bot.readings import AlertRow
-from bot.silence_words import OpenSilenceForm, checked_matchers, read_duration
+from bot.readings.now import AlertRow
 from bot.views.blocks import Block
 from bot.views.silences import (
     COMMENT,
@@ -24,6 +22,8 @@ from bot.views.silences import (
     render_preview,
     render_silence_form,
 )
+from bot.words.grammar import Misunderstood
+from bot.words.silences import OpenSilenceForm, checked_matchers, read_duration
 
 UpdateView = Callable[[str, Mapping[str, Any]], Awaitable[None]]
 

@@ -11,8 +11,8 @@ from aiohttp import web
 
 from alerting.alerts.intake import Taken
 from alerting.alerts.posted import BadBody, Fault
-from bot.access import Access, challenge
 from bot.inputs.pushing import TooLarge, is_json, pusher, read_body
+from bot.web.access import Access, challenge
 from engine.errors import Denied, Refused
 from engine.security.identity import Directory
 from storage.errors import StorageError

@@ -12,7 +12,7 @@ import pytest_asyncio
 import yaml
 
 from alerting.metrics.prometheus import PrometheusSource
-from bot.bridges import EngineMetrics
+from bot.house.bridges import EngineMetrics
 from bot.settings.gate_parts import GatePart
 from bot.settings.gates import to_gate
 from engine.catalog import ServiceName

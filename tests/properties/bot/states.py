@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import strategies as st
 
 from alerting.incidents import incident as incidents
-from bot.readings import AlertRow, OnCallRow, Overview, ServiceRow
+from bot.readings.now import AlertRow, OnCallRow, Overview, ServiceRow
 from engine.components.lifecycle import Component, ComponentState
 from engine.deployments import deployment as deployments
 from engine.deployments.deployment import Deployment, Measurement, Outcome, Plan, Purpose, State, Step, Verdict

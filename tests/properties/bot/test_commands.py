@@ -3,9 +3,9 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.commands import BY_NAME, parse
-from bot.grammar import ROOT, Misunderstood, Vocabulary
 from bot.views.answers import render_misunderstood
+from bot.words.commands import BY_NAME, parse
+from bot.words.grammar import ROOT, Misunderstood, Vocabulary
 from tests.fakes.blockkit import check
 
 NAMES = ["shop", "checkout", "to", "in", "production", "deploy", "a", "web-2"]

@@ -7,9 +7,6 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from alerting.incidents import incident as incidents
-from bot import commands
-from bot.commands import VERBS
-from bot.grammar import Misunderstood
 from bot.views.alerts import ShownAlert
 from bot.views.answers import render_help, render_misunderstood, render_refusal
 from bot.views.deployment import ABORT, APPROVE, RESUME, render_deployment
@@ -17,6 +14,9 @@ from bot.views.forms import render_deploy_form
 from bot.views.home import render_home, render_stranger
 from bot.views.incident import ACKNOWLEDGE, render_incident, render_page
 from bot.views.outcome import render_outcome
+from bot.words import commands
+from bot.words.commands import VERBS
+from bot.words.grammar import Misunderstood
 from engine.commands import Abort, Approve, Deploy, Reject, Response, Restart, Resume, RollBack
 from engine.deployments.deployment import State
 from tests.fakes.blockkit import KNOWN_USER, buttons, check, check_surface

@@ -17,17 +17,17 @@ from alerting.incidents.intake import AlertChange, Place
 from alerting.incidents.journal import IncidentJournal
 from alerting.oncall.escalation import EscalationPolicy
 from alerting.oncall.rotation import Rotation
-from bot.access import Access
 from bot.board.routes import add_pages
 from bot.inputs.api.endpoint import Api
 from bot.inputs.api.notifications import Notifications
 from bot.inputs.api.routes import ROOT, build_api
 from bot.inputs.api.summaries import Summaries
-from bot.lifecycle_routes import lifecycle_routes
-from bot.permit_routes import PermitRooms, permit_routes
-from bot.readings import AlertRow, Readings
-from bot.routes import Rooms, build_routes
-from bot.train_routes import TrainRooms, train_routes
+from bot.readings.now import AlertRow, Readings
+from bot.routes.lifecycle import lifecycle_routes
+from bot.routes.permits import PermitRooms, permit_routes
+from bot.routes.table import Rooms, build_routes
+from bot.routes.trains import TrainRooms, train_routes
+from bot.web.access import Access
 from engine.catalog import Catalog, Environment, EnvironmentName, HealthCheck, Placement, Service, ServiceName
 from engine.commands import Request, Response
 from engine.components.desk import LifecycleDesk

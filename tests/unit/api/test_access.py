@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from bot.access import Knock, is_loopback
+from bot.web.access import Knock, is_loopback
 from engine.errors import Denied, Unauthenticated
 from engine.security.sessions import SESSION_LASTS
 from tests.unit.api.house import House, Json

@@ -14,7 +14,7 @@ from alerting.errors import TemporaryFailure
 from bot.inputs.api.alert_filter import parse_filter
 from bot.inputs.api.errors import ApiError
 from bot.inputs.api.schemas_alerts import AlertGroups, RuleHistory, Rules, Silences
-from bot.readings import AlertRow
+from bot.readings.now import AlertRow
 from tests.unit.api.house import Client, House, Json, a_client
 from tests.unit.board.alert_scene import PROMETHEUS, AlertScene
 

@@ -9,9 +9,9 @@ import pytest
 
 from alerting.commands import Acknowledge, ResolveIncident
 from alerting.incidents.incident import IncidentId
-from bot.commands import TakeIncident
 from bot.inputs.api.reads import page_of
-from bot.readings import AlertRow
+from bot.readings.now import AlertRow
+from bot.words.commands import TakeIncident
 from engine.commands import Actor, Request
 from engine.security.identity import Directory
 from engine.security.permissions import Role

@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from bot.inputs.api import lifecycle, permits, schemas, schemas_alerts, schemas_deployments, schemas_gates, trains
 from bot.inputs.api.openapi import document
 from bot.inputs.api.routes import ENDPOINTS, build_api
-from bot.readings import AlertRow
+from bot.readings.now import AlertRow
 from tests.unit.api.house import Client, House, Json, a_client
 from tests.unit.board.alert_scene import AlertScene
 

@@ -7,7 +7,7 @@ from typing import Final
 
 import pytest
 
-from bot.app import running
+from bot.house.app import running
 from bot.inputs.cli import main
 from bot.settings import SettingsWrong, load_settings
 from tests.fakes.scene import EXAMPLE

@@ -21,9 +21,9 @@ from alerting.rules.state import Alert, State
 from alerting.rules.status import Health, RuleStatus
 from alerting.silences.desk import SilenceDesk
 from alerting.silences.silence import Silence, SilenceId
-from bot.held_back import held_back
 from bot.inputs.api.alert_sources import AlertSources, RuleFiles
-from bot.silence_routes import SilenceRooms, silence_routes
+from bot.readings.held_back import held_back
+from bot.routes.silences import SilenceRooms, silence_routes
 from storage.errors import StorageUnavailable
 from tests.unit.api.house import House
 

@@ -8,8 +8,8 @@ import pytest
 import alerting.errors
 from alerting.rules.evaluate import Evaluator
 from alerting.rules.load import load_rule_files
-from bot.bridges import EngineAlerts
-from bot.rule_health import RuleHealth, healths_of
+from bot.house.bridges import EngineAlerts
+from bot.watch.rule_health import RuleHealth, healths_of
 from engine.errors import PermanentFailure, TemporaryFailure
 from tests.fakes.durable import VirtualClock
 from tests.fakes.memory_storage import MemoryDatabase

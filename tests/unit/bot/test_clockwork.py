@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from bot.clockwork import NAME, TTL, Clockwork, Job
+from bot.clock.clockwork import NAME, TTL, Clockwork, Job
 from tests.fakes.clock import VirtualClock
 from tests.fakes.memory_storage import MemoryDatabase
 
@@ -154,7 +154,7 @@ async def test_the_lease_is_given_back(clock: VirtualClock, database: MemoryData
 async def test_a_clock_that_is_set_back_stops_nothing(
     database: MemoryDatabase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("bot.clockwork.LOOK", timedelta(milliseconds=20))
+    monkeypatch.setattr("bot.clock.clockwork.LOOK", timedelta(milliseconds=20))
     ran = asyncio.Event()
 
     async def nothing() -> None:

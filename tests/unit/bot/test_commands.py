@@ -2,9 +2,9 @@
 
 import pytest
 
-from bot import commands
-from bot.commands import BY_NAME, VERBS, parse
-from bot.grammar import Misunderstood, Vocabulary
+from bot.words import commands
+from bot.words.commands import BY_NAME, VERBS, parse
+from bot.words.grammar import Misunderstood, Vocabulary
 from engine.commands import WHATEVER_WAITS, Abort, Approve, Deploy, Reject, Restart, RollBack
 
 WORDS = Vocabulary(

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from bot.grammar import Vocabulary
 from bot.inputs.slack.listeners import check_form
 from bot.views import forms
+from bot.words.grammar import Vocabulary
 
 WORDS = Vocabulary(services={"shop": ["staging", "production"]}, environments=["staging", "production"])
 KNOWN = {"shop": ["v1", "v2"]}

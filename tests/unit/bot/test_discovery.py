@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from types import SimpleNamespace
 
-from bot.discovery import Discovery
+from bot.web.discovery import Discovery
 from engine.catalog import (
     Catalog,
     Environment,

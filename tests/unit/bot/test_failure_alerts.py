@@ -7,9 +7,9 @@ import pytest
 
 from alerting.alerts.alert import ReceivedAlert
 from alerting.alerts.store import AlertStore
-from bot.bridges import EngineAlerts
-from bot.failure_alerts import FailureAlerts
-from bot.rule_health import RuleHealth
+from bot.house.bridges import EngineAlerts
+from bot.watch.failure_alerts import FailureAlerts
+from bot.watch.rule_health import RuleHealth
 from engine.catalog import Version
 from engine.components.lifecycle import ComponentState
 from engine.deployments.deployment import DeploymentId, PersonId, Purpose, State

@@ -7,9 +7,9 @@ import pytest
 
 from alerting.alerts.alert import ReceivedAlert
 from alerting.notify.status import AlertState, AlertStatus
-from bot.alert_rows import alert_rows
-from bot.held_back import TOLD, HeldBack, held_back
-from bot.readings import AlertRow
+from bot.readings.alerts import alert_rows
+from bot.readings.held_back import TOLD, HeldBack, held_back
+from bot.readings.now import AlertRow
 from tests.unit.api.house import House
 from tests.unit.board.alert_scene import AlertScene
 

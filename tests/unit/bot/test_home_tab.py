@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from bot.home import LOOKING, MOST, HomeTab
-from bot.readings import OnCallRow, Overview
+from bot.chat.home import LOOKING, MOST, HomeTab
+from bot.readings.now import OnCallRow, Overview
 from engine.commands import Actor
 from tests.fakes.chat import FakePlatform
 from tests.fakes.clock import VirtualClock

@@ -6,12 +6,12 @@ from datetime import UTC, datetime
 
 import pytest
 
-from bot.commands import parse
-from bot.grammar import Misunderstood, Vocabulary
 from bot.inputs.slack.clicks import COMMANDS
-from bot.lifecycle_words import AskToStop, AskToUnregister
 from bot.views import lifecycle
 from bot.views.lifecycle import render_deed, render_lifecycle
+from bot.words.commands import parse
+from bot.words.grammar import Misunderstood, Vocabulary
+from bot.words.lifecycle import AskToStop, AskToUnregister
 from engine.commands import Retry, Scale, Start, Stop, Unregister
 from engine.components.deeds import Deed
 from tests.fakes.blockkit import KNOWN_USER, check

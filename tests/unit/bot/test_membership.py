@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from bot.membership import PREFIX, TTL, Membership, ended_here, own_name
+from bot.clock.membership import PREFIX, TTL, Membership, ended_here, own_name
 from engine.errors import LeaseLost
 from storage.errors import StorageUnavailable
 from tests.fakes.clock import VirtualClock
@@ -20,7 +20,7 @@ START = datetime(2026, 1, 1, tzinfo=UTC)
 
 def name_of_ended_process() -> str:
     """The name that a process of this machine had, which has ended."""
-    program = "from bot.membership import own_name; print(own_name())"
+    program = "from bot.clock.membership import own_name; print(own_name())"
     return subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True).stdout.strip()
 
 

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from bot.commands import parse
-from bot.grammar import Misunderstood, Vocabulary
 from bot.inputs.slack.clicks import command_of
 from bot.inputs.slack.deliveries import Clicked
 from bot.views.deployment import FINISH, PROMOTE, render_deployment
+from bot.words.commands import parse
+from bot.words.grammar import Misunderstood, Vocabulary
 from engine.catalog import EnvironmentName, ServiceName, Version
 from engine.commands import Actor, Promote, ReleaseOld, Resume
 from engine.deployments.deployment import Decision, Deployment, DeploymentId, PersonId, Plan, Purpose, State

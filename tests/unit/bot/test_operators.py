@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from bot.chat.operators import QUIET, Operators
 from bot.chat.queue import Item, Post
-from bot.meters import Meters
+from bot.web.meters import Meters
 from engine.commands import Actor, Deploy, Request, Response
 from engine.failures import Failure
 from tests.fakes.clock import VirtualClock

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.pace import LEAST, due, pace
+from bot.watch.pace import LEAST, due, pace
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 

@@ -8,7 +8,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.inputs.slack.clicks import COMMANDS
-from bot.permit_words import ShowDiff, ShowFreezes, ShowHistory, ShowLocks
 from bot.views.permits import (
     AWAIT,
     UNFREEZE,
@@ -19,6 +18,7 @@ from bot.views.permits import (
     render_lock,
     render_permits,
 )
+from bot.words.permits import ShowDiff, ShowFreezes, ShowHistory, ShowLocks
 from engine.commands import AwaitUnlock, Unfreeze, Unlock
 from engine.deployments.deployment import DeploymentId, PersonId, Purpose
 from engine.deployments.differences import Difference

@@ -4,9 +4,9 @@ from datetime import timedelta
 
 import pytest
 
-from bot.commands import parse
-from bot.grammar import Misunderstood, Vocabulary
-from bot.permit_words import ShowDiff, ShowFreezes, ShowHistory, ShowLocks
+from bot.words.commands import parse
+from bot.words.grammar import Misunderstood, Vocabulary
+from bot.words.permits import ShowDiff, ShowFreezes, ShowHistory, ShowLocks
 from engine.commands import AwaitUnlock, Deploy, Freeze, Lock, MarkVersion, RollBack, Unfreeze, Unlock
 
 HOURS = timedelta(hours=2)

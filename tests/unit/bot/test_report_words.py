@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 
 from alerting.incidents.incident import Incident, IncidentId, Suspect
-from bot.commands import parse
-from bot.grammar import Misunderstood, Vocabulary
-from bot.report_routes import ReportRooms, report_routes
-from bot.report_words import ShowReport
-from bot.reports import Wanted, make_report
+from bot.readings.reports import Wanted, make_report
+from bot.routes.reports import ReportRooms, report_routes
 from bot.views.outcome import render_outcome
 from bot.views.report import render_report
+from bot.words.commands import parse
+from bot.words.grammar import Misunderstood, Vocabulary
+from bot.words.reports import ShowReport
 from engine.catalog import EnvironmentName, ServiceName, Version
 from engine.commands import Actor, Request, Response
 from engine.deployments.deployment import DeploymentId, PersonId, Purpose, State

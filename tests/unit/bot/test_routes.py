@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from bot import commands
-from bot.routes import Rooms, build_routes
+from bot.routes.table import Rooms, build_routes
+from bot.words import commands
 from engine.commands import Abort, Actor, Request, Response, Restart, RollBack
 from engine.orchestrator import Orchestrator
 from engine.security.audit import Audit

@@ -17,9 +17,9 @@ from bot.chat.port import ChatRefused
 from bot.inputs.slack.deliveries import Clicked
 from bot.inputs.slack.http import PATH, add_slack_routes
 from bot.inputs.slack.silence_forms import SilenceForms
-from bot.readings import AlertRow
-from bot.silence_words import OpenSilenceForm
+from bot.readings.now import AlertRow
 from bot.views.silences import EXPIRE, MATCHERS, SILENCE_FORM
+from bot.words.silences import OpenSilenceForm
 from engine.commands import Actor
 from tests.fakes.blockkit import check_surface, words
 from tests.fakes.chat import FakePlatform

@@ -13,12 +13,12 @@ from alerting.incidents.journal import IncidentJournal
 from alerting.routing.matcher import Matcher, Op
 from alerting.silences.desk import SilenceDesk
 from alerting.silences.silence import Silence, SilenceId
-from bot.commands import ShowAlerts, ShowSilences
-from bot.held_back import TOLD, HeldBack
 from bot.inputs.api.summaries import silence_line
-from bot.readings import AlertRow
-from bot.silence_routes import SilenceRooms, incident_matchers, silence_routes
+from bot.readings.held_back import TOLD, HeldBack
+from bot.readings.now import AlertRow
+from bot.routes.silences import SilenceRooms, incident_matchers, silence_routes
 from bot.views.outcome import render_outcome
+from bot.words.commands import ShowAlerts, ShowSilences
 from engine.commands import Actor, Request, Response
 from engine.orchestrator import Orchestrator
 from engine.security.audit import STREAM, Audit

@@ -14,10 +14,10 @@ from alerting.incidents.incident import State as IncidentState
 from alerting.routing.matcher import Matcher, Op
 from alerting.silences.notices import Kind
 from alerting.silences.silence import SYSTEM, Silence, SilenceId, State
-from bot.alert_rows import alert_rows
-from bot.held_back import HeldBack
 from bot.inputs.slack.clicks import COMMANDS
-from bot.readings import AlertRow
+from bot.readings.alerts import alert_rows
+from bot.readings.held_back import HeldBack
+from bot.readings.now import AlertRow
 from bot.views.alerts import ShownAlert, render_alerts
 from bot.views.incident import SILENCES, render_incident
 from bot.views.silences import (

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from alerting.commands import ExpireSilence, SetSilence
 from alerting.routing.matcher import Matcher, Op
 from alerting.silences.silence import SilenceId
-from bot import commands
-from bot.commands import parse
-from bot.grammar import Misunderstood, Vocabulary
-from bot.silence_words import OpenSilenceForm, read_matchers, read_silence, written
+from bot.words import commands
+from bot.words.commands import parse
+from bot.words.grammar import Misunderstood, Vocabulary
+from bot.words.silences import OpenSilenceForm, read_matchers, read_silence, written
 
 WORDS = Vocabulary({"shop": ["staging"]}, ["staging"])
 DOWN = Matcher("alertname", Op.EQUAL, "Down")

@@ -14,10 +14,10 @@ from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot import commands
 from bot.inputs.slack.http import PATH, add_slack_routes
-from bot.readings import Overview
+from bot.readings.now import Overview
 from bot.views.deployment import APPROVE
+from bot.words import commands
 from engine.commands import Approve, Deploy
 from tests.fakes.chat import FakePlatform
 from tests.fakes.front import (

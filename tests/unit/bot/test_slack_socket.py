@@ -13,7 +13,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.chat.slack import SlackPlatform
 from bot.inputs.slack.socket import Socket
-from bot.readings import Overview
+from bot.readings.now import Overview
 from bot.workspace import Person, Workspace, load_manifest, random_config
 from engine.commands import Deploy
 from tests.fakes.front import Front, build_front, directory

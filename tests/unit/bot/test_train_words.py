@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from bot.commands import parse
-from bot.grammar import Misunderstood, Vocabulary
 from bot.settings import SettingsWrong, load_settings
 from bot.settings.domain import to_catalog
+from bot.words.commands import parse
+from bot.words.grammar import Misunderstood, Vocabulary
 from engine.commands import AbortTrain, ApproveTrain, DeployTrain, RejectTrain, TrainId
 
 WORDS = Vocabulary(

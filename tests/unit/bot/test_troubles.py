@@ -10,7 +10,7 @@ from alerting.notify.dedup import Target
 from alerting.notify.trouble import Failing
 from alerting.rules.load import load_rule_files
 from alerting.rules.status import Health, RuleStatus
-from bot.troubles import Troubles
+from bot.watch.troubles import Troubles
 from tests.fakes.clock import VirtualClock
 
 RULES = "groups: [{name: g, rules: [{alert: A, expr: a}, {alert: B, expr: b}]}]"
@@ -87,7 +87,7 @@ async def test_two_rules_that_are_wrong_each_in_its_way(tmp_path: Path) -> None:
 
 
 async def test_the_log_has_it_too(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level("INFO", "bot.troubles")
+    caplog.set_level("INFO", "bot.watch.troubles")
     trial = Trial(tmp_path)
     trial.break_rules("away")
     trial.receivers = [Failing(Target("hook", 0), trial.clock(), "it answered 500", 7)]

@@ -7,7 +7,7 @@ from aiohttp import ClientSession, web
 
 from alerting.routing.load import parse_routing
 from bot.inputs.api.errors import tell_errors
-from bot.web import readable
+from bot.web.server import readable
 from tests.fakes.alert_door import Door
 
 FALSE_GZIP = {"Content-Encoding": "gzip", "Content-Type": "application/json"}

@@ -17,7 +17,7 @@ from alerting.routing.load import parse_routing
 from alerting.rules.evaluate import Evaluator
 from alerting.rules.load import load_rule_files
 from alerting.silences.silence import SilenceId
-from bot.watch import EXPIRY, Watch
+from bot.watch.carry import EXPIRY, Watch
 from storage.errors import StorageUnavailable
 from tests.fakes.prometheus import FakeMetrics, vector
 from tests.unit.alerting.incidents.world import World

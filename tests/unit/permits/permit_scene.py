@@ -6,8 +6,8 @@ from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any
 
-from bot.permit_routes import PermitRooms, permit_routes
-from bot.routes import Rooms, build_routes
+from bot.routes.permits import PermitRooms, permit_routes
+from bot.routes.table import Rooms, build_routes
 from engine.catalog import Environment, EnvironmentName
 from engine.commands import Actor, Approve, Deploy, Freeze, Lock, MarkVersion, Request, Response
 from engine.deployments.deployment import DeploymentId, PersonId

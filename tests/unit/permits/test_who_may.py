@@ -5,7 +5,7 @@ from typing import Final
 
 import pytest
 
-from bot.permit_words import ShowDiff, ShowFreezes, ShowHistory, ShowLocks
+from bot.words.permits import ShowDiff, ShowFreezes, ShowHistory, ShowLocks
 from engine.commands import (
     Abort,
     Approve,

@@ -1,0 +1,1 @@
+"""The composition root: builds the rooms, joins them, starts and stops them."""
