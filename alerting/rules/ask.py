@@ -15,7 +15,7 @@ from typing import Final
 
 from alerting.errors import AlertingError, BadQuery, QueryTimeout, TemporaryFailure
 from alerting.metrics.port import Metrics, Sample
-from alerting.rules.batch import Batch, batches
+from alerting.rules.batch import USUAL, Batch, batches
 from alerting.rules.expression import Expression
 from alerting.rules.width import Width
 
@@ -25,7 +25,8 @@ _AT_ONCE: Final = 4
 _QUICK: Final = 0.1  # seconds
 _GIVE_UP_AFTER: Final = 3  # failed queries, after which the rest of a round is not asked
 _PLANS: Final = 1000
-_MANY: Final = 1 << 30
+_FREE: Final = 1000  # expressions in a query, from where on their number does not matter
+_REST: Final = 20  # answers, after which a batch that was too slow may grow
 
 
 class Asker:
@@ -35,7 +36,7 @@ class Asker:
         self._metrics = metrics
         self._timeout = timeout
         self._width = Width()
-        self._widths: dict[str, int] = {}
+        self._widths: dict[str, _Narrow] = {}
         self._alone: set[str] = set()
         # The same expressions come together at every turn of their groups.
         self._plans: dict[tuple[str, ...], list[Batch]] = {}
@@ -65,9 +66,12 @@ class Asker:
         if key not in self._plans:
             if len(self._plans) >= _PLANS:
                 self._plans.clear()
-            widths = {**self._widths, **dict.fromkeys(self._alone, 1)}
+            widths = {**self._shares(), **dict.fromkeys(self._alone, 1)}
             self._plans[key] = list(batches(expressions, widths, self._width.size))
         return self._plans[key]
+
+    def _shares(self) -> Mapping[str, int]:
+        return {text: one.width for text, one in self._widths.items()}
 
     async def _work(self, queue: deque[Batch], round_: "_Round") -> None:
         while queue:
@@ -81,7 +85,9 @@ class Asker:
         """Whether the source refused one of the batch's expressions for itself."""
         begin = asyncio.get_running_loop().time()
         try:
-            answer = batch.split(await self._metrics.instant(batch.query, round_.at, self._timeout))
+            answer = batch.split(
+                await self._metrics.instant(batch.query, round_.at, self._timeout), round_.at.timestamp()
+            )
         except BadQuery as refused:
             return await self._isolate(batch, refused, round_)
         except AlertingError as failed:
@@ -107,36 +113,51 @@ class Asker:
         return any(found)
 
     def _learn(self, round_: "_Round") -> None:
-        before = self._width.size, len(self._widths)
+        before, narrow = self._width.size, self._shares()
         self._learn_width(round_)
         self._learn_widths(round_)
-        if round_.offenders or round_.slow or before != (self._width.size, len(self._widths)) or self._widths:
+        if round_.offenders or before != self._width.size or narrow != self._shares():
             self._plans.clear()
 
     def _learn_width(self, round_: "_Round") -> None:
         for batch, seconds in round_.succeeded:
-            self._width.answered(len(batch.expressions), seconds)
+            self._width.answered(len(batch.terms), seconds)
         for batch in round_.too_much:
-            self._width.refused(len(batch.expressions))
+            self._width.refused(len(batch.terms))
 
     def _learn_widths(self, round_: "_Round") -> None:
-        if self._widths:
-            for batch, _ in round_.succeeded:
-                self._set_widths(batch, max(self._narrowest(batch), len(batch.expressions)) * 2)
+        for batch, _ in round_.succeeded if self._widths else ():
+            self._widen(batch)
         # When nothing else answered either, it is the source that is slow, not the batch.
         if round_.succeeded or len(round_.slow) == 1:
             for batch in round_.slow:
-                self._set_widths(batch, max(len(batch.expressions) // 2, 1))
+                self._narrow(batch, max(len(batch.expressions) // 2, 1))
+        # One term that is refused as a whole is taken apart into its expressions.
+        for batch in round_.too_much:
+            if len(batch.terms) == 1:
+                self._narrow(batch, USUAL)
 
-    def _narrowest(self, batch: Batch) -> int:
-        return min(self._widths.get(expression.text, _MANY) for expression in batch.expressions)
+    def _narrow(self, batch: Batch, width: int) -> None:
+        self._widths |= dict.fromkeys((one.text for one in batch.expressions), _Narrow(width))
 
-    def _set_widths(self, batch: Batch, width: int) -> None:
-        for expression in batch.expressions:
-            if width >= self._width.size:
-                self._widths.pop(expression.text, None)
+    def _widen(self, batch: Batch) -> None:
+        for text in [one.text for one in batch.expressions if one.text in self._widths]:
+            wider = self._widths[text].answered()
+            if wider.width >= _FREE:
+                del self._widths[text]
             else:
-                self._widths[expression.text] = width
+                self._widths[text] = wider
+
+
+@dataclass(frozen=True, slots=True)
+class _Narrow:
+    """How many may share a query with an expression that was in a slow one, and for how many answers more."""
+
+    width: int
+    rest: int = _REST
+
+    def answered(self) -> "_Narrow":
+        return _Narrow(self.width * 2) if self.rest <= 1 else _Narrow(self.width, self.rest - 1)
 
 
 @dataclass(slots=True)

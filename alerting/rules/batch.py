@@ -9,11 +9,13 @@ Prometheus more and more for each expression, while a tree of 200 costs no more 
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import accumulate
 from typing import Final
 
 from alerting.errors import TemporaryFailure
 from alerting.metrics.port import Labels, Sample, Scalar, Vector
 from alerting.rules.expression import Expression, Kind
+from alerting.rules.term import Term, alone, terms
 
 USUAL: Final = 50
 LONGEST: Final = 30_000
@@ -25,30 +27,38 @@ Part = tuple[Labels, int, Labels]
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Different expressions to be asked in one query; `query` is the PromQL to ask."""
+    """Terms to be asked in one query; `query` is the PromQL to ask."""
 
-    expressions: tuple[Expression, ...]
+    terms: tuple[Term, ...]
     query: str = field(init=False, repr=False, compare=False)
+    expressions: tuple[Expression, ...] = field(init=False, repr=False, compare=False)
+    # For each term, where its expressions begin among all.
+    _first: tuple[int, ...] = field(init=False, repr=False, compare=False)
     # The label sets of the last answer: as given, whose they are, and without the mark; by identity.
     _parts: dict[int, Part] = field(init=False, repr=False, compare=False, default_factory=dict)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "query", _query(self.expressions))
+        object.__setattr__(self, "query", _query(self.terms))
+        object.__setattr__(self, "expressions", tuple(one for term in self.terms for one in term.expressions))
+        sizes = (len(term.expressions) for term in self.terms[:-1])
+        object.__setattr__(self, "_first", tuple(accumulate(sizes, initial=0)))
 
-    def split(self, answer: Vector | Scalar) -> Mapping[str, tuple[Sample, ...]]:
-        """The samples of each expression, by its text, as if it had been asked alone.
+    def split(self, answer: Vector | Scalar, at: float = 0.0) -> Mapping[str, tuple[Sample, ...]]:
+        """The samples of each expression at `at` in Unix seconds, by its text, as if it had been asked alone.
 
         Raises TemporaryFailure when the answer does not say whose its samples are.
         """
         samples = _samples(answer)
         if len(self.expressions) == 1:
             return {self.expressions[0].text: samples}
-        if not samples:
-            return dict.fromkeys((e.text for e in self.expressions), ())
         parts: list[list[Sample]] = [[] for _ in self.expressions]
         for sample, (_, number, labels) in zip(samples, self._read(samples), strict=True):
             parts[number].append(Sample(labels, sample.value, sample.timestamp, sample.histogram))
-        return {e.text: tuple(part) for e, part in zip(self.expressions, parts, strict=True)}
+        return {
+            expression.text: term.answer(place, parts[first + place], at)
+            for term, first in zip(self.terms, self._first, strict=True)
+            for place, expression in enumerate(term.expressions)
+        }
 
     def _read(self, samples: Sequence[Sample]) -> Sequence[Part]:
         """Whose each sample is; label sets that were here the last time are not read again."""
@@ -61,25 +71,40 @@ class Batch:
         return read
 
     def _part(self, labels: Labels) -> Part:
+        number, own = self._unmarked(labels)
+        placed = self.terms[number].place(own)
+        if placed is None:
+            raise _nobodys(labels)
+        place, bare = placed
+        return labels, self._first[number] + place, bare
+
+    def _unmarked(self, labels: Labels) -> tuple[int, Labels]:
+        """Which term a sample belongs to, and what its labels are there."""
+        if len(self.terms) == 1:
+            return 0, labels
         number, separator, own = labels.get(MARK, "").partition(";")
-        if not separator or not number.isdecimal() or int(number) >= len(self.expressions):
-            raise TemporaryFailure(f"a sample of the answer does not say which rule it belongs to: {dict(labels)}")
+        if not separator or not number.isdecimal() or int(number) >= len(self.terms):
+            raise _nobodys(labels)
         bare = {name: value for name, value in labels.items() if name != MARK}
-        return labels, int(number), {**bare, MARK: own} if own else bare
+        return int(number), {**bare, MARK: own} if own else bare
 
     def halves(self) -> "tuple[Batch, ...]":
         """Two smaller batches, to find the expression that spoils this one; none when it is alone."""
-        middle = len(self.expressions) // 2
-        if middle == 0:
-            return ()
-        return Batch(self.expressions[:middle]), Batch(self.expressions[middle:])
+        if len(self.terms) == 1:
+            return tuple(Batch((half,)) for half in self.terms[0].halves())
+        middle = len(self.terms) // 2
+        return Batch(self.terms[:middle]), Batch(self.terms[middle:])
 
 
-def _query(expressions: Sequence[Expression]) -> str:
-    """An expression alone is asked as it is."""
-    if len(expressions) == 1:
-        return expressions[0].text
-    return _joined([_marked(n, expression) for n, expression in enumerate(expressions)])
+def _nobodys(labels: Labels) -> TemporaryFailure:
+    return TemporaryFailure(f"a sample of the answer does not say which rule it belongs to: {dict(labels)}")
+
+
+def _query(terms: Sequence[Term]) -> str:
+    """A term alone is asked as it is."""
+    if len(terms) == 1:
+        return terms[0].text
+    return _joined([_marked(n, term) for n, term in enumerate(terms)])
 
 
 def _joined(queries: Sequence[str]) -> str:
@@ -93,8 +118,8 @@ def _bracketed(queries: Sequence[str]) -> str:
     return _joined(queries) if len(queries) == 1 else f"({_joined(queries)})"
 
 
-def _marked(number: int, expression: Expression) -> str:
-    inner = f"vector({expression.text}\n)" if expression.kind is Kind.SCALAR else expression.text
+def _marked(number: int, term: Term) -> str:
+    inner = f"vector({term.text}\n)" if term.kind is Kind.SCALAR else term.text
     # The line break ends a comment that the expression may end with.
     return f'label_replace({inner}\n, "{MARK}", "{number};$1", "{MARK}", "(?s:(.*))")'
 
@@ -106,17 +131,27 @@ def _samples(answer: Vector | Scalar) -> tuple[Sample, ...]:
 
 
 def batches(expressions: Sequence[Expression], widths: Mapping[str, int], usual: int = USUAL) -> Iterator[Batch]:
-    """Group expressions, each asked once; `widths` says how many may share a query with a text (else `usual`)."""
+    """Group expressions, each asked once: `usual` terms share a query.
+
+    `widths` says how many expressions at most may share a query with a text; such a one is asked as it is written.
+    """
     different = {expression.text: expression for expression in expressions}
-    waiting: list[Expression] = []
-    length = narrowest = 0
-    for expression in sorted(different.values(), key=lambda e: min(widths.get(e.text, usual), usual)):
-        width, size = min(widths.get(expression.text, usual), usual), len(_marked(0, expression)) + 12
-        if waiting and (len(waiting) >= min(narrowest, width) or length + size > LONGEST):
+    narrow = sorted((one for one in different.values() if one.text in widths), key=lambda one: widths[one.text])
+    yield from _filled([(alone(one), min(widths[one.text], usual)) for one in narrow])
+    yield from _filled([(term, usual) for term in terms([one for one in different.values() if one.text not in widths])])
+
+
+def _filled(widest: Sequence[tuple[Term, int]]) -> Iterator[Batch]:
+    """Batches of terms that come with how many terms may share a query with each, the least first."""
+    waiting: list[Term] = []
+    length = most = 0
+    for term, width in widest:
+        size = len(_marked(0, term)) + 12
+        if waiting and (len(waiting) >= most or length + size > LONGEST):
             yield Batch(tuple(waiting))
             waiting, length = [], 0
-        narrowest = min(narrowest, width) if waiting else width
-        waiting.append(expression)
+        most = most if waiting else width
+        waiting.append(term)
         length += size
     if waiting:
         yield Batch(tuple(waiting))

@@ -35,6 +35,7 @@ def series() -> Iterator[Series]:
         yield Series({"__name__": "total", **labels}, points)
         yield Series({"__name__": "marked", "__rule__": f"{n};x\ny", **labels}, points)
     yield Series({"__name__": "marked", "host": "d"}, [Point(end, 1.0)])
+    yield Series({"__name__": "load", "host": 'no"\\|.ne', "zone": "z1"}, [Point(end, 7.0)])
     yield Series({"__name__": "odd", "host": "a"}, [Point(end, math.nan)])
     yield Series({"__name__": "odd", "host": "b"}, [Point(end, -math.inf)])
     yield Series({"__name__": "ended"}, [Point(end - 20, 1.0), Point(end - 5, STALE)])
@@ -72,6 +73,52 @@ def larger(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
 
 
 expressions = st.recursive(st.one_of(selectors, selectors, wild, numbers, st.just("time()")), larger, max_leaves=5)
+
+
+# Families: the same expression about each host, and about one that is not there.
+about_a_host = st.builds(
+    "{}{{host='@'{}}}{}".format,
+    metrics,
+    st.sampled_from(["", "", ", zone='z0'", ", zone!~'z1'", ", __rule__=''"]),
+    st.sampled_from(["", "", " offset 15s", " @ end()"]),
+)
+ALIKE = ("a", "b", "c", 'no"\\\\|.ne')
+groupings = st.sampled_from(["", "by (zone)", "by (host, zone)", "without (host)", "without (zone)"])
+matchings = st.sampled_from(["", "on (zone)", "on ()", "on (host)", "ignoring (host)", "ignoring (zone)"])
+
+
+def larger_about_it(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
+    return st.one_of(
+        st.builds("{}({})".format, st.sampled_from(["absent", "abs", "-", "scalar", "timestamp", "ceil"]), inner),
+        st.builds("{} {} ({})".format, st.sampled_from(["sum", "count", "stddev", "group"]), groupings, inner),
+        st.builds("{} {} (2, {})".format, st.sampled_from(["topk", "bottomk", "quantile"]), groupings, inner),
+        st.builds("count_values {} ('x', {})".format, groupings, inner),
+        st.builds(
+            "({}) {} {} ({})".format,
+            inner,
+            st.sampled_from(["or", "and", "unless", "+", "/", ">", "== bool"]),
+            matchings,
+            inner,
+        ),
+        st.builds(
+            "({}) * {} {} () ({})".format,
+            inner,
+            st.sampled_from(["on (zone)", "on ()", "ignoring (host)", "on (host)"]),
+            st.sampled_from(["group_left", "group_right"]),
+            inner,
+        ),
+        st.builds("({}) > {}".format, inner, numbers),
+        st.builds("1 - ({})".format, inner),
+        st.builds("({}) or vector(0)".format, inner),
+        st.builds("({}) and on (zone) load".format, inner),
+        st.builds("rate({}{{host='@'}}[1m])".format, metrics),
+        st.builds("max_over_time(({})[30s:15s])".format, inner),
+        st.builds("label_replace({}, '{}', '$1', '{}', '(.*)')".format, inner, *[st.sampled_from(["x", "zone"])] * 2),
+        st.builds("label_replace({}, 'host', 'q', '', '')".format, inner),
+    )
+
+
+families = st.recursive(about_a_host, larger_about_it, max_leaves=4)
 
 
 def shown(answer: Answer) -> object:
@@ -127,6 +174,15 @@ def test_a_batch_agrees_with_single_queries(
 ) -> None:
     runner, prometheus = server
     runner.run(compare(prometheus, texts))
+
+
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(families, min_size=1, max_size=4))
+def test_those_that_are_alike_agree_with_single_queries(
+    server: tuple[asyncio.Runner, WritablePrometheus], family: list[str]
+) -> None:
+    runner, prometheus = server
+    runner.run(compare(prometheus, [text.replace("@'", f"{host}'") for text in family for host in ALIKE]))
 
 
 TRICKY = [

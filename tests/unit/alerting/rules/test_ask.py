@@ -156,3 +156,25 @@ def test_a_source_that_hangs_is_not_waited_for_again_and_again() -> None:
         assert now() - begin <= timedelta(seconds=90)
 
     run(wait)
+
+
+class Plain(FakeMetrics):
+    """Takes no regular expressions."""
+
+    async def instant(
+        self, expr: str, at: datetime | None = None, timeout: timedelta = timedelta(seconds=30)
+    ) -> Vector:
+        self.queries.append(expr)
+        if "=~" in expr:
+            raise BadQuery("no regular expressions here")
+        return Vector(())
+
+
+async def test_a_term_that_is_refused_as_a_whole_is_taken_apart_for_a_while() -> None:
+    metrics = Plain({})
+    one, texts = asker(metrics), [f"up{{job='{n}'}}" for n in range(30)]
+    for _ in range(2):
+        metrics.queries.clear()
+        answers = await ask(one, texts)
+        assert answers == dict.fromkeys(texts, ())
+    assert [query.count("label_replace") for query in metrics.queries] == [30]
