@@ -1,5 +1,5 @@
 """Alerts of what failed here, for the same routing, silences and pages as any other: a deployment that ended half way,
-and a component that was given up.
+a component that was given up, and a router that cannot be set right.
 
 They are worked out from what stands written, again and again, so that no crash leaves one untold or tells it twice:
 
@@ -8,6 +8,9 @@ They are worked out from what stands written, again and again, so that no crash 
 | failed | fires |
 | is brought up again, by a retry or a deployment | stays as it is |
 | runs, is stopped, reset or unregistered | is over |
+
+That of the router is over once it is right, once a deployment or a restart has taken it in hand again, and when the
+component is stopped.
 """
 
 from __future__ import annotations
@@ -20,7 +23,7 @@ from typing import Final
 from alerting.alerts.alert import ReceivedAlert
 from alerting.alerts.fingerprint import fingerprint
 from alerting.alerts.store import AlertStore
-from engine.components.journal import KIND
+from engine.components.journal import all_cards
 from engine.components.lifecycle import ComponentState
 from engine.deployments.deployment import State
 from engine.deployments.journal import DeploymentJournal, Summary
@@ -30,18 +33,19 @@ SOURCE: Final = "deployments"
 """The source of these alerts in the store."""
 DEPLOYMENT_FAILED: Final = "DeploymentFailed"
 COMPONENT_FAILED: Final = "ComponentFailed"
-NAMES: Final = frozenset({DEPLOYMENT_FAILED, COMPONENT_FAILED})
+ROUTER_GIVEN_UP: Final = "RouterGivenUp"
+NAMES: Final = frozenset({DEPLOYMENT_FAILED, COMPONENT_FAILED, ROUTER_GIVEN_UP})
 COMING_BACK: Final = frozenset({ComponentState.CONFIGURING, ComponentState.DEPLOYING})
-MOST: Final = 1000
 
 
 @dataclass(frozen=True, slots=True)
 class Failure:
     """What failed where: `text` says in what state everything is, `stable` what ran before ("" for nothing).
 
-    `deployment` is the one that ended half way, "" when the component failed by itself.
+    `name` is the alert's. `deployment` is the one that ended half way, "" when something failed by itself.
     """
 
+    name: str
     service: str
     environment: str
     version: str
@@ -70,10 +74,11 @@ class FailureAlerts:
 
     async def tick(self, now: datetime) -> None:
         """Let fire what has failed, and end what has not any more. Raises storage's errors."""
-        cards = await self._log.cards(KIND, limit=MOST)
+        cards = await all_cards(self._log)
         failed = [card for card in cards if card.state == ComponentState.FAILED]
         latest = {card.key: await self._latest(card) for card in failed}
-        alerts = [self._alert(one, now) for card in failed if (one := failure_of(card, latest[card.key])) is not None]
+        found = [*(failure_of(card, latest[card.key]) for card in failed), *map(misrouted, cards)]
+        alerts = [self._alert(one, now) for one in found if one is not None]
         await self._store.take(alerts)
         staying = {card.key for card in cards if _stays(card, latest.get(card.key))}
         wanted = {alert.fingerprint for alert in alerts}
@@ -113,14 +118,23 @@ def failure_of(card: Card, latest: Summary | None) -> Failure | None:
     if latest is not None and latest.open:
         return None
     if latest is not None and latest.state is State.FAILED and latest.reason == reason:
-        return Failure(service, environment, str(latest.version), stable, reason, str(latest.id))
-    return Failure(service, environment, stable, stable, reason) if stable else None
+        return Failure(DEPLOYMENT_FAILED, service, environment, str(latest.version), stable, reason, str(latest.id))
+    return Failure(COMPONENT_FAILED, service, environment, stable, stable, reason) if stable else None
+
+
+def misrouted(card: Card) -> Failure | None:
+    """What is to be told of a component whose router is wrong and is left so."""
+    reason = str(card.data.get("router", ""))  # cards of older releases do not have it
+    if not reason or card.state == ComponentState.FAILED:
+        return None
+    stable = str(card.data["version"] or "")
+    return Failure(ROUTER_GIVEN_UP, str(card.data["service"]), str(card.data["environment"]), stable, stable, reason)
 
 
 def labels_of(failure: Failure) -> dict[str, str]:
     """What it is routed, grouped and silenced by."""
     return {
-        "alertname": DEPLOYMENT_FAILED if failure.deployment else COMPONENT_FAILED,
+        "alertname": failure.name,
         "service": failure.service,
         "environment": failure.environment,
         "version": failure.version,
@@ -131,13 +145,22 @@ def labels_of(failure: Failure) -> dict[str, str]:
 def annotations_of(failure: Failure) -> dict[str, str]:
     """What people read: what happened, in what state everything is, and what to do."""
     place, version = f"{failure.service} in {failure.environment}", failure.version
-    again = f"/ops retry {failure.service} {failure.environment}"
-    back = f"{again} brings {failure.stable} back; or deploy a good version." if failure.stable else ""
-    told = {"description": failure.text, "remedy": back or "Nothing was stable before: deploy a good version."}
-    if not failure.deployment:
+    told = {"description": failure.text, "remedy": _remedy(failure)}
+    if failure.name == ROUTER_GIVEN_UP:
+        return {"summary": f"The router of {place} does not send all to {version}, and stays so", **told}
+    if failure.name == COMPONENT_FAILED:
         return {"summary": f"{place} has failed: {version} does not stay up", **told}
     summary = f"{place} has failed: the deployment of {version} ended half way and was not taken back"
     return {"summary": summary, **told, "deployment": failure.deployment}
+
+
+def _remedy(failure: Failure) -> str:
+    at = f"{failure.service} {failure.environment}"
+    if failure.name == ROUTER_GIVEN_UP:
+        return f"Find who else changes it, and end that. Then /ops restart {at} lets Pilothouse set it right again."
+    if failure.stable:
+        return f"/ops retry {at} brings {failure.stable} back; or deploy a good version."
+    return "Nothing was stable before: deploy a good version."
 
 
 def _stays(card: Card, latest: Summary | None) -> bool:

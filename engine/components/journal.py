@@ -11,11 +11,12 @@ from engine.errors import TemporaryFailure
 from engine.ports import Spot
 from storage.codec import JSON
 from storage.errors import Conflict
-from storage.events import CardChange, Event, EventLog, NewEvent
+from storage.events import Card, CardChange, Event, EventLog, NewEvent
 from storage.growth import Growth
 
 KIND: Final = "component"
 PREFIX: Final = "component-"
+PAGE: Final = 1000  # cards asked for at first; more where there are more
 _ATTEMPTS: Final = 10
 
 Decide = Callable[[Component | None], Sequence[NewEvent]]
@@ -24,6 +25,14 @@ Decide = Callable[[Component | None], Sequence[NewEvent]]
 def stream_of(service: str, environment: str) -> str:
     """The stream of a component. Names hold no character beside letters, digits and dashes."""
     return f"{PREFIX}{service}-{environment}"
+
+
+async def all_cards(log: EventLog) -> list[Card]:
+    """The card of every component that was ever registered, the one begun last first."""
+    limit = PAGE
+    while len(cards := await log.cards(KIND, limit=limit)) == limit:
+        limit *= 2
+    return cards
 
 
 class ComponentJournal:
@@ -59,7 +68,7 @@ class ComponentJournal:
 
     async def all(self) -> list[Component]:
         """Every component that was ever registered, by service and environment."""
-        cards = await self._log.cards(KIND, limit=1000)
+        cards = await all_cards(self._log)
         found = [await self.load(card.data["service"], card.data["environment"]) for card in cards]
         known = [component for component in found if component is not None]
         return sorted(known, key=lambda component: (component.service, component.environment))
@@ -110,6 +119,7 @@ def _card(component: Component) -> CardChange:
         "healthy": component.healthy,
         "health": component.health,
         "reason": component.reason,
+        "router": component.router_trouble if component.router_given_up and not component.rests else "",
     }
     key = f"{component.service}/{component.environment}"
     return CardChange(KIND, key, component.state, open=True, data=data)

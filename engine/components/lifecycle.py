@@ -139,7 +139,8 @@ class Component:
     `version` is stable: the one that last finished a deployment; `previous` the one before. `target` is what is being
     brought up, by the deployment in charge or, with `deployment` empty, by ourselves. `pending` are instances a person
     asked to restart. `router` is what the router sends in place of all to the stable version, "" when it is right;
-    `router_changes` are the last three times that was found. `stream_version` is the version to append after.
+    `router_changes` are the last three times that was found, `router_trouble` is why it is left so. `stream_version` is
+    the version to append after.
 
     `decided` is the version of the last move that a person or a deployment made, and not a repair of ours.
     """
@@ -161,6 +162,7 @@ class Component:
     router: str = ""
     router_changes: tuple[datetime, ...] = ()
     router_given_up_at: datetime | None = None
+    router_trouble: str = ""
     last_change: str = ""
     last_change_by: str = ""
     last_change_at: datetime | None = None
@@ -312,7 +314,7 @@ def _forgiven(component: Component) -> Mapping[InstanceId, InstanceNote]:
 
 def _undisputed(component: Component) -> Component:
     """A person's deed takes the router in hand again."""
-    return replace(component, router="", router_changes=(), router_given_up_at=None)
+    return replace(component, router="", router_changes=(), router_given_up_at=None, router_trouble="")
 
 
 def _route(component: Component, routed: Routed, event: Event) -> Component:
@@ -321,9 +323,10 @@ def _route(component: Component, routed: Routed, event: Event) -> Component:
             changes = (*component.router_changes, event.at)[-ROUTER_LIMIT:]
             return replace(component, router=event.data["sends"], router_changes=changes)
         case Routed.GIVEN_UP:
-            return replace(component, router=event.data["sends"], router_given_up_at=event.at)
+            sends, reason = event.data["sends"], event.data["reason"]
+            return replace(component, router=sends, router_given_up_at=event.at, router_trouble=reason)
         case Routed.RESTORED:
-            return replace(component, router="")
+            return replace(component, router="", router_trouble="")
 
 
 def _finished(component: Component, version: Version | None) -> Component:

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 
 import pytest
 
@@ -10,8 +11,11 @@ from alerting.alerts.store import AlertStore
 from bot.house.bridges import EngineAlerts
 from bot.watch.failure_alerts import FailureAlerts
 from bot.watch.rule_health import RuleHealth
-from engine.catalog import Version
+from engine.catalog import ServiceName, Version
+from engine.components import changes
+from engine.components.journal import ComponentJournal
 from engine.components.lifecycle import ComponentState
+from engine.components.routing import given_up, restored
 from engine.deployments.deployment import DeploymentId, PersonId, Purpose, State
 from engine.deployments.journal import Summary
 from tests.fakes.clock import VirtualClock
@@ -183,6 +187,60 @@ async def test_a_component_that_is_given_up_fires_by_its_own_name(trial: Trial) 
     assert (alert.name, alert.labels["version"]) == ("ComponentFailed", "v1")
     assert alert.annotations["summary"] == "shop in production has failed: v1 does not stay up"
     assert alert.generator_url == "http://board"
+
+
+async def give_up_router(trial: Trial) -> None:
+    """v1 runs well, and somebody's hand is at its router again and again."""
+    await trial.house.deploy(V1, "d1")
+    await trial.house.check()
+    reason = "The router sends v9 100 % and cannot be set right: 403. Give it the right."
+    await ComponentJournal(trial.house.database.log).record(
+        PLACE, lambda one: given_up(one, "v9 100 %", reason), at=trial.clock()
+    )
+
+
+async def restore_router(trial: Trial) -> None:
+    await ComponentJournal(trial.house.database.log).record(PLACE, restored, at=trial.clock())
+
+
+async def test_a_router_that_is_given_up_fires_until_it_is_right(trial: Trial) -> None:
+    await give_up_router(trial)
+    [alert] = await trial.tick()
+    assert (alert.name, alert.labels["version"], alert.labels["severity"]) == ("RouterGivenUp", "v1", "critical")
+    assert alert.annotations == {
+        "summary": "The router of shop in production does not send all to v1, and stays so",
+        "description": "The router sends v9 100 % and cannot be set right: 403. Give it the right.",
+        "remedy": "Find who else changes it, and end that. "
+        "Then /ops restart shop production lets Pilothouse set it right again.",
+    }
+    assert [one.starts_at for one in await trial.tick()] == [alert.starts_at]
+    assert len(trial.told) == 1
+    await restore_router(trial)
+    assert await trial.tick() == []
+
+
+@pytest.mark.parametrize("deed", ["restart", "stop", "deploy"])
+async def test_a_router_that_somebody_takes_in_hand_is_no_alert(trial: Trial, deed: str) -> None:
+    await give_up_router(trial)
+    assert len(await trial.tick()) == 1
+    manager, at = trial.house.manager, trial.clock()
+    if deed == "deploy":
+        await manager.begin(PLACE, V2, deployment="d2", at=at)
+    else:
+        await getattr(manager, deed)(PLACE, by="ada", at=at)
+    assert await trial.tick() == []
+
+
+async def test_every_component_is_looked_at_however_many_there_are(
+    trial: Trial, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("engine.components.journal.PAGE", 2)
+    await trial.fail()
+    log = trial.house.database.log
+    for nth in range(5):
+        place = replace(PLACE, service=ServiceName(f"other-{nth}"))
+        await ComponentJournal(log).record(place, partial(changes.registered, place=place), at=trial.clock())
+    assert [one.name for one in await trial.tick()] == ["DeploymentFailed"]
 
 
 async def test_alerts_of_others_are_left_alone(trial: Trial) -> None:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 
 import pytest
 
+from engine.catalog import ServiceName
 from engine.components import changes
-from engine.components.journal import ComponentJournal
+from engine.components.journal import PAGE, ComponentJournal, all_cards
 from engine.components.lifecycle import ComponentState, Moved
 from engine.errors import IllegalMove, NotNow, TemporaryFailure
 from storage.events import CardChange, Event, NewEvent
@@ -97,3 +99,26 @@ async def test_another_process_reads_the_same(clock: VirtualClock) -> None:
     found = await second.load("shop", "production")
     assert found is not None
     assert found.state is ComponentState.RUNNING
+
+
+async def test_all_are_found_however_many_there_are(clock: VirtualClock) -> None:
+    log = MemoryLog(Bell())
+    journal = ComponentJournal(log)
+    names = [f"shop-{nth:04}" for nth in range(PAGE + 1)]
+    for name in names:
+        place = replace(PLACE, service=ServiceName(name))
+        await log.append(
+            f"component-{name}-production",
+            changes.registered(None, place=place),
+            expected=0,
+            at=clock(),
+            card=CardChange(
+                "component",
+                f"{name}/production",
+                "registered",
+                open=True,
+                data={"service": name, "environment": "production"},
+            ),
+        )
+    assert [one.service for one in await journal.all()] == names
+    assert len(await all_cards(log)) == PAGE + 1
