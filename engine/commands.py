@@ -244,10 +244,14 @@ class MarkVersion:
 
 @dataclass(frozen=True, slots=True)
 class DeployTrain:
-    """Deploy several services to one environment as one: all of them, or none. `versions` are (service, version)."""
+    """Deploy several services to one environment as one: all of them, or none. `versions` are (service, version).
+
+    `override` as in Deploy, for each of them.
+    """
 
     versions: tuple[tuple[str, str], ...]
     environment: str
+    override: str = ""
 
 
 @dataclass(frozen=True, slots=True)

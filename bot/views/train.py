@@ -71,11 +71,19 @@ def render_train(train: Train, *, mention: Mention) -> Message:
         section(_summary(train, state, mention)),
         *_waves(train),
         *paragraphs([f"⚠️ {plain(cut(one, LONGEST))}" for one in train.plan.warnings]),
+        *paragraphs(_overridden(train, mention)),
         *_decisions(train, mention),
         *_buttons(train),
         context(f"Train {code(train.id)} · plan {code(train.plan.digest)}"),
     ]
     return Message(escape(f"{train_title(train)}: {state}"), fitted(blocks))
+
+
+def _overridden(train: Train, mention: Mention) -> list[str]:
+    return [
+        f"⚠️ Overridden by {mention(one.by)}: {plain(cut(one.what, 500))} Reason: {plain(cut(one.reason, 500))}"
+        for one in train.plan.overrides
+    ]
 
 
 def _summary(train: Train, state: str, mention: Mention) -> str:

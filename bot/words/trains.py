@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
 from bot.words.grammar import (
@@ -16,6 +17,7 @@ from bot.words.grammar import (
     nearest,
     said,
 )
+from bot.words.permits import split_override
 from engine.commands import AbortTrain, ApproveTrain, DeployTrain, RejectTrain, TrainId
 from engine.security.permissions import Permission
 
@@ -23,6 +25,12 @@ DECISIONS: Final = {"abort": AbortTrain, "approve": ApproveTrain, "reject": Reje
 
 
 def _train(words: Words, vocabulary: Vocabulary) -> object:
+    wish, reason = split_override(words)
+    command = _meant(wish, vocabulary)
+    return replace(command, override=reason) if reason and isinstance(command, DeployTrain) else command
+
+
+def _meant(words: Words, vocabulary: Vocabulary) -> object:
     match list(words):
         case [how, *rest] if how.lower() in DECISIONS and "=" not in how:
             if len(rest) != 1:
@@ -73,7 +81,7 @@ def _part(part: str, parts: Words, environment: str, vocabulary: Vocabulary) -> 
 TRAIN_VERBS: Final[tuple[Verb, ...]] = (
     Verb(
         "train",
-        "train SERVICE=VERSION … to ENVIRONMENT | train approve|reject|abort ID",
+        "train SERVICE=VERSION … to ENVIRONMENT [override TEXT] | train approve|reject|abort ID",
         "Deploy several services as one: all or none",
         Permission.DEPLOY,
         _train,

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 
 from engine.catalog import ApprovalGroup
 from engine.commands import ApproveTrain
-from engine.deployments.deployment import PersonId
+from engine.deployments.deployment import Override, PersonId
+from engine.deployments.words import sentence
 from engine.errors import Denied, NotNow
 from engine.flows.saga import SagaTurnedBack, UndoRetried
 from engine.trains.events import TrainAborted, TrainApproved, TrainEvent, TrainExpired, TrainRejected
@@ -69,6 +71,16 @@ def check_same(train: Train, present: TrainPlan) -> None:
     for then, now in zip(train.plan.components, present.components, strict=True):
         if (then.digest, then.configuration, then.previous) != (now.digest, now.configuration, now.previous):
             raise void(train, f"{then.service} in {train.plan.environment}")
+    check_passed(train, present.overrides)
+
+
+def check_passed(train: Train, overrides: Iterable[Override]) -> None:
+    """Raises NotNow for what stands in the way by now and was not passed by the plan that people agree to."""
+    known = {one.key for one in train.plan.overrides}
+    for one in overrides:
+        if one.key not in known:
+            told = f"{sentence(one.what)} Train {train.id} was planned before that."
+            raise NotNow(told, "Reject it and ask for it anew.")
 
 
 def void(train: Train, what: str) -> NotNow:

@@ -24,7 +24,7 @@ from engine.errors import NotNow, PermanentFailure, Refused, TemporaryFailure
 from engine.flows.advance import Broken, Finished, Underway
 from engine.flows.saga import Operation
 from engine.ports import Instance, InstanceHealth
-from engine.trains.decide import void
+from engine.trains.decide import check_passed, void
 from engine.trains.train import Component, Train
 
 LOOK: Final = timedelta(seconds=5)
@@ -99,7 +99,8 @@ class TrainDeeds:
 
     async def _deployed(self, part: Component) -> Deployment:
         """Its deployment, asked for when it is not there yet, and only if it is what was agreed to."""
-        command = Deploy(part.service, part.version, self._train.plan.environment)
+        agreed = self._train.plan
+        command = Deploy(part.service, part.version, agreed.environment, override=agreed.override)
         request = self._request(self._key(part.service), command)
         known = await self._yard.deployments.find(id_for(request.id))
         if known is not None:
@@ -110,6 +111,7 @@ class TrainDeeds:
         return await self._yard.desk.deploy(request, self._train.requested_by)
 
     async def _agreed(self, deployment: Deployment) -> Deployment:
+        check_passed(self._train, deployment.plan.overrides)
         for person in self._train.approvers:
             if deployment.state is not State.PLANNED or deployment.approved:
                 break

@@ -101,7 +101,7 @@ class TrainDesk:
         _check_services(services)
         catalog, place = self._yard.catalog(), command.environment
         plans = [
-            await self._yard.desk.foresee(Deploy(service, version, place), person)
+            await self._yard.desk.foresee(Deploy(service, version, place, override=command.override), person)
             for service, version in command.versions
         ]
         needs = within({name: service.depends_on for name, service in catalog.services.items()}, services)
@@ -113,6 +113,7 @@ class TrainDesk:
             expires_at=min((plan.expires_at for plan in plans if plan.expires_at), default=None),
             group=plans[0].approval_group,
             warnings=tuple(warning for plan in plans for warning in plan.warnings),
+            overrides=tuple({one.key: one for plan in plans for one in plan.overrides}.values()),
         )
 
     async def _decide(self, id: TrainId, decide: Callable[[Train], Events], person: PersonId) -> Train:  # noqa: A002
@@ -159,7 +160,7 @@ def _component(plan: Plan, needs: tuple[str, ...]) -> Component:
 
 def _as_asked(train: Train) -> DeployTrain:
     versions = tuple((str(one.service), str(one.version)) for one in train.plan.components)
-    return DeployTrain(versions, train.plan.environment)
+    return DeployTrain(versions, train.plan.environment, train.plan.override)
 
 
 def _command(request: Request, kind: type[CommandT]) -> CommandT:

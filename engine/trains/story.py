@@ -27,7 +27,7 @@ def line_of(event: TrainEvent, train: Train) -> str:
     """The line for `event` on `train` as it was before it; empty when the thread need not tell it."""
     match event:
         case TrainPlanned(plan, person, _):
-            return f"Planned by {person}: {in_order(plan)}."
+            return " ".join([f"Planned by {person}: {in_order(plan)}.", *passed(plan)])
         case TrainApproved(person):
             return f"Approved by {person}."
         case TrainRejected(person):
@@ -44,6 +44,11 @@ def in_order(plan: TrainPlan) -> str:
     """`db v2, then api v3 and web v5`"""
     versions = {str(one.service): one.version for one in plan.components}
     return ", then ".join(" and ".join(f"{name} {versions[name]}" for name in wave) for wave in plan.waves)
+
+
+def passed(plan: TrainPlan) -> list[str]:
+    """What its plan passes, each with who and why."""
+    return [f"Overridden by {one.by}: {sentence(one.what)} Reason: {sentence(one.reason)}" for one in plan.overrides]
 
 
 def _of_saga(event: SagaEvent, train: Train) -> str:  # noqa: C901, PLR0911  # one line an event

@@ -11,7 +11,7 @@ from typing import Final
 
 from engine.catalog import EnvironmentName, ServiceName, Version
 from engine.commands import TrainId
-from engine.deployments.deployment import Decision, PersonId, Step
+from engine.deployments.deployment import Decision, Override, PersonId, Step
 from engine.errors import IllegalMove
 from engine.flows.saga import Operation, Saga
 from engine.flows.waves import waves
@@ -58,7 +58,10 @@ class Component:
 
 @dataclass(frozen=True, slots=True)
 class TrainPlan:
-    """What one approval agrees to: every service with its digest. With a `group` only its members' approvals count."""
+    """What one approval agrees to: every service with its digest, and what is passed by `overrides`.
+
+    With a `group` only its members' approvals count.
+    """
 
     environment: EnvironmentName
     components: tuple[Component, ...]
@@ -67,6 +70,12 @@ class TrainPlan:
     expires_at: datetime | None
     group: str = ""
     warnings: tuple[str, ...] = ()
+    overrides: tuple[Override, ...] = ()
+
+    @property
+    def override(self) -> str:
+        """The reason that was given to pass what stood in the way; "" when nothing did."""
+        return self.overrides[0].reason if self.overrides else ""
 
     @property
     def digest(self) -> str:

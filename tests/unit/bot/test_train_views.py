@@ -10,7 +10,7 @@ from bot.inputs.slack.clicks import COMMANDS
 from bot.views.train import ABORT, APPROVE, REJECT, render_train, render_trains
 from engine.catalog import EnvironmentName, ServiceName, Version
 from engine.commands import AbortTrain, ApproveTrain, DeployTrain, RejectTrain, TrainId
-from engine.deployments.deployment import PersonId
+from engine.deployments.deployment import Override, PersonId
 from engine.flows.saga import (
     OperationBegun,
     OperationDone,
@@ -71,6 +71,16 @@ def test_the_plan_lists_every_service_with_its_digest_in_order() -> None:
     assert "its first deployment: going back would stop it" in told
     assert "Needs 1 more approval, not of whoever asked" in told
     assert offered == [APPROVE, REJECT]
+
+
+def test_what_is_passed_and_why_stands_where_it_is_approved() -> None:
+    what, reason = "production is frozen by ben: audit.", "customers <cannot> pay"
+    passed = Override("freeze:/production/1", what, PersonId("ann"), reason)
+    message = render_train(train(plan=replace(PLAN, overrides=(passed,))), mention=mention)
+    check(message)
+    text = words(message.blocks)
+    assert what in text
+    assert "customers &lt;cannot&gt; pay" in text
 
 
 def test_each_service_shows_where_it_is() -> None:

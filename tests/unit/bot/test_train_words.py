@@ -25,6 +25,10 @@ ONE = Vocabulary(services={"shop": ["production"]}, environments=["production"])
         ("train shop=v2 production", DeployTrain((("shop", "v2"),), "production")),
         ("train shop=v2 db=v7=x to production", DeployTrain((("shop", "v2"), ("db", "v7=x")), "production")),
         ("train abort=v1 shop=v2 to production", DeployTrain((("abort", "v1"), ("shop", "v2")), "production")),
+        (
+            "train shop=v2 to production override customers cannot pay",
+            DeployTrain((("shop", "v2"),), "production", "customers cannot pay"),
+        ),
         ("train abort t-1", AbortTrain(TrainId("t-1"))),
         ("train Approve t-1", ApproveTrain(TrainId("t-1"))),
         ("train reject t-1", RejectTrain(TrainId("t-1"))),
@@ -47,6 +51,7 @@ def test_a_line_means_one_thing(line: str, command: object) -> None:
         ("train =v2 to production", "`=v2` is no service and version", ""),
         ("train shop= to production", "write it as `shop=VERSION`", ""),
         ("train shop=v2 shop=v3 to production", "`shop` is named twice", ""),
+        ("train shop=v2 to production override", "An override needs a reason", ""),
         ("train abort", "Name one train", ""),
         ("train abort t-1 t-2", "Name one train", ""),
     ],

@@ -26,9 +26,9 @@ from tests.unit.trains.rail import OPEN, TWO_AGREE, Killed, Rail
 CHAIN = {"web": ("api",), "api": ("db",), "db": ()}
 
 
-async def leave(rail: Rail, *versions: str, who: PersonId = ANN, name: str = "") -> Train:
+async def leave(rail: Rail, *versions: str, who: PersonId = ANN, name: str = "", override: str = "") -> Train:
     pairs = tuple((one.split("=")[0], one.split("=")[1]) for one in versions)
-    return await rail.train_desk.ask(rail.request(DeployTrain(pairs, "production"), name), who)
+    return await rail.train_desk.ask(rail.request(DeployTrain(pairs, "production", override), name), who)
 
 
 async def test_services_come_out_in_the_order_of_what_they_depend_on() -> None:
@@ -301,6 +301,58 @@ async def test_a_lock_a_freeze_or_a_deployment_of_one_holds_up_all() -> None:
     await refused(rail, "db=v2", "web=v2", error=NotNow, match="frozen")
     await rail.desk.deploy(rail.request(Deploy("db", "v3", "production")), BEN)
     await refused(rail, "db=v2", error=NotNow, match="ben is deploying db v3")
+
+
+async def test_a_freeze_is_passed_with_a_reason_that_somebody_else_agrees_to() -> None:
+    rail = Rail(CHAIN)
+    await rail.permit_desk.freeze(Freeze("", "production", reason="audit"), BEN)
+    train = await leave(rail, "db=v2", "api=v2", override="customers cannot pay")
+    assert (train.plan.approvals_needed, train.plan.four_eyes) == (1, True)
+    [passed] = train.plan.overrides
+    assert (passed.by, passed.reason) == (ANN, "customers cannot pay")
+    [line] = train.history
+    assert line.text.startswith("Planned by ann: db v2, then api v2. Overridden by ann: production is frozen by ben")
+    assert line.text.endswith("Reason: customers cannot pay.")
+    await rail.run(5)
+    with pytest.raises(Denied, match="you asked for it"):
+        await rail.train_desk.approve(rail.request(ApproveTrain(train.id)), ANN)
+    await rail.train_desk.approve(rail.request(ApproveTrain(train.id, train.plan.digest)), BEN)
+    await rail.run(60)
+    assert (await rail.at(train)).state is TrainState.SUCCEEDED
+    for service in ("db", "api"):
+        child = await rail.deployment(train, service)
+        assert child is not None
+        assert [one.reason for one in child.plan.overrides] == ["customers cannot pay"]
+        assert [one.person for one in child.decisions] == [BEN]
+
+
+async def test_what_comes_up_after_the_plan_is_not_passed_by_its_reason() -> None:
+    rail = Rail(CHAIN)
+    await rail.permit_desk.freeze(Freeze("db", ""), BEN)
+    train = await leave(rail, "db=v2", "api=v2", override="customers cannot pay")
+    await rail.permit_desk.freeze(Freeze("api", ""), BEN)
+    with pytest.raises(NotNow, match=r"api everywhere is frozen by ben\. Train t-.* was planned before that"):
+        await rail.train_desk.approve(rail.request(ApproveTrain(train.id)), BEN)
+
+
+async def test_what_comes_up_after_the_approval_takes_all_of_it_back() -> None:
+    rail = Rail(CHAIN)
+    await rail.permit_desk.freeze(Freeze("db", ""), BEN)
+    train = await leave(rail, "db=v2", "api=v2", override="customers cannot pay")
+    await rail.train_desk.approve(rail.request(ApproveTrain(train.id)), BEN)
+    await rail.permit_desk.freeze(Freeze("api", ""), BEN)
+    await rail.run(180)
+    ended = await rail.at(train)
+    assert ended.state is TrainState.TAKEN_BACK
+    assert "api everywhere is frozen" in ended.reason
+    assert rail.runs() == {"web": "v1", "api": "v1", "db": "v1"}
+
+
+async def test_a_lock_of_somebody_is_not_passed_by_a_reason() -> None:
+    rail = Rail(CHAIN)
+    await rail.permit_desk.lock(Lock("api", "production"), BEN)
+    with pytest.raises(NotNow, match="api in production is locked by ben"):
+        await leave(rail, "db=v2", "api=v2", override="customers cannot pay")
 
 
 async def test_one_train_runs_in_an_environment() -> None:
