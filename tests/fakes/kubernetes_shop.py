@@ -204,6 +204,16 @@ async def eventually(happened: Callable[[], Awaitable[bool]]) -> None:
         await asyncio.sleep(0.02)
 
 
+async def another_second() -> None:
+    """Wait for the clock to come to the next whole second."""
+    begun = int(time.time())
+
+    async def ticked() -> bool:
+        return int(time.time()) > begun
+
+    await eventually(ticked)
+
+
 def kubeconfig() -> str:
     """The kubeconfig of the cluster for tests; skips the test when there is none."""
     found = os.environ.get("PILOTHOUSE_TEST_KUBECONFIG", "")

@@ -8,7 +8,7 @@ from engine.catalog import Placement, Version
 from engine.errors import NotFound
 from engine.infrastructure.artifacts import is_version_name
 from engine.infrastructure.kubernetes.clusters import Clusters
-from engine.infrastructure.kubernetes.deployments import found_versions
+from engine.infrastructure.kubernetes.deployments import arrivals
 from engine.infrastructure.kubernetes.manifest import digest_of, resolve
 from engine.infrastructure.kubernetes.names import is_label, natural
 from engine.ports import Artifact
@@ -26,7 +26,7 @@ class KubernetesArtifacts:
 
     async def versions(self, place: Placement) -> Sequence[Version]:
         """The versions that have a Deployment, older names first (`v2` before `v10`)."""
-        return tuple(sorted(await found_versions(self._clusters.api(place), place), key=natural))
+        return tuple(sorted(await arrivals(self._clusters.api(place), place), key=natural))
 
     async def artifact(self, place: Placement, version: Version) -> Artifact:
         """The version with its digest. Raises NotFound only for what cannot be a version's name here."""

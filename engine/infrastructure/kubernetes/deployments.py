@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping
+from datetime import datetime
 
 from engine.catalog import Placement, Version
 from engine.errors import PermanentFailure
@@ -37,12 +38,12 @@ async def find(api: Api, place: Placement, version: Version) -> Json | None:
     return found
 
 
-async def found_versions(api: Api, place: Placement) -> Sequence[Version]:
-    """The versions that have a Deployment."""
+async def arrivals(api: Api, place: Placement) -> Mapping[Version, float]:
+    """The versions that have a Deployment, and since when, in seconds of the epoch."""
     target = place.on(KubernetesTarget)
     listed = await api.find(Choice(DEPLOYMENT, target.namespace, selector(labels(place))))
-    marks = (one["metadata"]["labels"] for one in listed.get("items") or ())
-    return [Version(one[VERSION_LABEL]) for one in marks if VERSION_LABEL in one]
+    found = (one["metadata"] for one in listed.get("items") or ())
+    return {Version(one["labels"][VERSION_LABEL]): _since(one) for one in found if VERSION_LABEL in one["labels"]}
 
 
 async def create(api: Api, place: Placement, version: Version) -> Json:
@@ -91,3 +92,7 @@ def why_no_pods(deployment: Json) -> str:
     conditions = (deployment.get("status") or {}).get("conditions") or ()
     told = (one.get("message", "") for one in conditions if one["type"] == "ReplicaFailure" and one["status"] == "True")
     return next(told, "")
+
+
+def _since(meta: Json) -> float:
+    return datetime.fromisoformat(meta["creationTimestamp"]).timestamp()

@@ -6,14 +6,17 @@ are all 0 are answered 500; a condition holds for the generation it names.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import chain
 from typing import Any, Final
 
 from engine.catalog import Version
 from engine.errors import PermanentFailure
 from engine.infrastructure.kubernetes.kinds import Json
+from engine.infrastructure.kubernetes.names import PIN
 from engine.targets import KubernetesTarget
 
 _NEEDED: Final = ("Accepted", "ResolvedRefs")
@@ -46,8 +49,8 @@ def our_rule(route: Json, target: KubernetesTarget, names: Mapping[str, Version]
     The one called `<name>`, else the only one that sends to a Service of ours, else the only one there is. Raises
     PermanentFailure when that does not tell.
     """
-    rules: list[Json] = (route.get("spec") or {}).get("rules") or []
-    open_to_us = [index for index, rule in enumerate(rules) if rule.get("name") != pins_rule(target)]
+    rules, pins = _rules(route), pins_at(route, target, names)
+    open_to_us = [index for index in range(len(rules)) if index != pins]
     called = [index for index in open_to_us if rules[index].get("name") == target.name]
     ours = [index for index in open_to_us if any(is_ours(ref, target, names) for ref in _refs(rules[index]))]
     for found in (called, ours, open_to_us):
@@ -57,6 +60,18 @@ def our_rule(route: Json, target: KubernetesTarget, names: Mapping[str, Version]
         f"HTTPRoute {target.route} in namespace {target.namespace} has {len(rules)} rules, and none is clearly ours.",
         f"Give the rule that is to be split between versions the name {target.name}.",
     )
+
+
+def pins_at(route: Json, target: KubernetesTarget, names: Mapping[str, Version]) -> int | None:
+    """Which of the route's rules is the one for pinned requests; None when there is none.
+
+    A cluster that keeps no names of rules has it without: then it is the one for the header that the route's
+    annotation says, to one Service of ours.
+    """
+    rules, header = _rules(route), _noted_header(route)
+    called = (index for index, rule in enumerate(rules) if rule.get("name") == pins_rule(target))
+    alike = (index for index, rule in enumerate(rules) if header is not None and _is_for(header, rule, names))
+    return next(chain(called, alike), None)
 
 
 def is_ours(ref: Json, target: KubernetesTarget, names: Mapping[str, Version]) -> bool:
@@ -119,6 +134,26 @@ def observed_generation(route: Json) -> int:
     """The generation that all its gateways have looked at; 0 before the first."""
     seen = [_generation(one) for parent in _parents(route) for one in parent.get("conditions") or ()]
     return min(seen, default=0)
+
+
+def _noted_header(route: Json) -> Json | None:
+    """The match of a header that our rule for pinned requests was last written with."""
+    try:
+        found = json.loads((route["metadata"].get("annotations") or {}).get(PIN, ""))
+    except ValueError:
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def _is_for(header: Json, rule: Json, names: Mapping[str, Version]) -> bool:
+    matches, refs = rule.get("matches") or [], _refs(rule)
+    asked = bool(matches) and all(header in (one.get("headers") or ()) for one in matches)
+    return asked and "name" not in rule and len(refs) == 1 and refs[0].get("name") in names
+
+
+def _rules(route: Json) -> list[Json]:
+    found: list[Json] = (route.get("spec") or {}).get("rules") or []
+    return found
 
 
 def _conditions(parent: Json, route: Json) -> Sequence[Verdict]:

@@ -6,10 +6,12 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 
 from engine.catalog import Placement, Version
+from engine.infrastructure.flights import previewed
 from engine.infrastructure.kubernetes import services
 from engine.infrastructure.kubernetes.clusters import Clusters
 from engine.infrastructure.kubernetes.members import Member, endpoints, mark, members_of, not_in, settle
 from engine.infrastructure.kubernetes.names import OFF, ON, RESERVE, TOLD
+from engine.infrastructure.kubernetes.showing import flight_of, unshown, without
 from engine.infrastructure.kubernetes.weights import checked, counted, only, shares_of_pods
 from engine.ports import Instance, InstanceId, TrafficReading
 from engine.targets import KubernetesTarget
@@ -28,11 +30,11 @@ class ServiceRouter:
         named = {one.id for one in instances}
         members = await members_of(self._clusters, place)
         await mark(self._clusters, place, {one.id: ON for one in members if one.id in named})
+        await _show(self._clusters, place, [one for one in members if one.id in named], shares)
         switching = await self._may_switch(place, version, members, named)
         if switching:
             chosen = services.selection(place, services.NOBODY if version is None else version)
             await services.select(api, place, _service(place), chosen)
-        await services.show_preview(api, place, {one.version for one in members if one.id in named}, shares)
         await mark(self._clusters, place, {one.id: OFF for one in members if one.id not in named})
         serving = [one for one in members if one.id in named and (one.version == version or not switching)]
         await settle(self._clusters, place, _slices_of(place), serving if switching else (), not_in(members, serving))
@@ -44,7 +46,9 @@ class ServiceRouter:
         service = await self._clusters.api(place).get(services.service_ref(place, _service(place)))
         version = services.selected(service)
         routed = version is not None and any(one.pod.name in serving and one.version == version for one in members)
-        return TrafficReading({version: 100} if routed and version else {}, ready_of(members, serving), 0, 0)
+        weights = {version: 100} if routed and version else {}
+        hidden = await unshown(self._clusters, place, members, weights)
+        return TrafficReading(weights, ready_of(without(members, hidden), serving), 0, 0)
 
     async def drained(self, place: Placement, instances: Collection[InstanceId]) -> bool:
         """Whether none of these is among the Service's endpoints."""
@@ -82,8 +86,8 @@ class ReplicaRouter:
         await mark(self._clusters, place, {one: value for one, value in marks.items() if value == ON})
         remarks = {TOLD: services.note(shares)}
         chosen = services.selection(place)
+        await _show(self._clusters, place, mine, shares)
         await services.select(self._clusters.api(place), place, _service(place), chosen, remarks)
-        await services.show_preview(self._clusters.api(place), place, {one.version for one in mine}, shares)
         off = {one.id: OFF for one in members if one.id not in named}
         await mark(self._clusters, place, {**off, **{one: value for one, value in marks.items() if value != ON}})
         serving = [one for one in members if marks.get(one.id) == ON]
@@ -95,8 +99,9 @@ class ReplicaRouter:
         serving = await endpoints(self._clusters, place, _slices_of(place))
         service = await self._clusters.api(place).get(services.service_ref(place, _service(place)))
         versions = [one.version for one in members if one.pod.name in serving]
-        told = services.noted(service["metadata"], TOLD)
-        return TrafficReading(counted(versions, told), ready_of(members, serving), 0, 0)
+        weights = counted(versions, services.noted(service["metadata"], TOLD))
+        hidden = await unshown(self._clusters, place, members, weights)
+        return TrafficReading(weights, ready_of(without(members, hidden), serving), 0, 0)
 
     async def drained(self, place: Placement, instances: Collection[InstanceId]) -> bool:
         """Whether none of these is among the Service's endpoints."""
@@ -104,6 +109,11 @@ class ReplicaRouter:
         return not any(
             one.pod.name in serving for one in await members_of(self._clusters, place) if one.id in instances
         )
+
+
+async def _show(clusters: Clusters, place: Placement, members: Sequence[Member], shares: Mapping[Version, int]) -> None:
+    flight = await flight_of(clusters, place, {one.version for one in members}, shares)
+    await services.show_preview(clusters.api(place), place, previewed(flight, shares))
 
 
 def ready_of(members: Sequence[Member], serving: Collection[str]) -> tuple[InstanceId, ...]:

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 
 from engine.catalog import Placement, Version
 from engine.errors import PermanentFailure
 from engine.infrastructure.kubernetes import deployments
 from engine.infrastructure.kubernetes.api import Api
-from engine.infrastructure.kubernetes.failures import with_fresh_reads
+from engine.infrastructure.kubernetes.failures import Missing, with_fresh_reads
 from engine.infrastructure.kubernetes.kinds import DEPLOYMENT, SERVICE, Choice, Json, Ref
 from engine.infrastructure.kubernetes.names import (
     ON,
     TRAFFIC_LABEL,
     VERSION_LABEL,
     labels,
-    natural,
     object_name,
     selector,
 )
@@ -40,7 +39,6 @@ def service_ref(place: Placement, name: str) -> Ref:
 async def own(api: Api, place: Placement, version: Version) -> None:
     """Apply a version's own Service, which goes when its Deployment does. Raises PermanentFailure without one."""
     ref = service_ref(place, object_name(place, version))
-    target = place.on(KubernetesTarget)
     deployment = await deployments.find(api, place, version)
     if deployment is None:
         raise PermanentFailure(
@@ -53,9 +51,8 @@ async def own(api: Api, place: Placement, version: Version) -> None:
         "name": deployment["metadata"]["name"],
         "uid": deployment["metadata"]["uid"],
     }
-    port = {"name": "http", "port": target.container_port, "targetPort": target.container_port, "protocol": "TCP"}
     meta = {"name": ref.name, "labels": labels(place, version), "ownerReferences": [owner]}
-    await api.apply(ref, {"metadata": meta, "spec": {"selector": selection(place, version), "ports": [port]}})
+    await api.apply(ref, {"metadata": meta, "spec": {"selector": selection(place, version), "ports": _ports(place)}})
 
 
 async def owned(api: Api, place: Placement) -> Mapping[str, Version]:
@@ -82,14 +79,32 @@ async def select(
     await with_fresh_reads(attempt)
 
 
-async def show_preview(
-    api: Api, place: Placement, versions: Collection[Version], shares: Mapping[Version, int]
-) -> None:
-    """Let the preview Service, if there is one, select a version that runs without a share of the traffic."""
+async def show_preview(api: Api, place: Placement, version: Version | None) -> None:
+    """Let the preview Service, if one is named, select this version and nothing for None.
+
+    One that does not exist is made the first time that there is something to show.
+    """
     name = place.on(KubernetesTarget).preview_service
-    waiting = sorted((version for version in versions if not shares.get(version)), key=natural)
-    if name and waiting:
-        await select(api, place, name, selection(place, waiting[-1]))
+    if not name:
+        return
+    chosen = selection(place, NOBODY if version is None else version)
+    try:
+        await select(api, place, name, chosen)
+    except Missing:
+        if version is not None:
+            meta = {"name": name, "labels": labels(place)}
+            await api.apply(
+                service_ref(place, name), {"metadata": meta, "spec": {"selector": chosen, "ports": _ports(place)}}
+            )
+
+
+async def shows(api: Api, place: Placement, version: Version) -> bool:
+    """Whether the preview Service selects this version, or none is named."""
+    name = place.on(KubernetesTarget).preview_service
+    try:
+        return not name or selected(await api.get(service_ref(place, name))) == version
+    except Missing:
+        return False
 
 
 def selected(service: Json) -> Version | None:
@@ -112,3 +127,8 @@ def noted(meta: Json, name: str) -> dict[Version, int]:
     if not isinstance(found, dict):
         return {}
     return {Version(key): value for key, value in found.items() if isinstance(value, int)}
+
+
+def _ports(place: Placement) -> list[Json]:
+    port = place.on(KubernetesTarget).container_port
+    return [{"name": "http", "port": port, "targetPort": port, "protocol": "TCP"}]

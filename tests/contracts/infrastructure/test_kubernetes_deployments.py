@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -18,10 +18,10 @@ from engine.deployments.desk import DeploymentDesk
 from engine.deployments.drive import Drive
 from engine.permits.keeper import Keeper
 from engine.ports import Instance
-from engine.strategy_specs import CanaryStep, StrategySpec
+from engine.strategy_specs import CanaryStep, Pin, StrategySpec
 from tests.fakes.durable import FakeDurable
 from tests.fakes.hooks import FakeHooks
-from tests.fakes.kubernetes_shop import Shop, kubernetes_shop
+from tests.fakes.kubernetes_shop import Shop, another_second, kubernetes_shop
 from tests.unit.deployments.world import ANN, Town, World
 
 MOMENT = timedelta(milliseconds=100)
@@ -56,6 +56,7 @@ class Yard:
     town: Town
     desk: DeploymentDesk
     durable: FakeDurable
+    look: Callable[[], object] = lambda: None  # called after each turn
 
     async def deploy(self, version: str) -> Deployment:
         """A deployment taken to its end, in real time."""
@@ -76,9 +77,10 @@ class Yard:
 
 
 @asynccontextmanager
-async def yard(strategy: StrategySpec, router: str, instances: int = 2) -> AsyncIterator[Yard]:
+async def yard(strategy: StrategySpec, router: str, instances: int = 2, preview: str = "") -> AsyncIterator[Yard]:
     gateway = router == "gateway"
-    async with kubernetes_shop(gateway=gateway, router=router, service="" if gateway else "shop") as shop:
+    shown = {"service": "" if gateway else "shop", "preview_service": preview}
+    async with kubernetes_shop(gateway=gateway, router=router, **shown) as shop:
         if not gateway:
             shop.hands.service("shop")
         shop.place = replace(shop.with_target(instances=instances), strategy=strategy)
@@ -102,9 +104,16 @@ async def yard(strategy: StrategySpec, router: str, instances: int = 2) -> Async
             backups=town.backups,
             **rest,
         )
-        durable = FakeDurable(drive.turn, town.clock)
+
+        async def turn(subject: str) -> timedelta | None:
+            wait = await drive.turn(subject)
+            made.look()
+            return wait
+
+        durable = FakeDurable(turn, town.clock)
         desk = DeploymentDesk(town.journal, lambda: catalog, platform.artifacts, book, durable, **rest)
-        yield Yard(shop, town, desk, durable)
+        made = Yard(shop, town, desk, durable)
+        yield made
 
 
 @pytest.mark.parametrize(
@@ -145,3 +154,33 @@ async def test_an_image_that_is_not_there_goes_back_when_its_time_is_over() -> N
         assert broken.state is State.ROLLED_BACK
         assert "ImagePullBackOff: Back-off pulling image" in broken.reason
         assert (await made.runs(), await made.weights()) == (["v1-1", "v1-2"], {"v1": 100})
+
+
+@pytest.mark.parametrize("router", ["gateway", "service"])
+async def test_a_blue_green_is_previewed_before_its_switch_and_nobody_after_it(router) -> None:
+    async with yard(BLUE_GREEN, router, preview="preview") as made:
+        await made.deploy("v1")
+        shown: list[str] = []
+
+        def look() -> None:
+            services = made.shop.hands.core.list_namespaced_service(made.shop.hands.namespace).items
+            preview = [one for one in services if one.metadata.name == "preview"]
+            shown.extend(one.spec.selector["pilothouse.dev/version"] for one in preview)
+
+        made.look = look
+        await another_second()  # a cluster tells the age of what it has in whole seconds
+        second = await made.deploy("v2")
+        assert (second.state, await made.weights()) == (State.SUCCEEDED, {"v2": 100})
+        assert list(dict.fromkeys(shown)) == ["v2", ""]
+
+
+@pytest.mark.parametrize("version", ["v2", "v2-crashes"])
+async def test_a_pin_lives_as_long_as_its_deployment(version) -> None:
+    pinned = replace(CANARY, pin=Pin("cookie", "try", "new"))
+    async with yard(pinned, "gateway") as made:
+        await made.deploy("v1")
+        rules: list[int] = []
+        made.look = lambda: rules.append(len(made.shop.hands.read_route()["spec"]["rules"]))
+        done = await made.deploy(version)
+        assert (done.state is State.SUCCEEDED) == (version == "v2")
+        assert (max(rules), rules[-1]) == (2 if version == "v2" else 1, 1)
