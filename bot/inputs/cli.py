@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Final
 from bot.inputs.cli_alerting import add_alerting_commands
 from bot.inputs.cli_backups import add_backup_commands
 from bot.inputs.cli_deployments import add_deployment_commands
+from bot.inputs.cli_lifecycle import add_lifecycle_commands
 from bot.inputs.cli_permits import add_permit_commands
+from bot.inputs.cli_trains import add_train_commands
 
 if TYPE_CHECKING:
     from alerting.rules.load import LoadedRules
@@ -47,7 +49,9 @@ def _parser() -> argparse.ArgumentParser:
     add_alerting_commands(commands)
     add_backup_commands(commands, DEFAULT)
     add_deployment_commands(commands)
+    add_lifecycle_commands(commands)
     add_permit_commands(commands)
+    add_train_commands(commands)
     tokens = commands.add_parser("token", help="bearer tokens for the API").add_subparsers(
         required=True, metavar="COMMAND"
     )

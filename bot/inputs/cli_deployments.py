@@ -64,47 +64,48 @@ def _deploy(options: argparse.Namespace) -> int:
         ask["strategy"] = options.strategy
     if options.override:
         ask["override"] = options.override
-    return _until_stopped(deploy(server_of(options), ask, _told(options)))
+    return until_stopped(deploy(server_of(options), ask, told_of(options)))
 
 
 def _roll_back(options: argparse.Namespace) -> int:
     from bot.inputs.deployment_commands import roll_back  # noqa: PLC0415
 
-    work = roll_back(server_of(options), options.service, options.environment, _told(options), options.to)
-    return _until_stopped(work)
+    work = roll_back(server_of(options), options.service, options.environment, told_of(options), options.to)
+    return until_stopped(work)
 
 
 def _approve(options: argparse.Namespace) -> int:
     from bot.inputs.deployment_commands import approve  # noqa: PLC0415
 
-    return _until_stopped(approve(server_of(options), options.deployment, _told(options)))
+    return until_stopped(approve(server_of(options), options.deployment, told_of(options)))
 
 
 def _go_on(options: argparse.Namespace) -> int:
     from bot.inputs.deployment_commands import go_on  # noqa: PLC0415
 
-    return _until_stopped(go_on(server_of(options), options.deployment, options.decision, _told(options)))
+    return until_stopped(go_on(server_of(options), options.deployment, options.decision, told_of(options)))
 
 
 def _abort(options: argparse.Namespace) -> int:
     from bot.inputs.deployment_commands import abort  # noqa: PLC0415
 
-    return _until_stopped(abort(server_of(options), options.deployment, _told(options)))
+    return until_stopped(abort(server_of(options), options.deployment, told_of(options)))
 
 
 def _status(options: argparse.Namespace) -> int:
     from bot.inputs.deployment_commands import status  # noqa: PLC0415
 
-    return _until_stopped(status(server_of(options), options.deployments, _told(options)))
+    return until_stopped(status(server_of(options), options.deployments, told_of(options)))
 
 
-def _told(options: argparse.Namespace) -> Told:
+def told_of(options: argparse.Namespace) -> Told:
+    """How the options want to be answered."""
     from bot.inputs.deployment_commands import Told  # noqa: PLC0415
 
     return Told(as_json=options.json, watch=options.watch)
 
 
-def _until_stopped(work: Coroutine[Any, Any, int]) -> int:
+def until_stopped(work: Coroutine[Any, Any, int]) -> int:
     """Whoever stops watching stops nothing else."""
     try:
         return asyncio.run(work)

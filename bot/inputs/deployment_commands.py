@@ -122,7 +122,7 @@ class Watch:
             self.say(json.dumps({**row, "news": fresh}, ensure_ascii=False))
         elif not self.told.as_json:
             for text in fresh:
-                self.say(f"{_place(deployment)}  {_progress(deployment)}  {_plain(text)}")
+                self.say(f"{_place(deployment)}  {_progress(deployment)}  {plain(text)}")
         self.seen = seen
 
 
@@ -191,28 +191,38 @@ async def _watch(api: Api, deployments: Sequence[str], told: Told, wanted: froze
     """Look until each has ended; 0 when all ended as they should."""
     watches = {one: Watch(told) for one in deployments}
     states: dict[str, str] = {}
+
+    async def look() -> bool:
+        for id in set(watches) - set(states):  # noqa: A001
+            found = await api.get(f"/deployments/{quote(id, safe='')}")
+            watches[id].look(found)
+            if found["state"] in ENDED:
+                states[id] = str(found["state"])
+                _end(found, told)
+        return set(watches) == set(states)
+
+    await until(api, look)
+    return 0 if set(states.values()) <= wanted else FAILED
+
+
+async def until(api: Api, look: Callable[[], Awaitable[bool]]) -> None:
+    """Look until there is nothing more to see. Raises Away once a server was away for PATIENCE looks."""
     failures = 0
-    while set(watches) - set(states):
+    while True:
         try:
-            for id in set(watches) - set(states):  # noqa: A001
-                found = await api.get(f"/deployments/{quote(id, safe='')}")
-                watches[id].look(found)
-                if found["state"] in ENDED:
-                    states[id] = str(found["state"])
-                    _end(found, told)
+            if await look():
+                return
             failures = 0
         except Away:
             failures += 1
             if failures >= PATIENCE:
                 raise
-        if set(watches) - set(states):
-            await api.sleep(LOOK.total_seconds())
-    return 0 if set(states.values()) <= wanted else FAILED
+        await api.sleep(LOOK.total_seconds())
 
 
 def _end(deployment: Mapping[str, Any], told: Told) -> None:
     if not told.as_json:
-        reason = f": {_plain(str(deployment['reason']))}" if deployment["reason"] else "."
+        reason = f": {plain(str(deployment['reason']))}" if deployment["reason"] else "."
         say(f"{_place(deployment)}  {deployment['state'].replace('_', ' ')}{reason}")
 
 
@@ -253,7 +263,7 @@ def _deployments(deployments: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _place(deployment: Mapping[str, Any]) -> str:
-    return _plain(f"{deployment['service']} {deployment['version']} in {deployment['environment']}")
+    return plain(f"{deployment['service']} {deployment['version']} in {deployment['environment']}")
 
 
 def _progress(deployment: Mapping[str, Any]) -> str:
@@ -261,7 +271,8 @@ def _progress(deployment: Mapping[str, Any]) -> str:
     return f"{step}{deployment['weight']} %"
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
+    """What a terminal only shows, without what it would act on."""
     return "".join(letter if letter.isprintable() else " " for letter in text)
 
 
@@ -269,7 +280,7 @@ def _refusal(status: int, body: Any) -> CommandFailed:
     problem = body.get("error") if isinstance(body, dict) else None
     if not isinstance(problem, dict):
         return CommandFailed(f"The server answered {status}.")
-    words = _plain(f"{problem.get('reason', '')} {problem.get('remedy', '')}".strip())
+    words = plain(f"{problem.get('reason', '')} {problem.get('remedy', '')}".strip())
     if status == 401:
         return CommandFailed(f"{words} {WAY_IN}")
     return Away(words) if status >= 500 else CommandFailed(words)

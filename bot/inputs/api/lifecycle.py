@@ -22,6 +22,12 @@ class ScaleAsk(Shape):
     instances: int = Field(ge=0, le=1_000_000)
 
 
+class EndAsk(Shape):
+    """`seen`, when given, is what was decided last as its page on the board shows it; only that is then ended."""
+
+    seen: int | None = Field(default=None, ge=0)
+
+
 class Asked(Shape):
     """What was asked for is written down and under way. `desired` is how many instances are wanted."""
 
@@ -42,7 +48,17 @@ async def scale(api: Api, call: Call) -> Asked:
     return _asked(response)
 
 
-def change(command: Callable[[str, str], Stop | Start | Retry | Restart | Unregister]) -> Handle:
+def end(command: Callable[[str, str, int | None], Stop | Unregister]) -> Handle:
+    """A change that is asked before: it counts for what was shown."""
+
+    async def handle(api: Api, call: Call) -> Asked:
+        seen = call.ask(EndAsk).seen
+        return _asked(await ask(api, call, command(call.path("service"), call.path("environment"), seen)))
+
+    return handle
+
+
+def change(command: Callable[[str, str], Start | Retry | Restart]) -> Handle:
     """A change that needs no more words than where."""
 
     async def handle(api: Api, call: Call) -> Asked:
@@ -64,9 +80,9 @@ def _asked(response: Response) -> Asked:
 
 LIFECYCLE: Final[tuple[Endpoint, ...]] = (
     Endpoint("POST", f"{PLACE}/scale", "Run another number of instances", scale, Asked, ScaleAsk),
-    Endpoint("POST", f"{PLACE}/stop", "Stop all of it", change(Stop), Asked, NothingAsk),
+    Endpoint("POST", f"{PLACE}/stop", "Stop all of it", end(Stop), Asked, EndAsk),
     Endpoint("POST", f"{PLACE}/start", "Bring back what was stopped", change(Start), Asked, NothingAsk),
     Endpoint("POST", f"{PLACE}/restart", "Start its instances anew", change(Restart), Asked, NothingAsk),
     Endpoint("POST", f"{PLACE}/retry", "Bring back what was stable", change(Retry), Asked, NothingAsk),
-    Endpoint("POST", f"{PLACE}/unregister", "Look after it no longer", change(Unregister), Asked, NothingAsk),
+    Endpoint("POST", f"{PLACE}/unregister", "Look after it no longer", end(Unregister), Asked, EndAsk),
 )

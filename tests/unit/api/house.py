@@ -300,6 +300,11 @@ class House:
     def _port(self) -> int:
         return int(self.url.rpartition(":")[2]) if self.url else 0
 
+    async def tend(self) -> None:
+        """One health check everywhere."""
+        for place in self.components.sized().placements():
+            await self.components.check(place)
+
     async def token(self, name: str = "ada") -> Json:
         """Headers of a program of that person."""
         text, _ = await self.tokens.create(PersonId(name), "tests", at=self.clock())
