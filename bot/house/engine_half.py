@@ -25,6 +25,7 @@ from engine.durable_dbos import DbosDurable
 from engine.infrastructure.copying import Copier
 from engine.infrastructure.hooks import HttpHooks
 from engine.infrastructure.platform import Ground as PlatformGround
+from engine.infrastructure.platform import router_ports_of
 from engine.infrastructure.platforms import Platforms
 from engine.permits.desk import PermitDesk
 from engine.permits.journal import PermitJournal
@@ -62,7 +63,7 @@ class Engine:
 def build_engine(ground: Ground, durable: DbosDurable, journal: DeploymentJournal, may_act: MayAct) -> Engine:
     """Managers, components and the deployments' desk."""
     data, now, catalog = ground.settings.data, ground.now, ground.catalog
-    platforms = Platforms(PlatformGround(data, now), may_act)
+    platforms = Platforms(PlatformGround(data, now, lambda: router_ports_of(catalog())), may_act)
     components = ComponentManager(
         ground.database.log, platforms, platforms, ground.probe, catalog, now=now, end_of=journal.end_of
     )

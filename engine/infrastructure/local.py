@@ -18,6 +18,7 @@ from engine.catalog import Placement, Version
 from engine.errors import PermanentFailure, TemporaryFailure
 from engine.infrastructure import processes
 from engine.infrastructure.artifacts import artifact_path, is_version_name
+from engine.infrastructure.platform import no_ports
 from engine.infrastructure.records import Record, Records
 from engine.ports import Instance, InstanceHealth, InstanceId
 from engine.targets import LocalTarget
@@ -44,12 +45,19 @@ class LocalManager:
 
     A process is ours only when pid and start time match the record; one whose record lacks them, because we
     were killed between start and record, is found by its environment. Every call may be repeated at any time,
-    by several processes at once.
+    by several processes at once. No instance is given one of `router_ports`, though nobody may listen there yet.
     """
 
-    def __init__(self, directory: Path, *, now: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        now: Callable[[], datetime],
+        router_ports: Callable[[], Collection[int]] = no_ports,
+    ) -> None:
         self._records = Records(directory)
         self._now = now
+        self._router_ports = router_ports
 
     async def observe(self, place: Placement) -> Sequence[Instance]:
         """All instances of a placement: STARTING while they run (others judge their health), DEAD after.
@@ -138,6 +146,7 @@ class LocalManager:
 
     def _intent(self, place: Placement, version: Version, instance: InstanceId, before: Record | None) -> Record:
         taken = {record.port for record in self._records.all() if record.id != instance}
+        taken.update(self._router_ports())
         return Record(
             id=instance,
             service=place.service,

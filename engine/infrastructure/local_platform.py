@@ -10,5 +10,6 @@ from engine.infrastructure.platform import Ground, Platform
 
 def make(ground: Ground) -> Platform:
     """Instances and routers have folders of their own, where the next start finds what they were."""
-    manager, shifter = LocalManager(ground.data / "instances", now=ground.now), ChosenShifter(ground.data)
+    manager = LocalManager(ground.data / "instances", now=ground.now, router_ports=ground.router_ports)
+    shifter = ChosenShifter(ground.data)
     return Platform(LocalArtifacts(), manager, shifter, metrics=shifter.metrics, keeps_router=True)

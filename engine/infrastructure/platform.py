@@ -2,20 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from engine.catalog import Catalog
 from engine.ports import ArtifactSource, InstanceManager, TrafficShifter
+from engine.targets import ContainerTarget, LocalTarget
+
+
+def no_ports() -> Collection[int]:
+    """The ports of routers where there are none."""
+    return ()
 
 
 @dataclass(frozen=True, slots=True)
 class Ground:
-    """What a platform is made on: a folder for what it must find again, and the clock."""
+    """What a platform is made on: a folder for what it must find again, and the clock.
+
+    `router_ports` are the ports of this machine that the settings promise to routers, used already or not yet.
+    """
 
     data: Path
     now: Callable[[], datetime]
+    router_ports: Callable[[], Collection[int]] = no_ports
+
+
+def router_ports_of(catalog: Catalog) -> Collection[int]:
+    """The ports of this machine on which the routers of the catalog's placements listen."""
+    targets = [place.target for place in catalog.placements()]
+    routed = [one for one in targets if isinstance(one, (LocalTarget, ContainerTarget))]
+    return frozenset(port for one in routed for port in (one.port, one.preview_port) if port)
 
 
 async def nothing() -> None:

@@ -207,6 +207,18 @@ async def test_a_port_is_kept_while_it_is_free(tmp_path, manager):
     assert (await manager.observe(place))[0].address != one.address
 
 
+async def test_no_instance_gets_the_port_of_a_router(tmp_path, manager):
+    place = place_in(tmp_path)
+    await manager.start(place, "v1", [1])
+    (one,) = await manager.observe(place)
+    os.kill(one.pid, signal.SIGKILL)
+    await dead(manager, place)
+    promised = {int(one.address.rpartition(":")[2])}
+    later = LocalManager(tmp_path / "instances", now=lambda: datetime.now(UTC), router_ports=lambda: promised)
+    await later.start(place, "v1", [1])
+    assert (await later.observe(place))[0].address != one.address
+
+
 @pytest.mark.parametrize(
     ("command", "words"),
     [
