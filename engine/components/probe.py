@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from types import TracebackType
-from typing import Protocol, Self
+from typing import Final, Protocol, Self
 
 import aiohttp
 
 from engine.catalog import HealthCheck
 from engine.components.health import Outcome
+from engine.patience import patience
+
+_ENDLESS: Final = aiohttp.ClientTimeout()  # the limit is ours
 
 
 class Probe(Protocol):
@@ -18,7 +21,10 @@ class Probe(Protocol):
 
 
 class HttpProbe:
-    """`GET http://address/path` on a connection of its own; well is a 2xx within the timeout. Use with `async with`."""
+    """`GET http://address/path` on a connection of its own; well is a 2xx within the timeout. Use with `async with`.
+
+    A time in which our own loop was busy does not use the timeout up: it says nothing about the instance.
+    """
 
     def __init__(self) -> None:
         self._session: aiohttp.ClientSession | None = None
@@ -40,13 +46,16 @@ class HttpProbe:
         """Ask the instance at `address` (`host:port`). Raises RuntimeError outside of `async with`."""
         if self._session is None:
             raise RuntimeError("HttpProbe is used outside of its `async with`")
-        timeout = aiohttp.ClientTimeout(total=check.timeout.total_seconds())
         url = f"http://{address}{check.path}"
         try:
-            async with self._session.get(url, timeout=timeout, allow_redirects=False) as answer:
+            async with (
+                patience(check.timeout),
+                self._session.get(url, timeout=_ENDLESS, allow_redirects=False) as answer,
+            ):
                 return _judged(answer.status, check.path)
         except TimeoutError:
-            return Outcome(well=False, reason=f"{check.path} did not answer within {timeout.total:g} s.")
+            seconds = check.timeout.total_seconds()
+            return Outcome(well=False, reason=f"{check.path} did not answer within {seconds:g} s.")
         except (aiohttp.ClientError, OSError) as error:
             return Outcome(well=False, reason=f"{check.path} could not be asked: {error}.")
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from engine.catalog import HealthCheck
 from engine.infrastructure.balancers.standing import Finding
+from engine.patience import patience
 
 if TYPE_CHECKING:
     from engine.infrastructure.balancers.backend import Backend
@@ -33,7 +34,7 @@ async def watch(backend: Backend, health: Callable[[], HealthCheck]) -> None:
 async def look(host: str, port: int, check: HealthCheck) -> Finding:
     """One GET of the health path: WELL is a 2xx within the check's timeout."""
     try:
-        async with asyncio.timeout(check.timeout.total_seconds()):
+        async with patience(check.timeout):
             status = await _status(host, port, check.path)
     except ConnectionRefusedError:
         return Finding.REFUSED

@@ -1,6 +1,7 @@
 """The HTTP probe against a real server."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from datetime import timedelta
 
@@ -46,6 +47,21 @@ async def test_only_2xx_is_well(probe: HttpProbe, address: str, status: int, wel
 async def test_no_answer_in_time_is_ill(probe: HttpProbe, address: str) -> None:
     outcome = await probe.check(address, HealthCheck(path="/never", timeout=CHECK.timeout))
     assert outcome.reason == "/never did not answer within 0.2 s."
+
+
+async def test_an_answer_that_lay_unread_while_we_were_busy_is_well(probe: HttpProbe, address: str) -> None:
+    busy = True
+
+    async def hold_up() -> None:
+        while busy:
+            time.sleep(CHECK.timeout.total_seconds() * 1.5)  # noqa: ASYNC251  # the loop is held up on purpose
+            await asyncio.sleep(0)
+
+    holding = asyncio.create_task(hold_up(), name="hold the loop up")
+    outcome = await probe.check(address, HealthCheck(path="/200", timeout=CHECK.timeout))
+    busy = False
+    await holding
+    assert outcome.well
 
 
 async def test_nobody_listening_is_ill(probe: HttpProbe) -> None:
