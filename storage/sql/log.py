@@ -41,7 +41,7 @@ class SqlLog:
             last = await _last_position(connection, stream, expected)
             if card is not None:
                 await self._put_card(connection, stream, card, last + 1, at)
-            added = [_event(stream, event, last + nth, expected + nth, at) for nth, event in enumerate(events, 1)]
+            added = [event_of(stream, event, last + nth, expected + nth, at) for nth, event in enumerate(events, 1)]
             if added:
                 await connection.execute(sa.insert(tables.events), [_row(event) for event in added])
                 await self._backend.announce(connection)
@@ -145,7 +145,8 @@ async def _last_position(connection: AsyncConnection, stream: str, expected: int
     return last or 0
 
 
-def _event(stream: str, new: NewEvent, position: int, version: int, at: datetime) -> Event:
+def event_of(stream: str, new: NewEvent, position: int, version: int, at: datetime) -> Event:
+    """The event as it stands in the log at that place."""
     return Event(
         position=position,
         id=uuid4().hex,

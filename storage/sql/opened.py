@@ -42,6 +42,7 @@ class SqlDatabase:
         await self.backend.close()
 
 
-def sql_database(backend: Backend, records: Records | None = None) -> SqlDatabase:
-    """Put the parts together over one backend; `records` when it has its own way to write them."""
-    return SqlDatabase(backend, SqlLog(backend), records or SqlRecords(backend), SqlClaims(backend), SqlLeases(backend))
+def sql_database(backend: Backend, log: EventLog | None = None, records: Records | None = None) -> SqlDatabase:
+    """Put the parts together over one backend; `log` and `records` when it has its own ways with them."""
+    log, records = log or SqlLog(backend), records or SqlRecords(backend)
+    return SqlDatabase(backend, log, records, SqlClaims(backend), SqlLeases(backend))

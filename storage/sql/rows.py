@@ -1,18 +1,15 @@
-"""Writes records to SQLite, in a thread and over a connection of its own: a whole transaction in one visit.
+"""Records on SQLite, read and written in one visit each."""
 
-Through the pool every statement is several visits to the driver's thread, and records are written too often for that.
-"""
-
-import asyncio
 import sqlite3
-from collections.abc import Awaitable, Callable, Collection, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Collection, Mapping
 from datetime import datetime
-from typing import Final
+from functools import partial
+from typing import Any, Final
 
-from storage.codec import encode_time
+from storage.codec import JSON, decode, encode_time
 from storage.sql.backend import Backend
 from storage.sql.records import SqlRecords
+from storage.sql.visits import Visits
 
 _COUNT: Final = """
 INSERT INTO collections (collection, revision) VALUES (?, 1)
@@ -23,53 +20,28 @@ _WRITE: Final = """
 INSERT INTO records (collection, key, value, at, revision) VALUES (?, ?, ?, ?, ?)
 ON CONFLICT (collection, key) DO UPDATE SET value = excluded.value, at = excluded.at, revision = excluded.revision
 """
-
-WriteRows = Callable[[str, Collection[str], Mapping[str, str], str], Awaitable[None]]
-
-
-class RowWriter:
-    """`connect` opens a connection that begins no transaction by itself; it is called in the thread."""
-
-    def __init__(self, connect: Callable[[], sqlite3.Connection]) -> None:
-        self._connect = connect
-        self._connection: sqlite3.Connection | None = None
-        self._closed = False
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="records")
-
-    async def write(self, of: str, gone: Collection[str], rows: Mapping[str, str], at: str) -> None:
-        """Delete and write, both or neither. Raises sqlite3.Error."""
-        await asyncio.get_running_loop().run_in_executor(self._thread, self._write, of, gone, rows, at)
-
-    async def close(self) -> None:
-        """End the thread, after what it was given to do; again does nothing."""
-        if self._closed:
-            return
-        self._closed = True
-        await asyncio.get_running_loop().run_in_executor(self._thread, self._close)
-        self._thread.shutdown(wait=False)
-
-    def _write(self, of: str, gone: Collection[str], rows: Mapping[str, str], at: str) -> None:
-        if self._connection is None:
-            self._connection = self._connect()
-        with self._connection as connection:
-            connection.execute("BEGIN IMMEDIATE")
-            ((revision,),) = connection.execute(_COUNT, (of,)).fetchall()
-            connection.executemany(_DELETE, [(of, key) for key in gone])
-            connection.executemany(_WRITE, [(of, key, text, at, revision) for key, text in rows.items()])
-
-    def _close(self) -> None:
-        if self._connection is not None:
-            self._connection.close()
+_GET: Final = "SELECT value FROM records WHERE collection = ? AND key = ?"
 
 
 class SqliteRecords(SqlRecords):
-    """Records that are read as everywhere, and written by `write`, which takes what RowWriter.write takes."""
+    """Records that are listed as everywhere."""
 
-    def __init__(self, backend: Backend, write: WriteRows) -> None:
+    def __init__(self, backend: Backend, visits: Visits) -> None:
         super().__init__(backend)
-        self._write_rows = write
+        self._visits = visits
+
+    async def get(self, collection: str, key: str) -> JSON | None:
+        row = await self._visits.read(lambda connection: connection.execute(_GET, (collection, key)).fetchone())
+        return None if row is None else decode(row[0])
 
     async def _write(
         self, of: str, gone: Collection[str], at: datetime | None = None, rows: Mapping[str, str] | None = None
     ) -> None:
-        await self._write_rows(of, gone, rows or {}, encode_time(at) if at else "")
+        await self._visits.write(partial(_write, of, gone, rows or {}, encode_time(at) if at else ""))
+
+
+def _write(of: str, gone: Collection[str], rows: Mapping[str, str], at: str, connection: sqlite3.Connection) -> None:
+    given: list[tuple[Any, ...]] = [(of, key, text, at) for key, text in rows.items()]
+    ((revision,),) = connection.execute(_COUNT, (of,)).fetchall()
+    connection.executemany(_DELETE, [(of, key) for key in gone])
+    connection.executemany(_WRITE, [(*row, revision) for row in given])

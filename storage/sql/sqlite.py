@@ -6,13 +6,13 @@ Every write begins with BEGIN IMMEDIATE, so it waits for another process at its 
 import asyncio
 import sqlite3
 import time
-from collections.abc import AsyncIterator, Collection, Mapping
-from contextlib import AbstractContextManager, asynccontextmanager, closing
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, asynccontextmanager, closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
@@ -24,12 +24,17 @@ from storage.follow import Bell
 from storage.sql.faults import closed, translated
 from storage.sql.migrate import migrate
 from storage.sql.opened import SqlDatabase, sql_database
-from storage.sql.rows import RowWriter, SqliteRecords
+from storage.sql.rows import SqliteRecords
+from storage.sql.sqlite_log import SqliteLog
+from storage.sql.visits import Visitor
+
+T = TypeVar("T")
 
 BUSY: Final = timedelta(seconds=10)
 MOST_READERS: Final = 4
 POLL: Final = timedelta(seconds=2)
 WRITER: Final = ("synchronous=NORMAL", "foreign_keys=ON")
+READER: Final = ("query_only=ON",)
 CONNECT: Final[dict[str, Any]] = {"timeout": BUSY.total_seconds()}
 
 REMEDIES: Final = {
@@ -48,13 +53,14 @@ async def open_sqlite(url: str, pool: PoolSettings) -> SqlDatabase:
     """Open the file of `sqlite:///path`, making it and its folder when missing."""
     path = _path(url)
     await asyncio.to_thread(_prepare, path)
-    backend = SqliteBackend(url, path, pool, _writer(path), _readers(path, pool), RowWriter(partial(_connect, path)))
+    reads, writes = (Visitor(partial(_connect, path, pragmas), "visits") for pragmas in (READER, WRITER))
+    backend = SqliteBackend(url, path, pool, _writer(path), _readers(path, pool), reads, writes)
     try:
         await migrate(backend.reading, backend.writing)
     except BaseException:
         await backend.close()
         raise
-    return sql_database(backend, SqliteRecords(backend, backend.write_rows))
+    return sql_database(backend, SqliteLog(backend, backend), SqliteRecords(backend, backend))
 
 
 @dataclass(slots=True)
@@ -66,7 +72,8 @@ class SqliteBackend:
     pool: PoolSettings
     writer: AsyncEngine
     readers: AsyncEngine
-    rows: RowWriter
+    reads: Visitor
+    writes: Visitor
     kind: Kind = "sqlite"
     poll: timedelta = POLL
     bell: Bell = field(default_factory=Bell)
@@ -97,15 +104,20 @@ class SqliteBackend:
                 async with self.writer.begin() as connection:
                     yield connection
 
-    async def write_rows(self, of: str, gone: Collection[str], rows: Mapping[str, str], at: str) -> None:
-        """Write records; see RowWriter. Raises StorageUnavailable."""
+    async def read(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """See Visits."""
+        if self.bell.closed:
+            raise closed()
+        with self._visit_faults():
+            return await self.reads.visit(work)
+
+    async def write(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """See Visits."""
         async with self._alone():
             if self.bell.closed:
                 raise closed()
-            try:
-                await self.rows.write(of, gone, rows, at)
-            except sqlite3.Error as error:
-                raise explain(error, self.path) or error from error
+            with self._visit_faults():
+                return await self.writes.visit(partial(_whole, work))
 
     @asynccontextmanager
     async def _alone(self) -> AsyncIterator[None]:
@@ -124,6 +136,13 @@ class SqliteBackend:
 
     def _faults(self) -> AbstractContextManager[None]:
         return translated(lambda cause: explain(cause, self.path))
+
+    @contextmanager
+    def _visit_faults(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.Error as error:
+            raise explain(error, self.path) or error from error
 
     async def serialise(self, connection: AsyncConnection, name: str) -> None:
         """Nothing to do: there is one writer."""
@@ -146,7 +165,8 @@ class SqliteBackend:
                 await self.all_back.wait()
             await self.readers.dispose()
             await self.writer.dispose()
-            await self.rows.close()
+            await self.reads.close()
+            await self.writes.close()
 
 
 def explain(cause: BaseException, path: Path) -> StorageUnavailable | None:
@@ -199,9 +219,16 @@ def _writer(path: Path) -> AsyncEngine:
     return engine
 
 
-def _connect(path: Path) -> sqlite3.Connection:
+def _whole(work: Callable[[sqlite3.Connection], T], connection: sqlite3.Connection) -> T:
+    """Do all of it or nothing."""
+    with connection:
+        connection.execute("BEGIN IMMEDIATE")
+        return work(connection)
+
+
+def _connect(path: Path, pragmas: Sequence[str]) -> sqlite3.Connection:
     connection: sqlite3.Connection = sqlite3.connect(path, isolation_level=None, **CONNECT)
-    for pragma in WRITER:
+    for pragma in pragmas:
         connection.execute(f"PRAGMA {pragma}")
     return connection
 
@@ -230,7 +257,8 @@ def _set_up_writer(connection: sa.engine.interfaces.DBAPIConnection, _: object) 
 
 
 def _set_up_reader(connection: sa.engine.interfaces.DBAPIConnection, _: object) -> None:
-    connection.cursor().execute("PRAGMA query_only=ON")
+    for pragma in READER:
+        connection.cursor().execute(f"PRAGMA {pragma}")
 
 
 def _begin(connection: sa.Connection) -> None:
