@@ -33,8 +33,8 @@ SCHEMA: Final = "durable"  # of PostgreSQL
 WORKFLOW: Final = "pilothouse.loop"
 TOPIC: Final = "wake"
 TURNS: Final = 100  # of one generation
-STRETCH: Final = timedelta(seconds=5)  # of turns with short waits that DBOS sees as one
-SHORT: Final = timedelta(seconds=1)
+STRETCH: Final = timedelta(seconds=30)  # of turns with short waits that DBOS sees as one
+SHORT: Final = timedelta(seconds=3)  # how late another replica's wake may come within a stretch; our own come at once
 THREADS: Final = 4
 POLL: Final = timedelta(milliseconds=100)  # how soon SQLite notices a wake
 HASTE: Final = timedelta(milliseconds=50)  # how often DBOS looks for loops taken over, while it launches
@@ -87,6 +87,7 @@ class DbosDurable:
         self._poll = poll
         self._generations: dict[str, int] = {}  # of the loops that run here
         self._fallen: set[str] = set()  # whose loop ended because a step could not be written down
+        self._stretches: dict[str, asyncio.Event] = {}  # what ends the present wait of those that take turns here
         self._active = 0
         self._closing = False
         self._thread: threading.Thread | None = None
@@ -114,7 +115,11 @@ class DbosDurable:
 
     async def wake(self, subject: str) -> None:
         """Take the subject's next turn now; nothing happens when its loop has ended."""
-        await self._there(self._wake(subject))
+        woken = self._stretches.get(subject)
+        if woken is not None:
+            woken.set()
+        else:
+            await self._there(self._wake(subject))
 
     async def take_over(self) -> None:
         """Run the loops whose executor is dead; call it again when another replica may have died."""
@@ -302,12 +307,25 @@ class DbosDurable:
 
     async def _turns_here(self, subject: str) -> float | None:
         """Take a turn, and the following ones as long as their waits are short: writing each down would cost more."""
+        woken = self._stretches[subject] = asyncio.Event()
+        try:
+            return await self._stretch(subject, woken)
+        finally:
+            if self._stretches.get(subject) is woken:
+                del self._stretches[subject]
+
+    async def _stretch(self, subject: str, woken: asyncio.Event) -> float | None:
         until = self._main.time() + STRETCH.total_seconds()
         while True:
+            woken.clear()
             wait = await self._turn_here(subject)
+            if wait is not None and woken.is_set():
+                wait = 0.0  # what it was woken for may have come after it looked
             if wait is None or wait < 0 or wait >= SHORT.total_seconds() or self._main.time() > until:
                 return wait
-            await asyncio.sleep(wait)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(wait):
+                    await woken.wait()
 
     async def _turn_here(self, subject: str) -> float | None:
         if self._closing:

@@ -89,6 +89,40 @@ async def test_a_long_loop_goes_on_as_the_next_generation(url: str, monkeypatch:
     assert turns.most_at_once == 1
 
 
+async def test_short_waits_are_one_step_of_dbos_and_a_wake_ends_them(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine.durable_dbos, "SHORT", timedelta(hours=2))
+    turns = Turns()
+    turns.answers["a"] = [LONG, LONG, None]
+    durable = make_dbos(url, turns, "one")
+    await durable.launch()
+    await durable.start("a")
+    for taken in (1, 2):
+        await eventually(lambda taken=taken: len(turns.taken) == taken)  # type: ignore[misc]
+        await durable.wake("a")
+    await eventually(lambda: len(turns.taken) == 3)
+    await eventually(lambda: "a" not in durable._generations)
+    steps = await durable._there(durable._dbos.list_workflow_steps_async("a#1"))
+    assert [step["function_name"] for step in steps] == ["turn"]
+    await durable.close()
+
+
+async def test_a_wake_during_a_turn_is_kept_for_after_it(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine.durable_dbos, "SHORT", timedelta(hours=2))
+    turns = Turns()
+    turns.answers["a"] = [LONG, None]
+    durable = make_dbos(url, turns, "one")
+
+    async def decided_meanwhile() -> None:
+        if not turns.taken:
+            await durable.wake("a")
+
+    turns.meanwhile["a"] = decided_meanwhile
+    await durable.launch()
+    await durable.start("a")
+    await eventually(lambda: turns.taken == ["a", "a"])
+    await durable.close()
+
+
 async def test_a_workflow_that_was_closed_can_be_started_anew(url: str) -> None:
     turns = Turns()
     turns.answers["a"] = [LONG]
