@@ -79,17 +79,24 @@ def id_of(subject: str) -> DeploymentId:
 
 
 class DeploymentJournal:
-    """Reads and writes deployments. Every method may raise StorageUnavailable."""
+    """Reads and writes deployments. Every method may raise StorageUnavailable.
+
+    What is in flight is remembered as it was read or written last, and only what came after is read again.
+    """
 
     def __init__(self, log: EventLog) -> None:
         self._log = log
+        self._known: dict[DeploymentId, Deployment] = {}
 
     async def find(self, id: DeploymentId) -> Deployment | None:  # noqa: A002
         """The deployment, or None when there is none of that id."""
         stream = subject_of(id)
-        start = _restored(await self._log.snapshot(stream))
+        start = self._known.get(id) or _restored(await self._log.snapshot(stream))
         events = await self._log.read(stream, after=start.stream_version if start else 0)
-        return _folded(id, start, events)
+        found = _folded(id, start, events)
+        if found is not None:
+            self._remember(found)
+        return found
 
     async def load(self, id: DeploymentId) -> Deployment:  # noqa: A002
         """The deployment. Raises NotFound."""
@@ -170,7 +177,17 @@ class DeploymentJournal:
             raise PlaceTaken(id_of(taken.stream)) from taken
         if after.stream_version // SNAPSHOT_EVERY > expected // SNAPSHOT_EVERY:
             await self._log.save_snapshot(_snapshot(stream, after, at))
+        self._remember(after)
         return after
+
+    def _remember(self, deployment: Deployment) -> None:
+        """Keep it while it is in flight, unless something newer is known."""
+        if deployment.ended:
+            self._known.pop(deployment.id, None)
+            return
+        known = self._known.get(deployment.id)
+        if known is None or known.stream_version <= deployment.stream_version:
+            self._known[deployment.id] = deployment
 
 
 def _after(deployment: Deployment, events: Sequence[DeploymentEvent], at: datetime) -> Deployment:

@@ -7,7 +7,7 @@ import pytest
 from engine.commands import Approve, Deploy
 from engine.deployments.deployment import Deployment, State
 from engine.deployments.events import TYPES, TroubleCleared, TroubleMet, event_data, parse_event
-from engine.deployments.journal import Overtaken, subject_of
+from engine.deployments.journal import DeploymentJournal, Overtaken, subject_of
 from engine.errors import IllegalMove
 from storage.events import NewEvent
 from tests.unit.deployments.world import ANN, BEN, Behaviour, Town
@@ -60,7 +60,24 @@ async def test_a_snapshot_is_as_good_as_the_events() -> None:
     assert await town.log.snapshot(subject_of(deployment.id)) is not None
     short = await town.at(deployment)
     town.log._snapshots.clear()
-    assert await town.at(deployment) == short
+    assert await DeploymentJournal(town.log).load(deployment.id) == short
+
+
+async def test_what_is_remembered_is_what_was_written() -> None:
+    town = Town()
+    deployment = await grown(town)
+    for _ in range(60):
+        await town.run(1)
+        assert await town.journal.load(deployment.id) == await DeploymentJournal(town.log).load(deployment.id)
+    assert town.journal._known == {}  # nothing is kept of what has ended
+
+
+async def test_what_another_process_wrote_is_seen() -> None:
+    town = Town()
+    deployment = await town.at(await grown(town))
+    other = DeploymentJournal(town.log)
+    written = await other.record(await other.load(deployment.id), TroubleMet("x"), at=town.clock())
+    assert await town.at(deployment) == written
 
 
 async def test_two_writers_one_wins() -> None:
