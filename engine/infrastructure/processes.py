@@ -15,6 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import cache
 from pathlib import Path
 from typing import Final
 
@@ -203,6 +204,7 @@ def _stat(pid: int) -> _Stat | None:
     return _Stat(state=fields[0].decode(), session=int(fields[3]), ticks=int(fields[19]), threads=int(fields[17]))
 
 
+@cache
 def _boot_id() -> str:
     return (_PROC / "sys/kernel/random/boot_id").read_text().strip()
 
