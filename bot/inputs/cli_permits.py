@@ -11,7 +11,7 @@ from bot.inputs.cli_alerting import at_server, server_of
 
 
 def add_permit_commands(commands: Any) -> None:
-    """Add `history`, `diff`, `lock`, `unlock`, `locks`, `freeze`, `unfreeze` and `freezes` to the commands."""
+    """Add `history`, `diff`, `lock`, `unlock`, `locks`, `freeze`, `unfreeze`, `freezes` and `mark` to the commands."""
     _command(commands, "history", _history, "show its releases, to roll back to any", place=True)
     diff = _command(commands, "diff", _diff, "show what differs from what runs", place=True)
     diff.add_argument("--to", default="", metavar="REVISION", help="a revision or version; else the settings now")
@@ -28,6 +28,11 @@ def add_permit_commands(commands: Any) -> None:
     for parser in (lock, unlock, freeze):
         parser.add_argument("--reason", default="", help="why")
     _command(commands, "freezes", _freezes, "show what is frozen, and versions known to be bad")
+    mark = _command(commands, "mark", _mark, "warn of a version, or take that back")
+    mark.add_argument("service")
+    mark.add_argument("version")
+    mark.add_argument("how", choices=["bad", "good"])
+    mark.add_argument("--reason", default="", help="why; it stands wherever the version is warned of")
 
 
 def _command(commands: Any, name: str, run: Any, text: str, *, place: bool = False) -> argparse.ArgumentParser:
@@ -93,6 +98,14 @@ def _freezes(options: argparse.Namespace) -> int:
     from bot.inputs.permit_commands import freezes  # noqa: PLC0415
 
     return _done(freezes(server_of(options), as_json=options.json))
+
+
+def _mark(options: argparse.Namespace) -> int:
+    from bot.inputs.permit_commands import mark  # noqa: PLC0415
+
+    named = (options.service, options.version)
+    bad, reason = options.how == "bad", options.reason
+    return _done(mark(server_of(options), *named, bad=bad, reason=reason, as_json=options.json))
 
 
 def _done(work: Coroutine[Any, Any, int]) -> int:

@@ -1,4 +1,4 @@
-"""`pilothouse lock`, `freeze`, `history`, `diff` and the like: a running server, asked over its API.
+"""`pilothouse lock`, `freeze`, `mark`, `history`, `diff` and the like: a running server, asked over its API.
 
 Each gives the exit code: 0 when it was done.
 """
@@ -9,6 +9,7 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import quote
 
 from alerting.metrics.duration import parse_duration
 from bot.inputs.deployment_commands import Api, component, say, talk
@@ -89,6 +90,13 @@ async def unfreeze(server: Server, service: str, environment: str, *, as_json: b
     return await _do(
         server, "/freezes/end", lambda: scope, lambda one: f"Ended the freeze of {_scope(one)}.", as_json=as_json
     )
+
+
+async def mark(server: Server, service: str, version: str, *, bad: bool, reason: str, as_json: bool) -> int:
+    """Say that a version is known to be bad, or good after all."""
+    path = f"/services/{quote(service, safe='')}/versions/{quote(version, safe='')}/mark"
+    told = f"{version} of {service} is known to be bad now." if bad else f"Nobody is warned of {version} of {service}."
+    return await _do(server, path, lambda: {"bad": bad, "reason": reason}, lambda _: told, as_json=as_json)
 
 
 async def _look(server: Server, path: str, words: Words, *, as_json: bool, **query: str) -> int:

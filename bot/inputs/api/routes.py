@@ -23,6 +23,7 @@ from bot.inputs.api.endpoint import Api, Endpoint, Parameter, serve
 from bot.inputs.api.errors import tell_errors
 from bot.inputs.api.events import PATH, EventStream
 from bot.inputs.api.lifecycle import LIFECYCLE
+from bot.inputs.api.marks import MARKS
 from bot.inputs.api.notifications import Notifications
 from bot.inputs.api.openapi import document
 from bot.inputs.api.permits import PERMITS
@@ -78,6 +79,7 @@ ENDPOINTS: Final[tuple[Endpoint, ...]] = (
     Endpoint("POST", f"{PLACE}/rollback", "Go back", deeds.roll_back_place, schemas.Deployment, schemas.RollBackAsk),
     *LIFECYCLE,
     *PERMITS,
+    *MARKS,
     Endpoint("GET", "/deployments", "Deployments", reads.deployments, schemas.Deployments, query=LIST),
     Endpoint("POST", "/deployments", "Deploy", deeds.deploy, schemas.Deployment, schemas.DeployAsk, 201),
     Endpoint("GET", ONE, "One deployment", reads.deployment, schemas.Deployment),

@@ -9,7 +9,16 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from bot.inputs.api import lifecycle, permits, schemas, schemas_alerts, schemas_deployments, schemas_gates, trains
+from bot.inputs.api import (
+    lifecycle,
+    marks,
+    permits,
+    schemas,
+    schemas_alerts,
+    schemas_deployments,
+    schemas_gates,
+    trains,
+)
 from bot.inputs.api.openapi import document
 from bot.inputs.api.routes import ENDPOINTS, build_api
 from bot.readings.now import AlertRow
@@ -21,6 +30,7 @@ BODIES = {
     "/deployments": {"service": "shop", "version": "v2", "environment": "production"},
     "/freezes": {"environment": "staging", "seconds": 60},
     "/freezes/end": {"environment": "staging"},
+    "/services/{service}/versions/{version}/mark": {"bad": True, "reason": "it leaks"},
     "/silences": {"matchers": 'alertname="Odd"', "seconds": 60, "comment": "tests"},
     "/trains": {"services": [{"service": "shop", "version": "v1"}], "environment": "production"},
 }
@@ -30,6 +40,7 @@ SHAPES = {
         vars(schemas)
         | vars(lifecycle)
         | vars(permits)
+        | vars(marks)
         | vars(schemas_alerts)
         | vars(schemas_deployments)
         | vars(schemas_gates)
@@ -81,7 +92,8 @@ async def test_every_answer_fits_what_it_says() -> None:
 async def every_answer_fits(client: Client, ids: dict[str, str]) -> None:
     written = document(ENDPOINTS)
     for endpoint in ENDPOINTS:
-        path = endpoint.path.format(service="shop", environment="staging", id=ids[endpoint.path.split("/")[1]])
+        names = {"service": "shop", "environment": "staging", "version": "v1"}
+        path = endpoint.path.format(**names, id=ids[endpoint.path.split("/")[1]])
         if endpoint.method == "GET":
             status, answer = await client.get(path)
         else:

@@ -66,6 +66,18 @@ async def test_a_freeze_and_its_override(house: House, capsys: pytest.CaptureFix
     assert said(capsys) == "Ended the freeze of staging.\n"
 
 
+async def test_a_mark(house: House, capsys: pytest.CaptureFixture[str]) -> None:
+    ada = await server(house)
+    assert await commands.mark(ada, "shop", "v1", bad=True, reason="it leaks", as_json=False) == 0
+    assert said(capsys) == "v1 of shop is known to be bad now.\n"
+    assert await commands.freezes(ada, as_json=False) == 0
+    assert "shop v1  known to be bad  -      it leaks" in said(capsys)
+    assert await commands.mark(ada, "shop", "v1", bad=False, reason="", as_json=True) == 0
+    assert json.loads(said(capsys)) == {"service": "shop", "version": "v1", "bad": False}
+    assert await commands.mark(ada, "shop", "v1", bad=False, reason="", as_json=False) == 1
+    assert "v1 of shop is not marked as bad. Nothing to do." in capsys.readouterr().err
+
+
 async def test_a_time_that_is_none(house: House, capsys: pytest.CaptureFixture[str]) -> None:
     assert await commands.lock(await server(house), *STAGING, Terms("soon"), as_json=False) == 1
     assert "--for 'soon'" in capsys.readouterr().err
@@ -121,6 +133,7 @@ async def test_going_on_by_hand(house: House, capsys: pytest.CaptureFixture[str]
         "freeze --environment staging --for 2h --reason why",
         "unfreeze --environment staging",
         "freezes",
+        "mark shop v2 bad --reason leaks",
     ],
 )
 def test_each_is_a_command(line: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:

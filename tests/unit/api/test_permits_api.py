@@ -45,6 +45,21 @@ async def test_a_freeze_is_passed_with_an_override_that_another_approves(client:
     assert (status, none["error"]["kind"]) == (409, "NotNow")
 
 
+async def test_a_bad_version_is_warned_of_until_it_is_good_again(client: Client) -> None:
+    path = "/services/shop/versions/v1/mark"
+    status, mark = await client.post(path, {"bad": True, "reason": "it leaks"})
+    assert (status, mark) == (200, {"service": "shop", "version": "v1", "bad": True})
+    _, made = await client.post("/deployments", V1)
+    _, page = await client.get(f"/deployments/{made['id']}/page")
+    assert "v1 of shop is known to be bad (says ada): it leaks" in str(page)
+    [bad] = (await client.get("/freezes"))[1]["bad_versions"]
+    assert (bad["version"], bad["by"], bad["reason"]) == ("v1", "ada", "it leaks")
+    assert (await client.post(path, {"bad": False}))[0] == 200
+    assert (await client.get("/freezes"))[1]["bad_versions"] == []
+    assert (await client.post("/services/shopp/versions/v1/mark", {"bad": True}))[0] == 404
+    assert (await client.post(path, {"bad": True}, "cleo"))[0] == 403
+
+
 @pytest.mark.parametrize(
     ("path", "body", "field"),
     [
