@@ -35,7 +35,7 @@ _SIGN_OUT: Final = """<p>You will need a new link from chat to come back.</p>
 _WAY_IN: Final = """<p>{reason}</p>
     <ol class="steps-in">
       <li>Type <code>/ops board</code> in chat.</li>
-      <li>Open the link that only you can see.</li>
+      <li>Open the link that only you can see. In this browser it leads to the page you asked for.</li>
     </ol>
     <p class="soft">Programs use a token: <code>pilothouse token create</code>.</p>
     <script type="module" src="/board/return.js"></script>"""

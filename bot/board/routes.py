@@ -9,6 +9,7 @@ from typing import Final
 from aiohttp import web
 
 from bot.board import pages
+from bot.board.asked import go_to_asked, keep_asked
 from bot.house.rooms import Pilothouse
 from bot.web.access import Access, access_of, set_cookie
 from engine.errors import Denied, Refused
@@ -57,7 +58,9 @@ def _page(access: Access, file: str) -> Handler:
         except Denied as refusal:
             return _html(pages.refused(refusal.reason, refusal.remedy), status=403)
         except Refused as refusal:
-            return _html(pages.way_in(refusal.reason), status=401)
+            closed = _html(pages.way_in(refusal.reason), status=401)
+            keep_asked(closed, access, request.path_qs)
+            return closed
         response = web.FileResponse(PAGE / file, headers={**HEADERS, "Cache-Control": "no-cache"})
         if caller.by == "session":
             set_cookie(response, access, knock.cookie)  # the cookie lasts as long as the session, which slides
@@ -89,7 +92,9 @@ def _sign_in(access: Access) -> Handler:
             text, _ = await access.sessions.redeem(str(form.get("code", "")), at=access.now())
         except Refused as refusal:
             return _html(pages.way_in(refusal.reason), status=401)
-        return _go_home(access, text)
+        response = go_to_asked(request, access)
+        set_cookie(response, access, text)
+        return response
 
     return sign_in
 
@@ -105,15 +110,11 @@ def _sign_out(access: Access) -> Handler:
             return _html(pages.refused("Another site sent this.", "Sign out on the board itself."), status=403)
         if knock.cookie:
             await access.sessions.end(knock.cookie)
-        return _go_home(access, "")
+        response = web.Response(status=303, headers={"Location": "/", "Cache-Control": "no-store"})
+        set_cookie(response, access, "")
+        return response
 
     return sign_out
-
-
-def _go_home(access: Access, session: str) -> web.Response:
-    response = web.Response(status=303, headers={"Location": "/", "Cache-Control": "no-store"})
-    set_cookie(response, access, session)
-    return response
 
 
 def _html(text: str, *, status: int = 200) -> web.Response:

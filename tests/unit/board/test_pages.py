@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import AsyncIterator
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 from aiohttp import ClientSession, CookieJar
 
 from bot.board import pages
+from bot.board.asked import own
 from bot.board.routes import PAGE
 from engine.deployments.deployment import PersonId
 from tests.unit.api.house import Client, House, Json, a_client
@@ -67,6 +69,50 @@ async def test_the_cookie_is_out_of_reach_of_scripts_and_other_sites(client: Cli
         assert (answer.status, answer.headers["Location"]) == (303, "/")
     assert {"HttpOnly", "SameSite=Strict", "Path=/", "Max-Age=43200"} <= set(cookie.split("; "))
     assert "Secure" not in cookie  # this board is reached by plain http
+
+
+async def asked(client: Client, path: str) -> str:
+    """Where signing in leads whoever asked for `path` before."""
+    async with client.http.get(f"{client.house.url}{path}") as answer:
+        assert answer.status in {200, 401}
+    headers = {"Sec-Fetch-Site": "same-origin"}
+    code = (await link(client)).partition("code=")[2]
+    async with client.http.post(
+        f"{client.house.url}/signin", data={"code": code}, headers=headers, allow_redirects=False
+    ) as answer:
+        assert answer.status == 303
+        return answer.headers["Location"]
+
+
+@pytest.mark.parametrize("path", ["/deployments/d-0123456789ab", "/alerts?q=shop&state=active", "/reports?days=7", "/"])
+async def test_signing_in_leads_to_the_page_that_was_asked_for(client: Client, path: str) -> None:
+    assert await asked(client, path) == path
+    await client.http.post(f"{client.house.url}/signout", headers={"Sec-Fetch-Site": "same-origin"})
+    assert await asked(client, "/signin") == "/"  # it is forgotten by then
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "//evil.example/deployments/d-1",
+        "https://evil.example/",
+        "/\\evil.example",
+        "/deployments/..%2f..%2fevil",
+        "/signout",
+        "/alerts?next=https://evil.example",
+        "/alerts\r\nSet-Cookie: a=b",
+        "/deployments/d-1\n",
+        "",
+    ],
+)
+async def test_nobody_is_led_elsewhere(client: Client, path: str) -> None:
+    assert own(path) == "/"
+    code = (await link(client)).partition("code=")[2]
+    headers = {"Sec-Fetch-Site": "same-origin", "Cookie": f'pilothouse-asked="{quote(path)}"'}
+    async with client.http.post(
+        f"{client.house.url}/signin", data={"code": code}, headers=headers, allow_redirects=False
+    ) as answer:
+        assert (answer.status, answer.headers["Location"]) == (303, "/")
 
 
 def test_with_https_the_cookie_stays_on_it() -> None:
