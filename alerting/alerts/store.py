@@ -78,6 +78,11 @@ class AlertStore:
         held = self._held.get(fingerprint)
         return held.alert if held else None
 
+    def stands(self, fingerprint: str, source: str) -> bool:
+        """Whether it is known as what `source` lets fire, without an end."""
+        held = self._held.get(fingerprint)
+        return held is not None and held.ends_at is None and held.first.source == source
+
     def all(self) -> list[ReceivedAlert]:
         """Every alert known, those that are over for a while too."""
         return [held.alert for held in self._held.values()]

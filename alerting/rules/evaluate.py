@@ -6,7 +6,7 @@ resolved because we could not look. Time comes with each slot; a slot that was m
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import zip_longest
@@ -76,6 +76,7 @@ class Evaluator:
         self._in_charge = in_charge
         self._restored = 0
         self._evaluations = 0
+        self._fresh: set[GroupKey] = set()
         # Settling a group and replacing groups must not see each other's half.
         self._changing = asyncio.Lock()
 
@@ -150,11 +151,29 @@ class Evaluator:
 
     def snapshot(self) -> list[RuleStatus]:
         """Every rule in the order of its file, with its health and its alerts."""
-        return [
-            RuleStatus(group, rule, self._health_of(rule), tuple(self._state_of(rule).alerts.values()))
+        return [self._status(group, rule) for group in self._groups.values() for rule in group.rules]
+
+    def fresh(self) -> list[RuleStatus]:
+        """The rules that were evaluated since this was asked last; one caller can ask so."""
+        keys, self._fresh = self._fresh, set()
+        groups = [group for key, group in self._groups.items() if key in keys]
+        return [self._status(group, rule) for group in groups for rule in group.rules]
+
+    def broken(self) -> tuple[list[RuleStatus], int]:
+        """The rules whose last evaluation went wrong, and how many rules there are."""
+        wrong = [
+            self._status(group, rule)
             for group in self._groups.values()
             for rule in group.rules
+            if self._health_of(rule).last_error
         ]
+        return wrong, sum(len(group.rules) for group in self._groups.values())
+
+    def standing(self) -> Iterator[tuple[AlertRule, Alert]]:
+        """Each alert that fires now, with its rule."""
+        for rule in self._rules():
+            if isinstance(rule, AlertRule) and (state := self._states.get(rule.id)) is not None:
+                yield from ((rule, alert) for alert in state.firing())
 
     def firing(self) -> list[Transition]:
         """What fires now, each as it began; alerts of rules that cannot be evaluated are among them.
@@ -162,10 +181,7 @@ class Evaluator:
         Whoever lets alerts expire that are not told again tells himself these, and nothing expires by mistake.
         """
         return [
-            Transition(Change.FIRING, rule, alert, alert.fired_at or alert.active_at)
-            for rule in self._rules()
-            if isinstance(rule, AlertRule)
-            for alert in self._state_of(rule).firing()
+            Transition(Change.FIRING, rule, alert, alert.fired_at or alert.active_at) for rule, alert in self.standing()
         ]
 
     def _forget(self, gone: Iterable[Rule], changed: Iterable[Rule]) -> None:
@@ -262,6 +278,7 @@ class Evaluator:
                 return []
             # A group that was replaced meanwhile has another state than the one that was looked at.
             standing = [group for group in groups if self._groups.get(group.key) is group]
+            self._fresh |= {group.key for group in standing}
             settled = {rule.id: outcomes[rule.id] for group in standing for rule in group.rules}
             changed = {id_: one.state for id_, one in settled.items() if self._states.get(id_, _NEW) is not one.state}
             before = {rule: self._states[rule] for rule in changed if rule in self._states}
@@ -285,6 +302,9 @@ class Evaluator:
             if key not in alike:
                 alike[key] = key[0].after(problem, at=at, took=took)
             self._health[rule] = alike[key]
+
+    def _status(self, group: RuleGroup, rule: Rule) -> RuleStatus:
+        return RuleStatus(group, rule, self._health_of(rule), tuple(self._state_of(rule).alerts.values()))
 
     def _rules(self) -> list[Rule]:
         return [rule for group in self._groups.values() for rule in group.rules]

@@ -36,9 +36,13 @@ class RuleHistory:
         self._saved_at: datetime | None = None
         self._noted_at: datetime | None = None
 
+    def is_open(self, at: datetime) -> bool:
+        """Whether the day has begun here and goes on; until then `note` must be told of every rule."""
+        return at.date() == self._day and self._noted_at is not None and at - self._noted_at <= AWAY
+
     async def note(self, statuses: Sequence[RuleStatus], *, at: datetime) -> None:
-        """Write down what changed. A rule that was not evaluated since the last call costs one comparison."""
-        if at.date() != self._day or self._noted_at is None or at - self._noted_at > AWAY:
+        """Write down what changed: of those rules that were evaluated since the last call, at least."""
+        if not self.is_open(at):
             await self._open(at.date())
             await self.sweep(at)
         self._noted_at = at

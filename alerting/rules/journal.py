@@ -55,7 +55,11 @@ def _alerts(states: States, rule: RuleId) -> Mapping[str, Alert]:
 
 
 def _changed(old: Mapping[str, Alert], new: Mapping[str, Alert]) -> Iterable[str]:
-    return (mark for mark, alert in new.items() if mark not in old or _kept(old[mark]) != _kept(alert))
+    return (
+        mark
+        for mark, alert in new.items()
+        if mark not in old or (alert is not old[mark] and _kept(old[mark]) != _kept(alert))
+    )
 
 
 def _kept(alert: Alert) -> tuple[object, ...]:

@@ -24,7 +24,8 @@ SILENCES: Final = timedelta(seconds=5)
 HISTORY: Final = timedelta(seconds=2)
 TROUBLES: Final = timedelta(seconds=5)
 HEALTHS: Final = timedelta(seconds=5)
-FAILURES: Final = timedelta(seconds=2)
+FAILURES: Final = timedelta(seconds=5)
+PERMITS: Final = timedelta(seconds=5)
 RECONCILE: Final = timedelta(seconds=15)
 COME_BACK: Final = timedelta(seconds=30)
 DAY: Final = timedelta(days=1)
@@ -91,7 +92,7 @@ def house_jobs(engine: Engine, catalog: Catalog, listening: Listening, reloader:
         await listening.home.refresh()
 
     return [
-        Job("locks and freezes", SECOND, engine.permits.tidy),
+        Job("locks and freezes", PERMITS, engine.permits.tidy),
         Job("home tabs", REFRESH, home, shared=False),
         Job("changed files", RELOAD, reloader.tick, shared=False),
         *(_health_job(engine, place) for place in catalog.placements()),

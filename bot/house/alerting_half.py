@@ -39,6 +39,9 @@ from engine.durable_dbos import DbosDurable
 NOTED_AT_LEAST: Final = timedelta(seconds=5)
 """How often it is noted that rules are evaluated at all, when none was: well within what the history takes for away."""
 
+TIDIED_AT_LEAST: Final = timedelta(seconds=10)
+"""How often old silences are forgotten where no other replica writes any."""
+
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
@@ -73,6 +76,7 @@ class Alerting:
     interval: float
     others: bool
     _woken_at: int = -1
+    _polled: datetime | None = None
     _noted: tuple[int, datetime] | None = None
 
     async def take_up(self) -> None:
@@ -93,7 +97,9 @@ class Alerting:
 
     async def listen(self, now: datetime, *, acting: bool) -> None:
         """One second on any replica: hear what was told and silenced elsewhere. Raises storage's errors."""
-        await self.silences.poll()
+        if self.others or self._polled is None or now - self._polled >= TIDIED_AT_LEAST:
+            await self.silences.poll()
+            self._polled = now
         if acting:
             await self.watch.tell_news(now)
         else:
@@ -103,7 +109,8 @@ class Alerting:
         """Keep how the rules stand, for pictures of their days. Raises storage's errors."""
         evaluations = self.evaluator.evaluations
         if self._noted is None or evaluations != self._noted[0] or now - self._noted[1] >= NOTED_AT_LEAST:
-            await self.history.note(self.evaluator.snapshot(), at=now)
+            fresh = self.evaluator.fresh()
+            await self.history.note(fresh if self.history.is_open(now) else self.evaluator.snapshot(), at=now)
             self._noted = evaluations, now
 
     async def share_health(self, now: datetime, *, acting: bool) -> None:

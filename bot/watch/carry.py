@@ -110,21 +110,11 @@ class Watch:
 
     async def _reconcile(self) -> None:
         now = self._now()
-        firing = {
-            self._mark(alert): (status.rule, alert)
-            for status in self._evaluator.snapshot()
-            for alert in status.alerts
-            if alert.state is State.FIRING
-        }
-        untold = [one for mark, one in firing.items() if not self._stands(mark)]
+        firing = {self._mark(alert): (rule, alert) for rule, alert in self._evaluator.standing()}
+        untold = [one for mark, one in firing.items() if not self._store.stands(mark, RULES)]
         await self._take([self._received(rule, alert, now) for rule, alert in untold])
         await self._keep(await self._store.sync(RULES, firing.keys(), at=now))
         await self._desk.keep(await self._over(now))
-
-    def _stands(self, mark: str) -> bool:
-        """Whether the store has it as what fires by our rules, without an end."""
-        known = self._store.get(mark)
-        return known is not None and known.source == RULES and known.ends_at is None
 
     def rows(self) -> Sequence[AlertRow]:
         """What is pending or firing by our rules, for whoever shows it."""

@@ -29,11 +29,14 @@ class Trouble:
 
 
 class Troubles:
-    """`rules` and `receivers` say how things stand; `tell` says what and the remedy in the operators' channel."""
+    """`rules` (those that went wrong, and how many there are) and `receivers` say how things stand.
+
+    `tell` says what is wrong, and the remedy, in the operators' channel.
+    """
 
     def __init__(
         self,
-        rules: Callable[[], Sequence[RuleStatus]],
+        rules: Callable[[], tuple[Sequence[RuleStatus], int]],
         receivers: Callable[[], Sequence[Failing]],
         tell: Callable[[str, str], Awaitable[None]],
         *,
@@ -48,7 +51,7 @@ class Troubles:
 
     async def tick(self, now: datetime) -> None:
         """Say what lasts too long by now, and what is over."""
-        troubles = troubles_of(self._rules(), self._receivers(), metrics=self._metrics)
+        troubles = troubles_of(*self._rules(), self._receivers(), metrics=self._metrics)
         self._since = {key: self._since.get(key, now) for key in troubles}
         for key in [key for key in self._told if key not in troubles and not (key == RULES and SOURCE in troubles)]:
             over = self._told.pop(key).over
@@ -61,19 +64,23 @@ class Troubles:
                 await self._tell(trouble.what, trouble.remedy)
 
 
-def troubles_of(rules: Sequence[RuleStatus], receivers: Sequence[Failing], *, metrics: str) -> dict[str, Trouble]:
-    """What is wrong now, by a name that stays while it is; `metrics` is the address of the metrics source."""
+def troubles_of(
+    broken: Sequence[RuleStatus], rules: int, receivers: Sequence[Failing], *, metrics: str
+) -> dict[str, Trouble]:
+    """What is wrong now, by a name that stays while it is: `broken` are those of so many `rules` that went wrong.
+
+    `metrics` is the address of the metrics source.
+    """
     troubles = {f"receiver {one.receiver}": _of_receiver(one) for one in receivers}
-    broken = [one for one in rules if one.health.last_error]
-    away = _unanswered({one.health.last_error or "" for one in broken}, metrics, every=len(broken) == len(rules) > 1)
+    away = _unanswered({one.health.last_error or "" for one in broken}, metrics, every=len(broken) == rules > 1)
     unanswered = [one for one in broken if one.health.last_error in away]
     wrong = [one for one in broken if one.health.last_error not in away]
     if unanswered:
         remedy = f"See whether {metrics} answers; the alerts page of the board shows each rule's error."
-        troubles[SOURCE] = Trouble(_of_rules(unanswered, len(rules)), remedy, "The rules' queries are answered again.")
+        troubles[SOURCE] = Trouble(_of_rules(unanswered, rules), remedy, "The rules' queries are answered again.")
     if wrong:
         remedy = "Correct what the error says in the rule's file; the alerts page of the board shows each rule's error."
-        troubles[RULES] = Trouble(_of_rules(wrong, len(rules)), remedy, "No rule is wrong any more.")
+        troubles[RULES] = Trouble(_of_rules(wrong, rules), remedy, "No rule is wrong any more.")
     return troubles
 
 

@@ -10,9 +10,9 @@ from bot.watch.pace import LEAST, due, pace
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 
-def test_few_incidents_are_shown_every_ten_seconds_and_many_as_chat_can_take_them() -> None:
+def test_few_incidents_are_shown_every_ten_seconds_and_many_as_a_quarter_of_what_chat_can_take() -> None:
     assert pace(0) == pace(1) == LEAST
-    assert pace(200) == timedelta(minutes=4)
+    assert pace(200) == timedelta(minutes=16)
 
 
 @given(st.text(max_size=20), st.integers(1, 600), st.integers(1, 60))

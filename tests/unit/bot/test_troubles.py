@@ -27,7 +27,10 @@ class Trial:
         self.said: list[str] = []
         self.remedies: list[str] = []
         self.clock = VirtualClock()
-        self.troubles = Troubles(lambda: self.rules, lambda: self.receivers, self.tell, metrics="http://prometheus")
+        self.troubles = Troubles(self.broken, lambda: self.receivers, self.tell, metrics="http://prometheus")
+
+    def broken(self) -> tuple[list[RuleStatus], int]:
+        return [one for one in self.rules if one.health.last_error], len(self.rules)
 
     async def tell(self, what: str, remedy: str) -> None:
         self.said.append(what)
