@@ -8,9 +8,10 @@ from the second look on, a target that leaves drains for one look. The end of an
 from __future__ import annotations
 
 import itertools
+import re
 import time
 import uuid
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from xml.sax.saxutils import escape
 
@@ -75,7 +76,8 @@ class Scheduler:
             "DescribeTargetHealth": self._target_health,
             "RegisterTargets": self._register,
             "DeregisterTargets": self._deregister,
-            "ModifyRule": self._modify_rule,
+            "ModifyRule": self._write_rule,
+            "CreateRule": self._write_rule,
         }
         cloud.handlers.update({("elasticloadbalancing", name): handler for name, handler in balancer.items()})
 
@@ -274,15 +276,23 @@ class Scheduler:
         self._draining[call.values["TargetGroupArn"], call.values["Targets.member.1.Id"]] = 1
         return passed(await self._cloud.forward(call))
 
-    async def _modify_rule(self, call: Call) -> web.Response:
-        """AWS checks what moto does not: weights, and that a single group stands alone."""
+    async def _write_rule(self, call: Call) -> web.Response:
+        """AWS checks what moto does not: weights, that a single group stands alone, and how much conditions ask.
+
+        moto knows no regular expressions: it wants an empty list of values beside them.
+        """
+        said = [key for key in call.values if key.startswith("Conditions.") and re.search(r"Values\.member\.\d+$", key)]
+        if len(said) > 5:
+            raise Refusal("TooManyConditionValues", "A rule can have at most 5 condition values")
         weights = [value for key, value in call.values.items() if key.endswith(".Weight")]
         if any(not 0 <= int(weight) <= 999 for weight in weights):
             raise Refusal("ValidationError", "Weight has to be between 0 and 999")
         single = any(key.endswith("member.1.TargetGroupArn") and "Forward" not in key for key in call.values)
         if single and len(weights) > 1:
             raise Refusal("InvalidLoadBalancerAction", "You cannot specify both a target group ARN and several groups")
-        return passed(await self._cloud.forward(call))
+        patterns = {key.partition("RegexValues")[0] for key in call.values if "RegexValues" in key}
+        empty = "".join(f"&{prefix}Values=" for prefix in sorted(patterns))
+        return passed(await self._cloud.forward(replace(call, body=call.body + empty.encode())))
 
 
 def _told(task: FakeTask) -> dict[str, Any]:

@@ -95,8 +95,10 @@ async def ecs_shop(deadline: timedelta = timedelta(seconds=10)) -> AsyncIterator
         async with Cloud() as cloud:
             aws, scheduler = Aws(deadline=deadline), Scheduler(cloud)
             place = _place(await _ecs_target(aws, cloud.url))
-            yield EcsShop(cloud, aws, scheduler, place, _ecs(aws))
-            await aws.close()
+            try:
+                yield EcsShop(cloud, aws, scheduler, place, _ecs(aws))
+            finally:
+                await aws.close()
 
 
 @asynccontextmanager
@@ -200,7 +202,7 @@ async def _balancer(aws: Aws, where: Where, subnets: list[str]) -> tuple[tuple[s
         "CreateRule",
         ListenerArn=listener["Listeners"][0]["ListenerArn"],
         Conditions=[{"Field": "path-pattern", "Values": ["/*"]}],
-        Priority=1,
+        Priority=10,
         Actions=[{"Type": "forward", "TargetGroupArn": blue}],
     )
     return (blue, green), rule["Rules"][0]["RuleArn"]

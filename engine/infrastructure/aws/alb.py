@@ -11,12 +11,14 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from engine.catalog import Placement, Version
 from engine.errors import PermanentFailure
 from engine.infrastructure.aws import names
+from engine.infrastructure.aws.alb_pins import Pins
 from engine.infrastructure.aws.alb_rule import Rule, Rules
 from engine.infrastructure.aws.client import Aws
 from engine.infrastructure.aws.ecs_fleet import Fleets, where
 from engine.infrastructure.aws.ecs_tasks import GONE, Fleet, Target, Task, VersionService, seats
 from engine.infrastructure.aws.shares import grantable
 from engine.infrastructure.balancers.balancing import effective_weights
+from engine.infrastructure.flights import in_flight
 from engine.ports import Instance, InstanceId, TrafficReading
 from engine.targets import EcsTarget
 
@@ -30,6 +32,7 @@ class AlbShifter:
         self._aws = aws
         self._fleets = fleets
         self._rules = Rules(aws)
+        self._pins = Pins(aws)
 
     async def configure(self, place: Placement, instances: Sequence[Instance], weights: Mapping[Version, int]) -> None:
         """Who comes is registered first, then the weights are set, then who is not named any more drains."""
@@ -41,17 +44,23 @@ class AlbShifter:
         shares = grantable(weights, ready, _weights(fleet, rule), versions)
         self._fleets.forget(place)
         await self._register(place, fleet, named.values())
+        flight = _in_flight(fleet, versions, shares)
+        await self._pin(place, fleet, rule, flight if flight in ready else None)
         await self._rules.write(place, _by_group(place, fleet, shares))
         if ready or not shares:  # with nobody to answer yet, whoever still can is left where it is
             await self._deregister(place, fleet, [seat for id_, seat in seated.items() if id_ not in named])
 
     async def read(self, place: Placement) -> TrafficReading:
-        """The rule's weights as percent by version; a share of a group that is not ours makes the sum less."""
+        """The rule's weights as percent by version; a share of a group that is not ours makes the sum less.
+
+        Tasks of a version in flight that pinned requests do not reach are not ready: that is still to be done.
+        """
         fleet, rule = await self._fleets.of(place), await self._rules.read(place)
+        hidden = await self._unpinned(place, fleet, rule)
         ready = tuple(
             id_
             for id_, (service, task) in _seated(place, fleet).items()
-            if fleet.ready(service, task) and service.group in rule.weights
+            if fleet.ready(service, task) and service.group in rule.weights and service.version != hidden
         )
         return TrafficReading(_weights(fleet, rule), ready, 0, 0)
 
@@ -61,6 +70,25 @@ class AlbShifter:
         seated = _seated(place, fleet)
         targets = [fleet.target_of(*seated[one]) for one in instances if one in seated and seated[one][1].alive]
         return all(target is None or target.state in GONE for target in targets)
+
+    async def _pin(self, place: Placement, fleet: Fleet, rule: Rule, flight: Version | None) -> None:
+        """Have those who carry the pin sent to the version in flight, or no rule for them."""
+        if place.strategy.pin is not None:
+            service = fleet.service(flight) if flight is not None else None
+            await self._pins.write(place, rule, place.strategy.pin, service.group if service else None)
+
+    async def _unpinned(self, place: Placement, fleet: Fleet, rule: Rule) -> Version | None:
+        """The version in flight while those who carry the pin are not sent to it."""
+        if place.strategy.pin is None:
+            return None
+        serving = {
+            one.version for one, task in _seated(place, fleet).values() if not _is_out(fleet.target_of(one, task))
+        }
+        flight = _in_flight(fleet, serving, _weights(fleet, rule))
+        service = fleet.service(flight) if flight is not None else None
+        if service is None or await self._pins.has(place, rule, place.strategy.pin, service.group):
+            return None
+        return flight
 
     async def _register(self, place: Placement, fleet: Fleet, seats_: Iterable[_Seat]) -> None:
         for service, task in seats_:
@@ -93,6 +121,10 @@ def _weights(fleet: Fleet, rule: Rule) -> dict[Version, int]:
     named = {versions.get(group, Version(group)): weight for group, weight in rule.weights.items()}
     told = effective_weights(named, named)
     return {version: share for version, share in told.items() if version in versions.values()}
+
+
+def _in_flight(fleet: Fleet, named: Collection[Version], shares: Mapping[Version, int]) -> Version | None:
+    return in_flight({one.version: one.created_at.timestamp() for one in fleet.services}, named, shares)
 
 
 def _by_group(place: Placement, fleet: Fleet, shares: Mapping[Version, int]) -> dict[str, int]:

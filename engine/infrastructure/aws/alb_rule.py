@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,10 +17,15 @@ WEIGHT_LIMIT = 999  # of one target group, by the API's reference
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A rule as it is: weights by target group, those of strangers too, and its actions as AWS tells them."""
+    """A rule as it is: weights by target group, those of strangers too, actions and conditions as AWS tells them.
+
+    Of the rules of a listener that fit a request the one with the lowest `priority` counts.
+    """
 
     weights: Mapping[str, int]
     actions: tuple[Mapping[str, Any], ...]
+    conditions: tuple[Mapping[str, Any], ...] = ()
+    priority: int = 0
 
 
 class Rules:
@@ -59,9 +64,20 @@ class Rules:
 
     async def _write(self, place: Placement, rule: Rule, weights: Mapping[str, int]) -> None:
         target = place.on(EcsTarget)
-        actions = [_forwarding(one, weights) if one["Type"] == "forward" else one for one in rule.actions]
+        actions = forwarding(rule.actions, weights)
         about = f"listener rule {target.rule}"
         await self._aws.ask(where(target), "elbv2", "ModifyRule", about, RuleArn=target.rule, Actions=actions)
+
+
+def forwarding(actions: Sequence[Mapping[str, Any]], weights: Mapping[str, int]) -> list[Mapping[str, Any]]:
+    """A rule's actions with other weights; those before the forward, such as a login, stay."""
+    return [_forwarding(one, weights) if one["Type"] == "forward" else one for one in actions]
+
+
+def weights_in(actions: Sequence[Mapping[str, Any]]) -> Mapping[str, int]:
+    """The weights by target group of a rule's forward; none where it has none."""
+    forward = next((one for one in actions if one.get("Type") == "forward"), None)
+    return _weights(forward) if forward else {}
 
 
 def _rule(target: EcsTarget, told: Mapping[str, Any]) -> Rule:
@@ -77,7 +93,7 @@ def _rule(target: EcsTarget, told: Mapping[str, Any]) -> Rule:
             f"Listener rule {target.rule} forwards to no target group.",
             "Give it a forward action to the two target groups of the settings.",
         )
-    return Rule(_weights(forward), actions)
+    return Rule(_weights(forward), actions, tuple(told.get("Conditions", ())), int(told["Priority"]))
 
 
 def _weights(action: Mapping[str, Any]) -> dict[str, int]:

@@ -35,6 +35,7 @@ CONFLICTS: Final = frozenset(
         "ServiceNotActiveException",
         "UpdateInProgressException",
         "ResourceNotReadyException",
+        "PriorityInUse",
     }
 )
 DENIED: Final = frozenset(
