@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from storage.codec import decode, decode_time, encode, encode_time
 from storage.errors import Conflict, KeyTaken
-from storage.events import CardChange, Event, NewEvent, Snapshot
+from storage.events import Card, CardChange, Event, NewEvent, Snapshot
 from storage.sql.backend import Backend
 from storage.sql.log import SqlLog, event_of
 from storage.sql.visits import Visits
@@ -28,6 +28,12 @@ VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (stream) DO UPDATE SET kind = excluded.kind, key = excluded.key, state = excluded.state,
   open = excluded.open, data = excluded.data, updated_at = excluded.updated_at
 """
+_CARD_COLUMNS: Final = "stream, kind, key, state, open, data, opened_at, updated_at"
+_CARDS: Final = f"""
+SELECT {_CARD_COLUMNS} FROM cards WHERE kind = ? AND {{which}} ORDER BY position DESC, stream LIMIT ?
+"""  # noqa: S608
+_CARD_OF: Final = f"SELECT {_CARD_COLUMNS} FROM cards WHERE stream = ?"  # noqa: S608
+_IS_OPEN: Final = {None: "true", True: "open", False: "NOT open"}
 _SNAPSHOT: Final = "SELECT version, data, at FROM snapshots WHERE stream = ?"
 
 
@@ -70,6 +76,21 @@ class SqliteLog(SqlLog):
         ((last,),) = await self._visits.read(lambda connection: connection.execute(_LAST).fetchall())
         return last or 0
 
+    async def cards(
+        self,
+        kind: str,
+        *,
+        key: str | None = None,
+        open: bool | None = None,  # noqa: A002
+        limit: int = 100,
+    ) -> list[Card]:
+        keyed, keys = ("", ()) if key is None else (" AND key = ?", (key,))
+        statement = _CARDS.format(which=_IS_OPEN[open] + keyed)
+        return await self._visits.read(partial(_cards, statement, (kind, *keys, limit)))
+
+    async def card(self, stream: str) -> Card | None:
+        return next(iter(await self._visits.read(partial(_cards, _CARD_OF, (stream,)))), None)
+
     async def snapshot(self, stream: str) -> Snapshot | None:
         row = await self._visits.read(lambda connection: connection.execute(_SNAPSHOT, (stream,)).fetchone())
         return None if row is None else Snapshot(stream, row[0], decode(row[1]), decode_time(row[2]))
@@ -82,6 +103,16 @@ def _found(statement: str, which: tuple[Any, ...], connection: sqlite3.Connectio
 def _event(row: tuple[Any, ...]) -> Event:
     position, id_, stream, version, kind, data, at, *rest = row
     return Event(position, id_, stream, version, kind, decode(data), decode_time(at), *rest)
+
+
+def _cards(statement: str, which: tuple[Any, ...], connection: sqlite3.Connection) -> list[Card]:
+    return [_card(row) for row in connection.execute(statement, which).fetchall()]
+
+
+def _card(row: tuple[Any, ...]) -> Card:
+    stream, kind, key, state, is_open, data, opened_at, updated_at = row
+    times = decode_time(opened_at), decode_time(updated_at)
+    return Card(stream, kind, key, state, bool(is_open), decode(data), *times)
 
 
 def _card_row(stream: str, card: CardChange, at: datetime) -> tuple[Any, ...]:
