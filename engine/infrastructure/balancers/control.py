@@ -57,20 +57,35 @@ class Control:
             writer.close()
 
 
+async def connect(directory: Path) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """Open a connection of its own. Raises OSError when nobody listens."""
+    with _short_path(directory) as path:
+        return await asyncio.open_unix_connection(path, limit=_LINE)
+
+
+def line_of(order: Order) -> bytes:
+    """An order as it goes over the socket."""
+    return msgspec.json.encode(order) + b"\n"
+
+
+def answer_of(line: bytes) -> Answer:
+    """What the proxy said. Raises MsgspecError when this release does not know it."""
+    answer: Answer = _ANSWERS.decode(line)
+    return answer
+
+
 async def tell(directory: Path, order: Order) -> Answer:
     """Give one order and read its answer. Raises OSError or EOFError when nobody answers."""
-    with _short_path(directory) as path:
-        reader, writer = await asyncio.open_unix_connection(path, limit=_LINE)
+    reader, writer = await connect(directory)
     try:
-        writer.write(msgspec.json.encode(order) + b"\n")
+        writer.write(line_of(order))
         await writer.drain()
         line = await reader.readline()
     finally:
         writer.close()
     if not line:
         raise EOFError
-    answer: Answer = _ANSWERS.decode(line)
-    return answer
+    return answer_of(line)
 
 
 async def _obeyed(line: bytes, obey: Callable[[Order], Awaitable[Answer]]) -> Answer:

@@ -19,6 +19,7 @@ from engine.catalog import EnvironmentName, HealthCheck, Placement, ServiceName,
 from engine.errors import PermanentFailure, TemporaryFailure
 from engine.infrastructure import processes
 from engine.infrastructure.balancers.control import tell
+from engine.infrastructure.balancers.line import Line
 from engine.infrastructure.balancers.orders import (
     KNOWS,
     Answer,
@@ -60,6 +61,7 @@ class ProxyShifter:
     def __init__(self, directory: Path) -> None:
         self._directory = directory
         self._log = directory / "proxy.log"
+        self._line = Line(directory)
         self._starting = asyncio.Lock()
         self._child: processes.Process | None = None
         self._unheeded: frozenset[str] = frozenset()
@@ -148,7 +150,8 @@ class ProxyShifter:
     async def _tell(self, order: Order) -> Answer:
         async with asyncio.timeout(_ANSWER.total_seconds()):
             try:
-                return await tell(self._directory, order)
+                quick = isinstance(order, (Read, Drained))
+                return await (self._line.ask(order) if quick else tell(self._directory, order))
             except msgspec.MsgspecError as error:
                 raise PermanentFailure(
                     f"The proxy answers what this release does not know: {error}.",
