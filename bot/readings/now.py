@@ -49,6 +49,15 @@ class ServiceRow:
 
 
 @dataclass(frozen=True, slots=True)
+class Place:
+    """A service in one of its environments, with its newest deployments; `more` when there are older ones."""
+
+    row: ServiceRow
+    deployments: Sequence[Summary]
+    more: bool
+
+
+@dataclass(frozen=True, slots=True)
 class OnCallRow:
     """Who has a schedule's shift, until when, and who is next. `person` is None before the schedule starts."""
 
@@ -79,6 +88,8 @@ class Deployments(Protocol):
     async def in_flight(self) -> Sequence[Summary]: ...
 
     async def recent(self, *, limit: int) -> Sequence[Summary]: ...
+
+    async def latest(self, service: str, environment: str, *, limit: int) -> Sequence[Summary]: ...
 
 
 class Incidents(Protocol):
@@ -154,6 +165,21 @@ class Readings:
                 continue
             rows.append(_row(self._catalog(), place, known.get(pair), by_place.get(pair), last.get(pair)))
         return rows
+
+    async def places(self, name: str, *, limit: int) -> list[Place]:
+        """A service in each of its environments, unregistered or not, with `limit` deployments. Raises NotFound."""
+        catalog = self._catalog()
+        service = catalog.service(name)
+        known = {(one.service, one.environment): one for one in await self._components.components()}
+        found = []
+        for place in service.placements.values():
+            pair = (place.service, place.environment)
+            latest = await self._deployments.latest(*pair, limit=limit + 1)
+            flying = next((one for one in latest if one.open), None)
+            flight = await self._deployments.load(flying.id) if flying else None
+            row = _row(catalog, place, known.get(pair), flight, next(iter(latest), None))
+            found.append(Place(row, latest[:limit], len(latest) > limit))
+        return found
 
     async def versions(self) -> dict[str, Sequence[Version]]:
         """The versions that exist of each service."""

@@ -51,8 +51,8 @@ async def page(api: Api, call: Call) -> shapes.DeploymentPage:
     return shapes.DeploymentPage(
         at=now,
         position=position,
-        you=schemas.You(id=person.id, name=person.name) if person else None,
-        people={str(each.id): each.name for each in api.directory().people},
+        you=call.you,
+        people=api.names(),
         deployment=present.deployment(one, now=now),
         told=present_deployment.told(one),
         offers=[offer.value for offer in offers],

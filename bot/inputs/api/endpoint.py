@@ -17,6 +17,7 @@ from bot.inputs.api.alert_sources import AlertSources
 from bot.inputs.api.chronicle import Chronicles
 from bot.inputs.api.errors import STATUS, ApiError, from_response, from_validation
 from bot.inputs.api.notifications import Notifications
+from bot.inputs.api.shape import You
 from bot.inputs.api.summaries import Summaries
 from bot.readings.now import Readings
 from bot.readings.reports import Reports
@@ -24,6 +25,7 @@ from bot.web.access import Access, Caller
 from engine.catalog import Catalog
 from engine.commands import Request, Response
 from engine.deployments.journal import DeploymentJournal
+from engine.deployments.releases import Releases
 from engine.errors import Refused
 from engine.security.identity import Directory
 from storage.events import EventLog
@@ -58,6 +60,11 @@ class Api:
     alerts: AlertSources | None = None
     chronicles: Chronicles = field(default_factory=Chronicles)
     reports: Reports = field(default_factory=Reports)
+    releases: Releases | None = None  # without those of the running product, which remember what they read, new ones
+
+    def names(self) -> dict[str, str]:
+        """What everybody of the settings is called, by id."""
+        return {str(one.id): one.name for one in self.directory().people}
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +74,12 @@ class Call:
     caller: Caller
     http: web.Request
     body: BaseModel | None = None
+
+    @property
+    def you(self) -> You | None:
+        """Who is signed in; None for a program of the machine itself."""
+        person = self.caller.person
+        return You(id=person.id, name=person.name) if person else None
 
     def path(self, name: str) -> str:
         """A name of the path."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, TypeVar
 
 import msgspec
 from pydantic import Field
@@ -23,6 +23,8 @@ PLACE: Final = "/components/{service}/{environment}"
 TO: Final = Parameter("to", "A revision or version to compare with; the settings now when left out.")
 LONGEST: Final = 366 * 86400
 REASON: Final = 500
+
+ShapeT = TypeVar("ShapeT", bound=Shape)
 
 
 class Lock(Shape):
@@ -166,31 +168,31 @@ class ReleaseDiff(Shape):
 
 async def locks(api: Api, _: Call) -> Locks:
     """What is locked."""
-    return Locks(locks=[_lock(one) for one in await _readings(api).locks()])
+    return Locks(locks=[shown_lock(one) for one in await permit_readings(api).locks()])
 
 
 async def freezes(api: Api, _: Call) -> Freezes:
     """What is frozen."""
-    found = await _readings(api).frozen()
+    found = await permit_readings(api).frozen()
     return Freezes(
-        freezes=[Freeze.model_validate(_of(one, Freeze)) for one in found.freezes],
-        windows=[FreezeWindow.model_validate(_of(one, FreezeWindow)) for one in found.windows],
-        bad_versions=[BadVersion.model_validate(_of(one, BadVersion)) for one in found.bad],
+        freezes=[shown(one, Freeze) for one in found.freezes],
+        windows=[shown(one, FreezeWindow) for one in found.windows],
+        bad_versions=[shown(one, BadVersion) for one in found.bad],
     )
 
 
 async def history(api: Api, call: Call) -> History:
     """What ran in one place."""
     service, environment = call.path("service"), call.path("environment")
-    found = await _readings(api).history(service, environment)
-    releases = [Release.model_validate(_of(one, Release)) for one in reversed(found)]
+    found = await permit_readings(api).history(service, environment)
+    releases = [shown(one, Release) for one in reversed(found)]
     return History(service=service, environment=environment, releases=releases)
 
 
 async def diff(api: Api, call: Call) -> ReleaseDiff:
     """What differs. Raises NotFound, NotNow before the first release."""
     to = call.http.query.get("to", "")
-    found = await _readings(api).compared(call.path("service"), call.path("environment"), to)
+    found = await permit_readings(api).compared(call.path("service"), call.path("environment"), to)
     return ReleaseDiff(
         service=found.place.service,
         environment=found.place.environment,
@@ -198,7 +200,7 @@ async def diff(api: Api, call: Call) -> ReleaseDiff:
         version=found.present.version,
         to_revision=found.other.revision if found.other else None,
         to_version=found.other.version if found.other else None,
-        differences=[FieldDifference.model_validate(_of(one, FieldDifference)) for one in found.differences],
+        differences=[shown(one, FieldDifference) for one in found.differences],
     )
 
 
@@ -228,8 +230,9 @@ async def unfreeze(api: Api, call: Call) -> Freeze:
     return _freeze_of(await ask(api, call, Unfreeze(wish.service, wish.environment), named_in_body=True))
 
 
-def _readings(api: Api) -> PermitReadings:
-    return PermitReadings(api.catalog, PermitJournal(api.log), Releases(api.log), api.now)
+def permit_readings(api: Api) -> PermitReadings:
+    """What is locked, frozen and released."""
+    return PermitReadings(api.catalog, PermitJournal(api.log), api.releases or Releases(api.log), api.now)
 
 
 def _lasts(seconds: int | None) -> timedelta | None:
@@ -237,15 +240,21 @@ def _lasts(seconds: int | None) -> timedelta | None:
 
 
 def _lock_of(response: Response) -> Lock:
-    return _lock(msgspec.convert(response.data["lock"], LockState))
+    return shown_lock(msgspec.convert(response.data["lock"], LockState))
 
 
-def _lock(found: LockState) -> Lock:
+def shown_lock(found: LockState) -> Lock:
+    """A lock as it is shown."""
     return Lock.model_validate({**_of(found, Lock), "waiting": list(found.waiters)})
 
 
 def _freeze_of(response: Response) -> Freeze:
-    return Freeze.model_validate(_of(msgspec.convert(response.data["freeze"], FreezeState), Freeze))
+    return shown(msgspec.convert(response.data["freeze"], FreezeState), Freeze)
+
+
+def shown(found: object, shape: type[ShapeT]) -> ShapeT:
+    """What was found in its shape, whose fields stand there under the same names."""
+    return shape.model_validate(_of(found, shape))
 
 
 def _of(found: object, shape: type[Shape]) -> dict[str, object]:

@@ -11,6 +11,7 @@ from bot.inputs.api import present_gates
 from bot.inputs.api import schemas_deployments as shapes
 from bot.inputs.api.chronicle import Chronicle
 from bot.inputs.api.deployment_queries import Query
+from bot.inputs.api.shape import Override
 from engine.deployments.compare import Counts
 from engine.deployments.deployment import Deployment, Measurement
 from engine.deployments.strategies import STRATEGIES
@@ -35,7 +36,7 @@ def standing(one: Deployment) -> dict[str, Any]:
         "backup": one.backup,
         "approval_group": one.plan.approval_group,
         "revision": one.plan.revision,
-        "overrides": [shapes.Override(what=each.what, by=each.by, reason=each.reason) for each in one.plan.overrides],
+        "overrides": [Override.model_validate(each) for each in one.plan.overrides],
         "warnings": list(one.plan.warnings),
     }
 

@@ -10,6 +10,7 @@ from alerting.incidents.incident import IncidentId
 from bot.inputs.api import present, schemas
 from bot.inputs.api.endpoint import Api, Call
 from bot.inputs.api.errors import ApiError
+from bot.inputs.api.trains import under_way
 from engine.deployments.deployment import DeploymentId
 from engine.deployments.journal import Summary
 from engine.errors import NotFound
@@ -139,14 +140,14 @@ async def overview(api: Api, call: Call) -> schemas.Overview:
     """Everything the board shows."""
     position = await api.log.last_position()
     everything = await api.readings.overview()
-    person = call.caller.person
     return schemas.Overview(
         at=everything.at,
         position=position,
-        you=schemas.You(id=person.id, name=person.name) if person else None,
-        people={str(one.id): one.name for one in api.directory().people},
+        you=call.you,
+        people=api.names(),
         components=[present.component(row) for row in everything.services],
         deployments=[present.deployment(one, now=everything.at) for one in everything.deployments],
+        trains=await under_way(api),
         recent=[present.deployment_row(one) for one in everything.recent],
         incidents=[present.incident(one) for one in everything.incidents],
         alerts=[present.alert(row) for row in everything.alerts],

@@ -46,9 +46,9 @@ async def summary(api: Api, call: Call) -> shapes.AlertSummary:
     person = call.caller.person
     return shapes.AlertSummary(
         at=now,
-        you=schemas.You(id=person.id, name=person.name) if person else None,
+        you=call.you,
         may_silence=person is not None and any(allowed(person, Permission.SILENCE, place) for place in person.roles),
-        people={str(one.id): one.name for one in api.directory().people},
+        people=api.names(),
         alerts=alert_groups.alert_counts(standing),
         silences=present_alerts.silence_counts(standing.silences.values(), now=now),
         rules=present_alerts.rule_counts(standing.rules),

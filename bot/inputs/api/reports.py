@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import timedelta
 
-from bot.inputs.api import schemas
 from bot.inputs.api import schemas_deployments as shapes
 from bot.inputs.api.endpoint import Api, Call
 from bot.inputs.api.errors import ApiError
@@ -17,10 +16,9 @@ async def deployments(api: Api, call: Call) -> shapes.DeploymentReport:
     """The figures of the last days. Raises NotFound for a service or an environment that the settings do not name."""
     wanted = _wanted(api, call)
     found = await api.reports.read(wanted, api.deployments, api.incidents, now=api.now())
-    person = call.caller.person
     return shapes.DeploymentReport(
         at=api.now(),
-        you=schemas.You(id=person.id, name=person.name) if person else None,
+        you=call.you,
         days=found.days,
         since=found.since,
         until=found.until,

@@ -17,6 +17,8 @@ from bot.inputs.api import (
     schemas,
     schemas_alerts,
     schemas_deployments,
+    schemas_services,
+    service_page,
 )
 from bot.inputs.api.alert_sources import AlertSources
 from bot.inputs.api.endpoint import Api, Endpoint, Parameter, serve
@@ -74,6 +76,7 @@ SILENCE: Final = "/silences/{id}"
 ENDPOINTS: Final[tuple[Endpoint, ...]] = (
     Endpoint("GET", "/overview", "Everything on one page", reads.overview, schemas.Overview),
     Endpoint("GET", "/services", "What can be deployed", reads.services, schemas.Services),
+    Endpoint("GET", "/services/{service}/page", "One service", service_page.page, schemas_services.ServicePage),
     Endpoint("GET", "/components", "What runs", reads.components, schemas.Components),
     Endpoint("GET", PLACE, "What runs in one place", reads.component, schemas.Component),
     Endpoint("POST", f"{PLACE}/rollback", "Go back", deeds.roll_back_place, schemas.Deployment, schemas.RollBackAsk),
@@ -160,6 +163,7 @@ def api_of(house: Pilothouse, alerts: AlertSources) -> Api:
         directory=ground.directory,
         now=ground.now,
         alerts=alerts,
+        releases=house.engine.releases,
     )
 
 

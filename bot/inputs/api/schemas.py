@@ -11,7 +11,8 @@ from typing import Literal
 from pydantic import Field
 
 from bot.inputs.api.schemas_gates import Gate, Measurement
-from bot.inputs.api.shape import Name, Shape
+from bot.inputs.api.schemas_trains import ReleaseTrain
+from bot.inputs.api.shape import Name, Shape, You
 
 
 class DeployAsk(Shape):
@@ -355,15 +356,11 @@ class Happening(Shape):
     summary: str
 
 
-class You(Shape):
-    """Who is signed in."""
-
-    id: str
-    name: str
-
-
 class Overview(Shape):
-    """Everything on one page. `position` is the log's last before it was read: follow events from there."""
+    """Everything on one page; `deployments` and `trains` are those under way.
+
+    `position` is the log's last before it was read: follow events from there.
+    """
 
     at: datetime
     position: int
@@ -371,6 +368,7 @@ class Overview(Shape):
     people: dict[str, str]
     components: list[Component]
     deployments: list[Deployment]
+    trains: list[ReleaseTrain]
     recent: list[DeploymentRow]
     incidents: list[Incident]
     alerts: list[Alert]

@@ -10,8 +10,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from bot.inputs.api.schemas import You
-from bot.inputs.api.shape import Shape
+from bot.inputs.api.shape import Shape, You
 
 AlertState = Literal["active", "suppressed", "pending"]
 SilenceState = Literal["active", "pending", "expired"]

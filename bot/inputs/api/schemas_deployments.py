@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from bot.inputs.api.schemas import Deployment, Instance, You
+from bot.inputs.api.schemas import Deployment, Instance
 from bot.inputs.api.schemas_gates import Measurement
-from bot.inputs.api.shape import Shape
+from bot.inputs.api.shape import Override, Shape, You
 
 
 class Phase(Shape):
@@ -51,14 +51,6 @@ class GatePicture(Shape):
     threshold: float | None
     lines: list[Line]
     verdicts: list[VerdictPoint]
-
-
-class Override(Shape):
-    """Something that stood in the way, and why it was passed."""
-
-    what: str
-    by: str
-    reason: str
 
 
 class NumberedMeasurement(Measurement):

@@ -13,3 +13,18 @@ class Shape(BaseModel):
     """Base of all: frozen, nothing unknown, read from our own dataclasses by attribute."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, from_attributes=True)
+
+
+class You(Shape):
+    """Who is signed in."""
+
+    id: str
+    name: str
+
+
+class Override(Shape):
+    """Something that stood in the way, and why it was passed."""
+
+    what: str
+    by: str
+    reason: str

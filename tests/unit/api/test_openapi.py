@@ -17,7 +17,8 @@ from bot.inputs.api import (
     schemas_alerts,
     schemas_deployments,
     schemas_gates,
-    trains,
+    schemas_services,
+    schemas_trains,
 )
 from bot.inputs.api.openapi import document
 from bot.inputs.api.routes import ENDPOINTS, build_api
@@ -44,7 +45,8 @@ SHAPES = {
         | vars(schemas_alerts)
         | vars(schemas_deployments)
         | vars(schemas_gates)
-        | vars(trains)
+        | vars(schemas_services)
+        | vars(schemas_trains)
     ).items()
     if isinstance(one, type) and issubclass(one, BaseModel)
 }
