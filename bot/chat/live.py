@@ -31,6 +31,8 @@ TOLD: Final = "chat-told"
 RECENT: Final = 100
 FIRST_PAUSE: Final = timedelta(seconds=1)
 LONGEST_PAUSE: Final = timedelta(seconds=30)
+CLOSED_PAUSE: Final = timedelta(minutes=1)
+LONGEST_CLOSED_PAUSE: Final = timedelta(hours=1)
 PASSING: Final = (StorageError, TemporaryFailure, alerting_errors.TemporaryFailure)
 LONGEST: Final = 3500  # characters of a message without blocks, below Slack's advice of 4,000
 
@@ -95,6 +97,8 @@ class Live:
         self._now = now
         self._dirty: set[str] = set()
         self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._closed: dict[str, int] = {}
+        self._again: dict[str, asyncio.TimerHandle] = {}
 
     async def follow(self) -> None:
         """Tell what is missing, then what happens, until cancelled; what is not told then is told the next time."""
@@ -110,6 +114,8 @@ class Live:
 
     async def _stop(self) -> None:
         self._dirty.clear()
+        for later in self._again.values():
+            later.cancel()
         tasks = list(self._tasks.values())
         for task in tasks:
             task.cancel()
@@ -142,6 +148,7 @@ class Live:
                 return await self._tell_once(stream)
             except ChatRefused as refused:
                 log.error("chat does not take the message of %s: %s", stream, refused)  # noqa: TRY400  # no trace needed
+                self._try_later(stream, refused)
                 return None
             except PASSING as error:
                 log.warning("the message of %s waits: %s", stream, error)
@@ -150,6 +157,17 @@ class Live:
                 return None
             await asyncio.sleep(pause.total_seconds())
             pause = min(pause * 2, LONGEST_PAUSE)
+
+    def _try_later(self, stream: str, refused: ChatRefused) -> None:
+        """A channel that people close may be opened again; what stands then is told though nothing changed."""
+        if not refused.closed:
+            return
+        times = self._closed.get(stream, 0)
+        self._closed[stream] = times + 1
+        pause = min(CLOSED_PAUSE * 2**times, LONGEST_CLOSED_PAUSE)
+        if (waiting := self._again.pop(stream, None)) is not None:
+            waiting.cancel()
+        self._again[stream] = asyncio.get_running_loop().call_later(pause.total_seconds(), self._touch, stream)
 
     async def _tell_once(self, stream: str) -> None:
         teller = self._teller(stream)
@@ -160,6 +178,7 @@ class Live:
         if told["version"] >= telling.version:
             return
         await self._outbox.deliver(telling.channel, await self._item(stream, telling))
+        self._closed.pop(stream, None)
         loud = telling.ended or (telling.loud not in {"", told.get("loud", "")})
         lines = await self._thread(stream, telling, int(told["lines"]), loud=loud)
         if told["state"] != telling.state:

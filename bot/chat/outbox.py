@@ -24,6 +24,15 @@ LONGEST_PAUSE: Final = timedelta(seconds=30)
 Waiting = list[asyncio.Future[MessageRef]]
 
 
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """A channel that takes nothing since `since`; `reason` is the platform's error code."""
+
+    channel: str
+    since: datetime
+    reason: str
+
+
 @dataclass(slots=True)
 class _Lane:
     """One channel: its queue, its worker, and who waits for which post."""
@@ -33,6 +42,7 @@ class _Lane:
     task: asyncio.Task[None] | None = None
     waiting: dict[tuple[str, str], Waiting] = field(default_factory=dict)
     failures: int = 0
+    closed: Closed | None = None
 
 
 class Outbox:
@@ -81,6 +91,10 @@ class Outbox:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
+    def closed(self) -> list[Closed]:
+        """The channels that refused what was sent last."""
+        return [lane.closed for lane in self._lanes.values() if lane.closed is not None]
+
     def backlog(self) -> int:
         """How many items wait."""
         return sum(len(lane.queue.waiting) for lane in self._lanes.values())
@@ -122,6 +136,8 @@ class Outbox:
             log.warning("chat is away, %s waits: %s", item.key, away)
             self._later(lane, item, waiting, min(FIRST_PAUSE * 2 ** min(lane.failures, 6), LONGEST_PAUSE))
         except ChatRefused as refused:
+            if refused.closed and lane.closed is None:
+                lane.closed = Closed(channel, self._now(), refused.reason)
             self._give_up(lane, item, waiting, refused)
         except Exception as error:
             log.exception("%s could not be sent", item.key)
@@ -136,7 +152,7 @@ class Outbox:
             lane.waiting[name_of(item)] = [*waiting, *lane.waiting.get(name_of(item), [])]
 
     def _went(self, lane: _Lane, item: Item, waiting: Waiting, ref: MessageRef) -> None:
-        lane.failures = 0
+        lane.failures, lane.closed = 0, None
         self.sent += 1
         lane.queue.went(item, self._now())
         for future in waiting:

@@ -6,9 +6,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import IntEnum
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from bot.views.blocks import Message
+
+CLOSED: Final = frozenset(
+    {
+        *("is_archived", "channel_not_found", "not_in_channel", "name_taken", "restricted_action", "no_permission"),
+        *("restricted_action_read_only_channel", "missing_scope", "account_inactive", "token_revoked", "invalid_auth"),
+    }
+)
+"""Slack's error codes that do not depend on what is said (chat.postMessage, conversations.join and .create)."""
 
 
 class Priority(IntEnum):
@@ -50,6 +58,11 @@ class ChatAway(ChatFailure):
 
 class ChatRefused(ChatFailure):
     """The platform said no and will say no again; `reason` is its error code."""
+
+    @property
+    def closed(self) -> bool:
+        """Whether it is the conversation that takes nothing, whatever is said; people may open it again."""
+        return self.reason.partition(":")[0] in CLOSED
 
 
 class Platform(Protocol):

@@ -38,18 +38,24 @@ class SlackPlatform:
     async def post(
         self, channel: str, message: Message, *, metadata: Mapping[str, Any], thread: str = "", broadcast: bool = False
     ) -> MessageRef:
-        answer = await _called(
-            lambda: self._client.chat_postMessage(
-                channel=channel,
-                text=message.text,
-                blocks=list(message.blocks) or None,
-                thread_ts=thread or None,
-                reply_broadcast=broadcast or None,
-                metadata={"event_type": METADATA, "event_payload": dict(metadata)},
-                unfurl_links=False,
-                unfurl_media=False,
+        payload = {"event_type": METADATA, "event_payload": dict(metadata)}
+        try:
+            answer = await _called(
+                lambda: self._client.chat_postMessage(
+                    channel=channel,
+                    text=message.text,
+                    blocks=list(message.blocks) or None,
+                    thread_ts=thread or None,
+                    reply_broadcast=broadcast or None,
+                    metadata=payload,
+                    unfurl_links=False,
+                    unfurl_media=False,
+                )
             )
-        )
+        except ChatRefused as refused:
+            if refused.closed:
+                self._forget(channel)
+            raise
         return MessageRef(answer["channel"], answer["ts"])
 
     async def update(self, ref: MessageRef, message: Message) -> None:
@@ -113,6 +119,10 @@ class SlackPlatform:
             answer = await _called(lambda: self._client.conversations_open(users=[user]))
             self._directs[user] = answer["channel"]["id"]
         return self._directs[user]
+
+    def _forget(self, channel: str) -> None:
+        """Look the channel up anew the next time: the name may be another one's by then."""
+        self._channels = {name: id_ for name, id_ in self._channels.items() if id_ != channel}
 
     async def channel(self, name: str) -> str:
         if name not in self._channels:

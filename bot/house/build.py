@@ -128,7 +128,11 @@ def build(ground: Ground, loaded: Loaded) -> Pilothouse:
         duties,
         Reloader(reload_sources(settings, alerting), operators.tell, now=now),
         Troubles(
-            alerting.evaluator.broken, alerting.dispatcher.failing, operators.tell, metrics=settings.prometheus_url
+            alerting.evaluator.broken,
+            alerting.dispatcher.failing,
+            speaking.outbox.closed,
+            operators.tell,
+            metrics=settings.prometheus_url,
         ),
     )
     return house

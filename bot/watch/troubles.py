@@ -10,6 +10,7 @@ from typing import Final
 
 from alerting.notify.trouble import Failing
 from alerting.rules.status import RuleStatus
+from bot.chat.outbox import Closed
 
 LASTS: Final = timedelta(seconds=30)
 SHOWN: Final = 3
@@ -29,7 +30,7 @@ class Trouble:
 
 
 class Troubles:
-    """`rules` (those that went wrong, and how many there are) and `receivers` say how things stand.
+    """`rules` (those that went wrong, and how many there are), `receivers` and `channels` say how things stand.
 
     `tell` says what is wrong, and the remedy, in the operators' channel.
     """
@@ -38,12 +39,14 @@ class Troubles:
         self,
         rules: Callable[[], tuple[Sequence[RuleStatus], int]],
         receivers: Callable[[], Sequence[Failing]],
+        channels: Callable[[], Sequence[Closed]],
         tell: Callable[[str, str], Awaitable[None]],
         *,
         metrics: str,
     ) -> None:
         self._rules = rules
         self._receivers = receivers
+        self._channels = channels
         self._tell = tell
         self._metrics = metrics
         self._since: dict[str, datetime] = {}
@@ -52,6 +55,7 @@ class Troubles:
     async def tick(self, now: datetime) -> None:
         """Say what lasts too long by now, and what is over."""
         troubles = troubles_of(*self._rules(), self._receivers(), metrics=self._metrics)
+        troubles |= {f"channel {one.channel}": _of_channel(one) for one in self._channels()}
         self._since = {key: self._since.get(key, now) for key in troubles}
         for key in [key for key in self._told if key not in troubles and not (key == RULES and SOURCE in troubles)]:
             over = self._told.pop(key).over
@@ -108,4 +112,13 @@ def _of_receiver(one: Failing) -> Trouble:
         "Nothing is lost: it is told as soon as it takes it.",
         "See whether its address answers, and what it says.",
         f"Receiver {one.receiver} takes notifications again.",
+    )
+
+
+def _of_channel(one: Closed) -> Trouble:
+    return Trouble(
+        f"The channel {one.channel} takes no messages since {one.since:%H:%M} UTC: the chat platform says "
+        f"{one.reason}. What belongs there is not seen.",
+        "See whether it is archived or private, and invite Pilothouse; what stands then is told by itself.",
+        f"The channel {one.channel} takes messages again.",
     )

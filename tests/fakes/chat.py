@@ -48,6 +48,7 @@ class FakePlatform:
     opened: list[Mapping[str, Any]] = field(default_factory=list)
     accounts: dict[str, dict[str, Any]] = field(default_factory=dict)
     orders: list[_Order] = field(default_factory=list)
+    archived: set[str] = field(default_factory=set)
     last: float = 0.0
     latency: float = 0.05  # seconds a call takes
 
@@ -151,6 +152,8 @@ class FakePlatform:
     def _known(self, channel: str) -> None:
         if not channel.startswith(("C-", "D-")):
             raise ChatRefused("channel_not_found")
+        if channel in self.archived:
+            raise ChatRefused("is_archived")
 
     async def _call(self, method: str, channel: str, work: Callable[[], Any]) -> Any:
         self.calls.append((method, channel, self.now()))

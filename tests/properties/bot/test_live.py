@@ -122,3 +122,20 @@ async def check(stream: str, database: MemoryDatabase, platform: FakePlatform) -
         assert parents[0].texts[-1] == f"{stream} at {count}"
         told = [line for text in platform.texts("C-things", thread=parents[0].ts) for line in text.split("\n")]
         assert told == [f"{stream} line {number}" for number in range(count)]
+
+
+def test_a_channel_that_is_opened_again_is_told_what_stands_though_nothing_changed() -> None:
+    async def main(now: Now) -> None:
+        database, platform = MemoryDatabase(now), FakePlatform(now, archived={"C-things"})
+        process = Process(database, platform, now)
+        await database.log.append("thing-1", [NewEvent("Happened", {})], expected=0, at=now(), card=CARD)
+        await asyncio.sleep(600)
+        assert [one.reason for one in process.outbox.closed()] == ["is_archived"]
+        assert len(platform.calls) < 20
+        platform.archived.clear()
+        await asyncio.sleep(1200)
+        assert process.outbox.closed() == []
+        await check("thing-1", database, platform)
+        await process.die()
+
+    run(main)

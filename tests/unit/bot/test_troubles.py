@@ -10,6 +10,7 @@ from alerting.notify.dedup import Target
 from alerting.notify.trouble import Failing
 from alerting.rules.load import load_rule_files
 from alerting.rules.status import Health, RuleStatus
+from bot.chat.outbox import Closed
 from bot.watch.troubles import Troubles
 from tests.fakes.clock import VirtualClock
 
@@ -24,10 +25,13 @@ class Trial:
         (group,) = load_rule_files([str(file)]).groups
         self.rules = [RuleStatus(group, rule, Health(), ()) for rule in group.rules]
         self.receivers: list[Failing] = []
+        self.channels: list[Closed] = []
         self.said: list[str] = []
         self.remedies: list[str] = []
         self.clock = VirtualClock()
-        self.troubles = Troubles(self.broken, lambda: self.receivers, self.tell, metrics="http://prometheus")
+        self.troubles = Troubles(
+            self.broken, lambda: self.receivers, lambda: self.channels, self.tell, metrics="http://prometheus"
+        )
 
     def broken(self) -> tuple[list[RuleStatus], int]:
         return [one for one in self.rules if one.health.last_error], len(self.rules)
@@ -118,3 +122,14 @@ async def test_a_receiver_that_cannot_be_told(tmp_path: Path) -> None:
     assert await trial.pass_time() == [f"{told} Nothing is lost: it is told as soon as it takes it."]
     trial.receivers = []
     assert await trial.pass_time() == ["Receiver hook takes notifications again."]
+
+
+async def test_a_channel_that_takes_nothing_is_told_and_so_is_its_end(tmp_path: Path) -> None:
+    trial = Trial(tmp_path)
+    trial.channels = [Closed("#incidents", trial.clock(), "is_archived")]
+    assert await trial.pass_time(3) == []
+    (said,) = await trial.pass_time()
+    assert said.startswith("The channel #incidents takes no messages since ")
+    assert "is_archived" in said
+    trial.channels = []
+    assert await trial.pass_time() == ["The channel #incidents takes messages again."]
