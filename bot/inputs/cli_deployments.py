@@ -41,7 +41,7 @@ def add_deployment_commands(commands: Any) -> None:
         parser.set_defaults(decision=name)
         parser.add_argument("deployment", help="its id, as status shows it")
     status = _command(commands, "status", _status, "show what runs and what is being deployed")
-    status.add_argument("deployments", nargs="*", metavar="DEPLOYMENT", help="only these")
+    status.add_argument("named", nargs="*", metavar="SERVICE|DEPLOYMENT", help="only these")
 
 
 def _command(commands: Any, name: str, run: Any, text: str) -> argparse.ArgumentParser:
@@ -95,7 +95,7 @@ def _abort(options: argparse.Namespace) -> int:
 def _status(options: argparse.Namespace) -> int:
     from bot.inputs.deployment_commands import status  # noqa: PLC0415
 
-    return until_stopped(status(server_of(options), options.deployments, told_of(options)))
+    return until_stopped(status(server_of(options), options.named, told_of(options)))
 
 
 def told_of(options: argparse.Namespace) -> Told:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import secrets
 import sys
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -46,6 +47,8 @@ _ROW: Final = (
     "weight",
     "updated_at",
 )
+
+_ID: Final = re.compile(r"d-[0-9a-f]{12}")
 
 Sleep = Callable[[float], Awaitable[None]]
 
@@ -161,22 +164,45 @@ async def abort(server: Server, deployment: str, told: Told) -> int:
     return await talk(server, lambda api: _deed(api, path, {}, told, BACK))
 
 
-async def status(server: Server, deployments: Sequence[str], told: Told) -> int:
-    """Show what runs and what is being deployed; or watch these deployments, all in flight when none is named."""
+async def status(server: Server, named: Sequence[str], told: Told) -> int:
+    """Show what runs and what is being deployed, of all or of the services and deployments that are named.
+
+    Watched, these deployments or those in flight of these services; all that are in flight when none is named.
+    """
 
     async def work(api: Api) -> int:
+        services, deployments = await _told_apart(api, named)
         if told.watch:
-            found = list(deployments) or [one["id"] for one in await _in_flight(api)]
-            if not found:
-                raise CommandFailed("Nothing is being deployed.")
-            return await _watch(api, found, told)
+            return await _watch(api, [*deployments, *await _to_watch(api, named, services)], told)
         if deployments:
             _show([await api.get(f"/deployments/{quote(one, safe='')}") for one in deployments], told)
-        else:
-            await _overview(api, told)
+        if services or not named:
+            await _overview(api, told, services)
         return 0
 
     return await talk(server, work)
+
+
+async def _told_apart(api: Api, named: Sequence[str]) -> tuple[list[str], list[str]]:
+    """The services and the deployments among what is named. Raises CommandFailed for what is neither."""
+    if all(map(_ID.fullmatch, named)):  # and nothing has to be asked of a server that is just away
+        return [], list(named)
+    known = sorted({str(one["service"]) for one in (await api.get("/components"))["components"]})
+    wrong = next((one for one in named if one not in known and not one.startswith("d-")), None)
+    if wrong is not None:
+        services = f"Services: {', '.join(known)}." if known else "No service is set up yet."
+        raise CommandFailed(f"There is no service or deployment {plain(wrong)[:80]!r}. {services}")
+    return [one for one in named if one in known], [one for one in named if one not in known]
+
+
+async def _to_watch(api: Api, named: Sequence[str], services: Sequence[str]) -> list[str]:
+    """What is in flight of these services, or of all when nothing is named. Raises CommandFailed when nothing is."""
+    if named and not services:
+        return []
+    found = [str(one["id"]) for one in await _in_flight(api) if _is_of(one, services)]
+    if not found:
+        raise CommandFailed(f"Nothing{' of ' + ', '.join(services) if services else ''} is being deployed.")
+    return found
 
 
 async def _deed(api: Api, path: str, ask: Mapping[str, Any], told: Told, wanted: frozenset[str] = ARRIVED) -> int:
@@ -226,8 +252,10 @@ def _end(deployment: Mapping[str, Any], told: Told) -> None:
         say(f"{_place(deployment)}  {deployment['state'].replace('_', ' ')}{reason}")
 
 
-async def _overview(api: Api, told: Told) -> None:
-    components, flying = (await api.get("/components"))["components"], await _in_flight(api)
+async def _overview(api: Api, told: Told, services: Sequence[str] = ()) -> None:
+    """What runs and what is in flight, of these services or of all."""
+    components = [one for one in (await api.get("/components"))["components"] if _is_of(one, services)]
+    flying = [one for one in await _in_flight(api) if _is_of(one, services)]
     if told.as_json:
         say(json.dumps({"components": components, "deployments": flying}, ensure_ascii=False))
         return
@@ -239,6 +267,10 @@ async def _overview(api: Api, told: Told) -> None:
     if flying:
         say("")
         say(_deployments(flying))
+
+
+def _is_of(one: Mapping[str, Any], services: Sequence[str]) -> bool:
+    return not services or one["service"] in services
 
 
 async def _in_flight(api: Api) -> list[Mapping[str, Any]]:

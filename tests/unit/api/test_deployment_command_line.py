@@ -97,6 +97,28 @@ async def test_nothing_in_flight_is_nothing_to_watch(house: House, capsys: pytes
     assert capsys.readouterr().err == "Nothing is being deployed.\n"
 
 
+async def test_a_service_is_looked_at_by_its_name(house: House, capsys: pytest.CaptureFixture[str]) -> None:
+    ada = await server(house)
+    assert await commands.status(ada, ["shop"], LINES) == 0
+    lines = [line.split() for line in said(capsys)]
+    assert ["shop", "staging", "-", "registered", "0/2"] in lines
+    assert await commands.deploy(ada, TO_PRODUCTION, Told(as_json=True)) == 0
+    id = json.loads(said(capsys)[0])["id"]  # noqa: A001
+    assert await commands.status(ada, ["shop", id], LINES) == 0
+    assert sum(line.startswith(id) for line in said(capsys)) == 2
+    assert await commands.abort(ada, id, WATCHED) == 0
+    assert await commands.status(ada, ["shop"], WATCHED) == 1
+    assert capsys.readouterr().err == "Nothing of shop is being deployed.\n"
+
+
+@pytest.mark.parametrize("told", [LINES, WATCHED])
+async def test_a_service_that_is_none_is_told_with_those_there_are(
+    house: House, capsys: pytest.CaptureFixture[str], told: Told
+) -> None:
+    assert await commands.status(await server(house), ["shpo"], told) == 1
+    assert capsys.readouterr().err == "There is no service or deployment 'shpo'. Services: shop.\n"
+
+
 async def test_refusals_are_told_as_they_are(house: House, capsys: pytest.CaptureFixture[str]) -> None:
     assert await commands.deploy(Server(house.url), TO_STAGING, LINES) == 1
     assert "set PILOTHOUSE_TOKEN" in capsys.readouterr().err
