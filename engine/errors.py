@@ -58,7 +58,10 @@ class NotNow(Refused):
 
 
 class TemporaryFailure(EngineError):
-    """Something outside did not work this time."""
+    """Something outside did not work this time.
+
+    Its words do not promise another try: only whoever catches it knows whether there is one, and says so.
+    """
 
     def __init__(self, reason: str, remedy: str = "", *, retry_after: timedelta | None = None) -> None:
         super().__init__(reason, remedy)

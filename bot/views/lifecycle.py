@@ -118,7 +118,7 @@ def render_deed(service: str, environment: str, deed: Deed, *, mention: Mention)
     by = f" · {mention(deed.by)}" if deed.by else ""
     told = f" · {when(deed.ended_at or deed.at)}"
     head = f"*{title}*\n{_mark(deed)}{by}{told}"
-    details = [_what(deed), plain(cut(deed.trouble, LONGEST)), _next(service, environment, deed)]
+    details = [_what(deed), _trouble(deed), _next(service, environment, deed)]
     blocks: list[Block] = [section("\n".join([head, *(one for one in details if one)]))]
     return Message(f"{title}: {_spoken(deed)}", fitted(blocks))
 
@@ -133,6 +133,12 @@ def _mark(deed: Deed) -> str:
 
 def _spoken(deed: Deed) -> str:
     return escape(cut(deed.trouble, 200)) if deed.kind == "failure" else _mark(deed).partition(" ")[2]
+
+
+def _trouble(deed: Deed) -> str:
+    """What holds it up is tried again until its end; what is written of a router says itself what is done."""
+    told = plain(cut(deed.trouble, LONGEST))
+    return f"Trying again: {told}" if told and not deed.ending and deed.kind != "router" else told
 
 
 def _what(deed: Deed) -> str:

@@ -88,7 +88,7 @@ class ComponentJournal:
             except Conflict:
                 continue
         name = f"{place.service} in {place.environment}"
-        raise TemporaryFailure(f"Too many write about {name} at once.", "It is tried again.")
+        raise TemporaryFailure(f"Too many write about {name} at once.", "Try again in a moment.")
 
     async def _append(
         self, place: Spot, before: Component | None, events: Sequence[NewEvent], at: datetime

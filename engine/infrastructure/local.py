@@ -206,7 +206,7 @@ class LocalManager:
         if stuck:
             raise TemporaryFailure(
                 f"Not even SIGKILL ends {', '.join(stuck)}.",
-                "A disk or a network drive may hold it; it is tried again.",
+                "A disk or a network drive may hold it.",
                 retry_after=timedelta(seconds=5),
             )
 

@@ -124,7 +124,7 @@ def start_failure(what: str, error: OSError, remedy: str) -> EngineError:
     reason = f"{what} could not be started: {error.strerror}{place}."
     if error.errno in _HOPELESS:
         return PermanentFailure(reason, remedy)
-    return TemporaryFailure(reason, "It is tried again.", retry_after=timedelta(seconds=2))
+    return TemporaryFailure(reason, "See what this machine lacks.", retry_after=timedelta(seconds=2))
 
 
 def reap(process: Process) -> int | None:

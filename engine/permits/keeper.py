@@ -144,7 +144,7 @@ class Keeper:
             except Overtaken:
                 continue
             return None
-        raise TemporaryFailure("Too many deployments begin at once.", "It is tried again by itself.")
+        raise TemporaryFailure("Too many deployments begin at once.", "Let some of them end.")
 
 
 def _void(deployment: Deployment, place: Placement, environment: Environment) -> str:

@@ -73,6 +73,7 @@ QUOTAS: Final = frozenset(
     }
 )
 _RETRY_THROTTLED: Final = timedelta(seconds=5)
+_SLOWER: Final = "Look who else calls AWS with this account, or ask AWS for a higher rate."
 _RETRY_BROKEN: Final = timedelta(seconds=2)
 _IAM_NAMES: Final = {"elbv2": "elasticloadbalancing"}
 GIVE_CREDENTIALS: Final = (
@@ -100,11 +101,13 @@ def sort_answer(answer: Mapping[str, Any], service: str, operation: str, about: 
     status = int(meta.get("HTTPStatusCode", 0))
     reason = _reason(operation, about, code, message)
     if code in THROTTLED or status == 429:
-        return Pressed(reason, "It is tried again.", retry_after=_retry_after(meta) or _RETRY_THROTTLED)
+        return Pressed(reason, _SLOWER, retry_after=_retry_after(meta) or _RETRY_THROTTLED)
     if _is_conflict(code, message):
-        return Conflict(reason, "It is tried again.", retry_after=_RETRY_BROKEN)
+        return Conflict(reason, "Look who else changes it.", retry_after=_RETRY_BROKEN)
     if status >= 500:
-        return Pressed(reason, "It is tried again.", retry_after=_retry_after(meta) or _RETRY_BROKEN)
+        return Pressed(
+            reason, "See whether AWS tells of trouble in this region.", retry_after=_retry_after(meta) or _RETRY_BROKEN
+        )
     return _permanent(code, reason, f"{_IAM_NAMES.get(service, service)}:{operation}")
 
 

@@ -36,13 +36,13 @@ def fault(status: int, words: str, doing: str, address: str) -> EngineError:
     if status == 404:
         return Absent(told, "Look at the names of images and containers.")
     if status == 409 or _NAME_TAKEN.search(words):
-        return Conflict(told, "It is tried again.")
+        return Conflict(told, "Look who else changes it.")
     if status == _UNREACHED:
         return unreached(words, address)
     if _NOT_RUNNABLE.search(words):
         return PermanentFailure(told, "Correct the image or the service's `command`.")
     if status >= 500 or status == _BUSY:
-        return TemporaryFailure(told, "It is tried again; see the engine's own log.", retry_after=_RETRY)
+        return TemporaryFailure(told, "See the engine's own log.", retry_after=_RETRY)
     return PermanentFailure(told, "Correct the service's container settings.")
 
 
@@ -64,7 +64,7 @@ def slow(doing: str, address: str, within: timedelta) -> TemporaryFailure:
     """The error for an engine that took longer than we wait."""
     return TemporaryFailure(
         f"The container engine at {address} did not {doing} within {within.total_seconds():g} s.",
-        "It is tried again; see the engine's own log.",
+        "See the engine's own log.",
         retry_after=_RETRY,
     )
 
@@ -74,4 +74,4 @@ def pull_fault(image: str, words: str) -> EngineError:
     told = f"{image} could not be pulled: {words.strip().rstrip('.')}."
     if _NOT_IN_REGISTRY.search(words):
         return Absent(told, "Push that version first; for a private registry, pull it on the engine's machine.")
-    return TemporaryFailure(told, "It is tried again; see whether the registry can be reached.", retry_after=_RETRY)
+    return TemporaryFailure(told, "See whether the engine can reach the registry.", retry_after=_RETRY)

@@ -79,7 +79,7 @@ class ContainerManager:
             return
         raise TemporaryFailure(
             f"{instance} could not be started: somebody else changes its container at the same time.",
-            "It is tried again.",
+            "Look who else starts or removes containers of that name.",
             retry_after=_RETRY,
         )
 

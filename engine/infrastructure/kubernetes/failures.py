@@ -38,9 +38,9 @@ class Missing(PermanentFailure):
 
 
 _LATER: Final[Mapping[int, tuple[type[TemporaryFailure], str]]] = {
-    409: (Conflict, "It is read again and tried again."),
-    410: (Gone, "It is listed again."),
-    429: (TemporaryFailure, "The API server limits requests; it is tried again."),
+    409: (Conflict, "Look who else writes to it."),
+    410: (Gone, "Read it anew."),
+    429: (TemporaryFailure, "The API server limits requests: ask less of it, or raise its limits."),
 }
 _REMEDIES: Final[Mapping[int, str]] = {
     401: "Renew the credentials in the kubeconfig, or those of the pod's account.",
@@ -55,7 +55,7 @@ def refused(status: int, headers: Mapping[str, str], body: bytes, what: str) -> 
         kind, remedy = _LATER[status]
         return kind(said, remedy, retry_after=_wait(headers))
     if status >= 500:
-        return TemporaryFailure(said, "It is tried again.", retry_after=_wait(headers))
+        return TemporaryFailure(said, "See whether the API server is well.", retry_after=_wait(headers))
     if status == 404:
         return Missing(said, "Create it, or correct its name or namespace in the settings.")
     return PermanentFailure(said, _REMEDIES.get(status, "Correct what it names in the settings or in the manifest."))

@@ -108,6 +108,7 @@ def test_a_retry_with_nothing_stable_says_to_deploy() -> None:
     ("deed", "words"),
     [
         (Deed(7, "scale", "ada", AT, 2, 4), "*Scale shop in production from 2 to 4*\n🔵 under way · "),
+        (Deed(7, "scale", "ada", AT, 2, 4, trouble="No room."), "Trying again: No room."),
         (Deed(7, "stop", "ada", AT, ending="done", ended_at=AT), "`/ops start shop production` brings it back"),
         (Deed(7, "failure", "", AT, trouble="No <disk>.", ending="done", ended_at=AT), "No &lt;disk&gt;."),
         (Deed(7, "failure", "", AT, ending="done", ended_at=AT), "`/ops retry shop production`"),

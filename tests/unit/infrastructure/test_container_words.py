@@ -64,6 +64,7 @@ def test_a_pull_tells_who_is_missing_from_who_is_away(words: str, kind: type[Eng
     failure = pull_fault("registry.example/shop:v1", words)
     assert type(failure) is kind
     assert "registry.example/shop:v1" in failure.reason
+    assert "again" not in failure.remedy  # a person who asks for a plan is answered at once, and nothing is tried again
 
 
 def test_no_answer_is_a_trouble():

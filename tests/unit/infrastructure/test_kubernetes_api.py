@@ -55,12 +55,12 @@ def service(revision: str, **selector: str):
         (401, PermanentFailure, "Renew the credentials"),
         (403, PermanentFailure, "by a Role in the namespace"),
         (404, Missing, "correct its name or namespace"),
-        (409, Conflict, "read again"),
-        (410, Gone, "listed again"),
+        (409, Conflict, "who else writes"),
+        (410, Gone, "Read it anew"),
         (422, PermanentFailure, "settings or in the manifest"),
         (429, TemporaryFailure, "limits requests"),
-        (500, TemporaryFailure, "tried again"),
-        (503, TemporaryFailure, "tried again"),
+        (500, TemporaryFailure, "API server is well"),
+        (503, TemporaryFailure, "API server is well"),
     ],
 )
 async def test_a_refusal_says_what_was_asked_what_the_api_said_and_what_to_do(api, server, code, kind, remedy) -> None:
@@ -69,6 +69,7 @@ async def test_a_refusal_says_what_was_asked_what_the_api_said_and_what_to_do(ap
         await api.get(SHOP)
     assert refused.value.reason == "Kubernetes refused to read Service shop in namespace sales: because of me."
     assert remedy in refused.value.remedy
+    assert "again" not in refused.value.remedy  # only whoever asks knows whether there is another try
 
 
 async def test_a_limit_says_when_to_come_again(api, server) -> None:
