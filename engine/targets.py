@@ -17,10 +17,14 @@ STOP_TIMEOUT = timedelta(seconds=10)
 
 @dataclass(frozen=True, slots=True)
 class Haproxy:
-    """An HAProxy of the team's own, told over its runtime socket (a path, or host:port); `backend` is ours alone."""
+    """An HAProxy of the team's own, told over its runtime socket (a path, or host:port); `backend` is ours alone.
+
+    So is `preview_backend` ("": none), which has the version in flight as long as there is another beside it.
+    """
 
     socket: str
     backend: str
+    preview_backend: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +126,8 @@ class LambdaTarget:
     """A service as a Lambda function whose alias splits traffic between two published versions.
 
     `code` is where a version's code is and holds `{version}`: an image (`repository:{version}`) or
-    `s3://bucket/key-{version}.zip`. `endpoint` replaces the addresses of AWS. There is one instance of each version.
+    `s3://bucket/key-{version}.zip`. `preview_alias` shows a version without a share ("": none does). `endpoint`
+    replaces the addresses of AWS. There is one instance of each version.
     """
 
     function: str
@@ -133,6 +138,7 @@ class LambdaTarget:
     environment: Mapping[str, str] = field(default_factory=dict)
     instances: int = 1
     stop_timeout: timedelta = timedelta(0)
+    preview_alias: str = ""
 
 
 Target = LocalTarget | ContainerTarget | KubernetesTarget | EcsTarget | LambdaTarget

@@ -6,8 +6,9 @@ share away from a version that fails.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Any, Final
 
 from engine.catalog import Placement, Version
@@ -17,6 +18,7 @@ from engine.infrastructure.aws.failures import Absent
 from engine.infrastructure.aws.lambda_versions import NEWEST, Published, Versions, where
 from engine.infrastructure.aws.names import instance_id
 from engine.infrastructure.aws.shares import grantable
+from engine.infrastructure.flights import in_flight, previewed
 from engine.ports import Instance, InstanceHealth, InstanceId, TrafficReading
 from engine.targets import LambdaTarget
 
@@ -44,15 +46,16 @@ class Told:
 
 
 class Aliases:
-    """Reads and writes the alias of a placement, and the tag beside it."""
+    """Reads and writes an alias of a placement, that of callers unless `which` names another, and the tag beside it."""
 
-    def __init__(self, aws: Aws) -> None:
+    def __init__(self, aws: Aws, which: Callable[[LambdaTarget], str] = attrgetter("alias")) -> None:
         self._aws = aws
+        self._which = which
 
     async def read(self, place: Placement) -> Alias | None:
         """The alias now, None when there is none."""
         try:
-            answer = await self._ask(place, "GetAlias", Name=place.on(LambdaTarget).alias)
+            answer = await self._ask(place, "GetAlias", Name=self._name(place))
         except Absent:
             return None
         main = answer["FunctionVersion"]
@@ -72,7 +75,7 @@ class Aliases:
         main = _main(weights, alias)
         shares = {number: share / 100 for number, share in weights.items() if number != main}
         values = {"FunctionVersion": main, "RoutingConfig": {"AdditionalVersionWeights": shares}}
-        name = place.on(LambdaTarget).alias
+        name = self._name(place)
         if alias is None:
             await self._ask(place, "CreateAlias", Name=name, **values)
         else:
@@ -82,9 +85,13 @@ class Aliases:
         """Have the alias as it was before us: it names what it named, or is deleted when we made it."""
         if before != _MADE:
             await self.write(place, {before.replace(_UNPUBLISHED, NEWEST): 100})
-            return
+        else:
+            await self.delete(place)
+
+    async def delete(self, place: Placement) -> None:
+        """Have no such alias; none is fine."""
         try:
-            await self._ask(place, "DeleteAlias", Name=place.on(LambdaTarget).alias)
+            await self._ask(place, "DeleteAlias", Name=self._name(place))
         except Absent:
             return  # it is gone, as it should be
 
@@ -100,18 +107,52 @@ class Aliases:
         text = f"{' '.join(sorted(told.named))}{_BEFORE}{told.before}"
         await self._tags(place, "TagResource", Resource=await self._arn(place), Tags={_tag(place): text})
 
+    def _name(self, place: Placement) -> str:
+        return self._which(place.on(LambdaTarget))
+
     async def _arn(self, place: Placement) -> str:
         answer = await self._ask(place, "GetFunctionConfiguration")
         return str(answer["FunctionArn"])
 
     async def _ask(self, place: Placement, operation: str, **values: Any) -> Answer:
         target = place.on(LambdaTarget)
-        about = f"alias {target.alias} of function {target.function}"
+        about = f"alias {self._which(target)} of function {target.function}"
         return await self._aws.ask(where(target), "lambda", operation, about, FunctionName=target.function, **values)
 
     async def _tags(self, place: Placement, operation: str, **values: Any) -> Answer:
         target = place.on(LambdaTarget)
         return await self._aws.ask(where(target), "lambda", operation, f"function {target.function}", **values)
+
+
+class PreviewAlias:
+    """The alias `preview_alias`, where one is named: the version in flight before it has a share, else the main one."""
+
+    def __init__(self, aws: Aws) -> None:
+        self._alias = Aliases(aws, attrgetter("preview_alias"))
+
+    async def show(
+        self, place: Placement, ours: Sequence[Published], named: Sequence[Published], shares: Mapping[Version, int]
+    ) -> None:
+        """Point it where it belongs; with no version of ours to show it does not stay at one."""
+        if not place.on(LambdaTarget).preview_alias:
+            return
+        numbers = {one.version: one.number for one in ours}
+        version = _waiting(named, shares) or max(shares, key=lambda one: shares[one], default=None)
+        if version in numbers:
+            await self._alias.write(place, {numbers[version]: 100})
+        elif _weights(ours, await self._alias.read(place)):
+            await self._alias.delete(place)
+
+    async def unshown(
+        self, place: Placement, named: Sequence[Published], shares: Mapping[Version, int]
+    ) -> Published | None:
+        """The version that should be shown and is not; None when all is well."""
+        waiting = _waiting(named, shares) if place.on(LambdaTarget).preview_alias else None
+        one = next((one for one in named if one.version == waiting), None)
+        if one is None:
+            return None
+        alias = await self._alias.read(place)
+        return None if alias is not None and alias.weights == {one.number: 100} else one
 
 
 class AliasShifter:
@@ -120,6 +161,7 @@ class AliasShifter:
     def __init__(self, aws: Aws, versions: Versions) -> None:
         self._versions = versions
         self._aliases = Aliases(aws)
+        self._preview = PreviewAlias(aws)
 
     async def configure(self, place: Placement, instances: Sequence[Instance], weights: Mapping[Version, int]) -> None:
         """Route to the versions with a share. Without any the alias goes back to what it was before us."""
@@ -129,9 +171,11 @@ class AliasShifter:
         """The alias' percents by version; a version that is not ours makes the sum less. Ready: named last and well."""
         ours, alias = await self._versions.of(place), await self._aliases.read(place)
         told = await self._aliases.told(place)
-        ready = [one for one in ours if one.number in told.named and one.health is InstanceHealth.HEALTHY]
+        named, weights = [one for one in ours if one.number in told.named], _weights(ours, alias)
+        hidden = await self._preview.unshown(place, named, weights)
+        ready = [one for one in named if one is not hidden and one.health is InstanceHealth.HEALTHY]
         ids = tuple(instance_id(place, one.version, 1) for one in ready)
-        return TrafficReading(_weights(ours, alias), ids, 0, 0)
+        return TrafficReading(weights, ids, 0, 0)
 
     async def drained(self, place: Placement, instances: Collection[InstanceId]) -> bool:
         """Whether the alias names none of these; a call that runs goes on by itself, whatever is deleted."""
@@ -146,6 +190,7 @@ class AliasShifter:
         ready = {one.version for one in named if one.health is InstanceHealth.HEALTHY}
         shares = grantable(weights, ready, _weights(ours, alias), {one.version for one in named})
         numbers = _numbers(place, ours, shares)
+        await self._preview.show(place, ours, named, shares)
         told = await self._aliases.told(place)
         wanted = Told(frozenset(one.number for one in named), told.before or _present(ours, alias))
         if wanted != told:
@@ -166,6 +211,12 @@ def _weights(ours: Sequence[Published], alias: Alias | None) -> dict[Version, in
     versions = {one.number: one.version for one in ours}
     shares = alias.weights if alias else {}
     return {versions[number]: share for number, share in shares.items() if number in versions}
+
+
+def _waiting(named: Sequence[Published], shares: Mapping[Version, int]) -> Version | None:
+    """The version in flight while it has no share: numbers of publication rise."""
+    came = {one.version: float(one.number) for one in named}
+    return previewed(in_flight(came, came, shares), shares)
 
 
 def _numbers(place: Placement, ours: Sequence[Published], shares: Mapping[Version, int]) -> dict[str, int]:

@@ -228,3 +228,52 @@ async def test_code_in_s3() -> None:
         await shop.platform.manager.start(shop.place, V1, [1])
         made = backend().get_function("shop", "1")
         assert (made.code["S3Bucket"], made.code["S3Key"]) == ("releases", "shop-v1.zip")
+
+
+# The preview alias
+
+
+async def shown(shop: LambdaShop) -> str:
+    return str((await ask(shop, "GetAlias", Name="preview"))["FunctionVersion"])
+
+
+@pytest.mark.parametrize("left", [V1, V2])
+async def test_the_preview_alias_names_the_new_version_before_its_share_and_then_the_main_one(
+    shop: LambdaShop, left: Version
+) -> None:
+    place = versioned(shop.place, preview_alias="preview")
+    both = await published(shop, V1, V2)
+    await shop.platform.shifter.configure(place, both[:1], {V1: 100})
+    assert await shown(shop) == "1"
+    await shop.platform.shifter.configure(place, both, {V1: 100})
+    assert (await shown(shop), await alias(shop)) == ("2", ("1", {}))
+    assert len((await shop.platform.shifter.read(place)).ready) == 2
+    await shop.platform.shifter.configure(place, both, {V1: 90, V2: 10})
+    assert await shown(shop) == "1"
+    await shop.platform.shifter.configure(place, [one for one in both if one.version == left], {left: 100})
+    assert await shown(shop) == ("1" if left == V1 else "2")
+    await shop.platform.manager.stop(place, [one.id for one in both if one.version != left])
+    assert [one.version for one in await shop.platform.manager.observe(place)] == [left]
+
+
+async def test_a_preview_alias_that_somebody_turned_is_missed_and_set_right(shop: LambdaShop) -> None:
+    place = versioned(shop.place, preview_alias="preview")
+    both = await published(shop, V1, V2)
+    await shop.platform.shifter.configure(place, both, {V1: 100})
+    await ask(shop, "UpdateAlias", Name="preview", FunctionVersion="1")
+    assert list((await shop.platform.shifter.read(place)).ready) == [ONE]
+    shop.cloud.refuse("UpdateAlias", "PreconditionFailedException", status=412)
+    await shop.platform.shifter.configure(place, both, {V1: 100})
+    assert (await shown(shop), len((await shop.platform.shifter.read(place)).ready)) == ("2", 2)
+
+
+async def test_the_preview_alias_of_a_first_deployment_that_goes_back_is_gone(shop: LambdaShop) -> None:
+    place = versioned(shop.place, preview_alias="preview")
+    one = await published(shop, V1)
+    await shop.platform.shifter.configure(place, one, {V1: 100})
+    for _ in range(2):
+        await shop.platform.shifter.configure(place, (), {})
+    with pytest.raises(PermanentFailure, match="preview"):
+        await shown(shop)
+    await shop.platform.manager.stop(place, [ONE])
+    assert await shop.platform.manager.observe(place) == ()
