@@ -27,6 +27,7 @@ defaults
     timeout check 300ms
 frontend callers
     bind 127.0.0.1:{port}
+    {callers}
     default_backend {backend}
 backend {backend}
     balance {balance}
@@ -59,6 +60,7 @@ class RealHaproxy:
     level: str = "admin"
     balance: str = "roundrobin"
     more: str = ""
+    callers: str = ""
     process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -108,15 +110,16 @@ class RealHaproxy:
             backend=BACKEND,
             balance=self.balance,
             more=self.more,
+            callers=self.callers,
         )
 
 
 @asynccontextmanager
 async def running_haproxy(
-    folder: Path, *, level: str = "admin", balance: str = "roundrobin", more: str = ""
+    folder: Path, *, level: str = "admin", balance: str = "roundrobin", more: str = "", callers: str = ""
 ) -> AsyncIterator[RealHaproxy]:
-    """An HAProxy for the time of a test. `more` are further lines of the backend."""
-    haproxy = RealHaproxy(folder, free_port(), free_port(), level, balance, more)
+    """An HAProxy for the time of a test. `more` are further lines of the backend, `callers` of the frontend."""
+    haproxy = RealHaproxy(folder, free_port(), free_port(), level, balance, more, callers)
     await haproxy.start()
     try:
         yield haproxy

@@ -11,6 +11,7 @@ import fcntl
 import re
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -18,6 +19,7 @@ import msgspec
 
 from engine.catalog import Placement, Version
 from engine.errors import PermanentFailure
+from engine.infrastructure.balancers.flight import following
 from engine.infrastructure.balancers.haproxy_servers import (
     Picture,
     drain,
@@ -29,7 +31,7 @@ from engine.infrastructure.balancers.haproxy_servers import (
     wanted_weights,
     weights_now,
 )
-from engine.infrastructure.balancers.orders import Member
+from engine.infrastructure.balancers.orders import Member, Route
 from engine.infrastructure.balancers.runtime_socket import Command, RuntimeSocket
 from engine.infrastructure.files import write_whole
 from engine.ports import Instance, InstanceId, TrafficReading
@@ -40,11 +42,25 @@ _ADDRESS: Final = re.compile(r"[A-Za-z0-9_.-]+:[0-9]{1,5}")
 
 
 class Told(msgspec.Struct, frozen=True):
-    """What an HAProxy process (`process` names it) was told last of a placement."""
+    """What an HAProxy process (`process` names it) was told last of a placement.
+
+    `known` are the versions named in the order they came: of several the last one is in flight.
+    """
 
     process: str
     members: tuple[Member, ...]
     weights: dict[Version, int]
+    known: tuple[Version, ...] = ()
+
+    @property
+    def flight(self) -> Version | None:
+        """The version in flight."""
+        return self.known[-1] if len(self.known) > 1 else None
+
+    def preview(self) -> Told:
+        """What the preview backend is told: the version in flight alone, whatever its share."""
+        members = tuple(one for one in self.members if one.version == self.flight)
+        return Told(self.process, members, {self.flight: 100} if self.flight is not None else {})
 
 
 def haproxy_of(place: Placement) -> Haproxy | None:
@@ -72,28 +88,38 @@ class HaproxyShifter:
         _validate(place, members, weights)
         async with self._turn(place):
             router = _Router(place)
-            told = Told(await router.process(), members, dict(weights))
+            known = await asyncio.to_thread(self._known, place)
+            route = following(known, Route(place.service, place.environment, 0, place.health, members, dict(weights)))
+            told = Told(await router.process(), members, dict(weights), route.known)
             await asyncio.to_thread(self._keep, place, told)
-            await router.apply(told)
+            await _apply(place, told)
 
     async def read(self, place: Placement) -> TrafficReading:
-        """What HAProxy does now. Requests and losses are counted by its backend since it started."""
+        """What HAProxy does now. Requests and losses are counted by its backend since it started.
+
+        Servers of a version in flight that its preview backend lacks are not ready: that is still to be done.
+        """
         async with self._turn(place):
             router = _Router(place)
             picture = await router.look()
             if not picture.ours(place) and await self._restore(place, router):
                 picture = await router.look()
-        ready = tuple(InstanceId(name) for name, one in picture.ours(place).items() if one.ready)
+            hidden = await self._unshown(place)
+        ready = tuple(InstanceId(name) for name, one in picture.ours(place).items() if one.ready and name not in hidden)
         return TrafficReading(weights_now(place, picture), ready, picture.requests, picture.lost)
 
     async def drained(self, place: Placement, instances: Collection[InstanceId]) -> bool:
         """Whether none of these is answering a request any more. Those that were let go are removed then."""
         async with self._turn(place):
-            router = _Router(place)
-            asked = [one for name, one in (await router.look()).ours(place).items() if name in instances]
-            if any(one.active for one in asked):
+            asked = [
+                (router, one)
+                for router in _routers(place)
+                for name, one in (await router.look()).ours(place).items()
+                if name in instances
+            ]
+            if any(one.active for _, one in asked):
                 return False
-            for server in asked:
+            for router, server in asked:
                 if server.admin:
                     await router.tell(remove(router.backend, server))
         return True
@@ -106,10 +132,27 @@ class HaproxyShifter:
         told = await asyncio.to_thread(self._kept, place)
         if told is None or not told.members or told.process == (process := await router.process()):
             return False
-        again = Told(process, told.members, told.weights)
-        await router.apply(again)
+        again = msgspec.structs.replace(told, process=process)
+        await _apply(place, again)
         await asyncio.to_thread(self._keep, place, again)
         return True
+
+    async def _unshown(self, place: Placement) -> frozenset[str]:
+        """The instances of the version in flight that the preview backend should have and does not use."""
+        preview = _preview(place)
+        told = await asyncio.to_thread(self._kept, place) if preview is not None else None
+        if preview is None or told is None:
+            return frozenset()
+        shown = {name for name, one in (await preview.look()).ours(place).items() if one.weight and not one.admin}
+        return frozenset(one.id for one in told.preview().members) - shown
+
+    def _known(self, place: Placement) -> tuple[Version, ...]:
+        """The versions in the order they came; none after a file that cannot be read, which is written anew."""
+        try:
+            told = self._kept(place)
+        except PermanentFailure:
+            return ()
+        return told.known if told is not None else ()
 
     def _path(self, place: Placement) -> Path:
         return self._directory / f"{place.service}@{place.environment}.json"
@@ -131,17 +174,37 @@ class HaproxyShifter:
             ) from error
 
 
-class _Router:
-    """The backend of one placement, for the time of one call."""
+async def _apply(place: Placement, told: Told) -> None:
+    """Tell all backends; that of the preview first, so that a version is not promoted or dropped before it is told."""
+    if (preview := _preview(place)) is not None:
+        await preview.apply(told.preview())
+    await _Router(place).apply(told)
 
-    def __init__(self, place: Placement) -> None:
+
+def _routers(place: Placement) -> list[_Router]:
+    """The backends of a placement."""
+    preview = _preview(place)
+    return [_Router(place)] if preview is None else [_Router(place), preview]
+
+
+def _preview(place: Placement) -> _Router | None:
+    haproxy = haproxy_of(place)
+    return _Router(place, haproxy.preview_backend) if haproxy is not None and haproxy.preview_backend else None
+
+
+class _Router:
+    """A backend of one placement, that of its callers unless another is named, for the time of one call."""
+
+    def __init__(self, place: Placement, backend: str = "") -> None:
         haproxy = haproxy_of(place)
         if haproxy is None:
             raise TypeError(f"{place.service} in {place.environment} has no HAProxy")
+        if backend:
+            haproxy = replace(haproxy, backend=backend)
         if not _BACKEND.fullmatch(haproxy.backend):
             raise PermanentFailure(
                 f"{haproxy.backend!r} cannot be a backend of HAProxy.",
-                "Correct `haproxy.backend`: letters, digits, dash, underscore, dot and colon.",
+                "Correct it in `haproxy`: letters, digits, dash, underscore, dot and colon.",
             )
         self.backend = haproxy.backend
         self._place = place
