@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from bot.settings.model import File, ServicePart
+from bot.settings.pin_checks import unpinnable, unseen
 from bot.settings.positions import Field
 from bot.settings.strategies import to_strategy
 from bot.settings.strategy_parts import StrategyPart
-from bot.settings.target_checks import PROXIED, TargetPart, target_sections
+from bot.settings.target_checks import TargetPart, target_sections
 from bot.settings.target_parts import KubernetesPart, PlacementPart
 from engine.deployments.strategies import strategy_of
 
@@ -18,29 +19,21 @@ Found = tuple[Field, StrategyPart, PlacementPart, str, TargetPart]
 
 def fit_faults(file: File) -> Iterator[Fault]:
     """Strategies that could not be carried out where they are to."""
-    for field, strategy, place, kind, section in _fits(file):
-        router = _router(kind, section, place)
-        if strategy.pin is not None and router:
-            told = f"strategy {place.strategy!r} pins requests, which only the built-in proxy can, not {router}"
-            yield field, f"{told}; remove its `pin`, or choose another strategy here"
+    for field, strategy, place, _, section in _fits(file):
+        why = unpinnable(strategy.pin, section, place) if strategy.pin is not None else None
+        if why is not None:
+            told = f"strategy {place.strategy!r} pins requests, and {why[0]}"
+            yield field, f"{told}; {why[1]}, remove the `pin`, or choose another strategy here"
         if isinstance(section, KubernetesPart):
             yield from _kubernetes(field, strategy, place, section)
 
 
 def fit_warnings(file: File) -> Iterator[Fault]:
     """What works and is less than it could be: a preview that nobody can look at."""
-    for field, strategy, place, kind, section in _fits(file):
-        if strategy.kind != "blue-green":
-            continue
-        if isinstance(section, KubernetesPart) and not section.preview_service:
-            yield field, "nobody can look at the preview of this blue-green; name a `preview_service` to show it"
-        elif kind in PROXIED and place.haproxy is None and place.preview_port is None:
-            yield field, "nobody can look at the preview of this blue-green; give a `preview_port` to show it"
-        elif not isinstance(section, KubernetesPart) and (kind not in PROXIED or place.haproxy is not None):
-            yield (
-                field,
-                f"nobody can look at the preview of this blue-green: {_router(kind, section, place)} shows none",
-            )
+    for field, strategy, place, _, section in _fits(file):
+        remedy = unseen(strategy.pin, section, place) if strategy.kind == "blue-green" else ""
+        if remedy:
+            yield field, f"nobody can look at the preview of this blue-green; {remedy}"
 
 
 def _fits(file: File) -> Iterator[Found]:
@@ -55,15 +48,6 @@ def _fits(file: File) -> Iterator[Found]:
 
 def _section(service: ServicePart, place: PlacementPart) -> tuple[str, TargetPart] | None:
     return next(iter((target_sections(place) or target_sections(service)).items()), None)
-
-
-def _router(kind: str, section: TargetPart, place: PlacementPart) -> str:
-    """What splits the traffic, in words; "" for the built-in proxy."""
-    if kind in PROXIED:
-        return "HAProxy" if place.haproxy is not None else ""
-    if isinstance(section, KubernetesPart):
-        return f"the router {section.router} of Kubernetes"
-    return "an ALB" if kind == "ecs" else "an alias of Lambda"
 
 
 def _kubernetes(field: Field, strategy: StrategyPart, place: PlacementPart, part: KubernetesPart) -> Iterator[Fault]:

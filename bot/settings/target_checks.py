@@ -89,6 +89,8 @@ def _names(field: Field, key: str, section: TargetPart) -> Iterator[Fault]:
         yield (*field, key), fault
     if isinstance(section, EcsPart):
         yield from arn_faults(field, section)
+    if isinstance(section, LambdaPart) and section.preview_alias == section.alias:
+        yield (*field, "preview_alias"), "is the alias of all callers; the preview needs one of its own"
     yield from variable_faults((*field, "environment"), section.environment)
 
 
@@ -117,16 +119,23 @@ def _haproxy(field: Field, place: PlacementPart) -> Iterator[Fault]:
 
 
 def backend_faults(services: Mapping[str, ServicePart]) -> Iterator[Fault]:
-    """Placements that would fight for one backend of one HAProxy."""
-    taken: dict[tuple[str, str], str] = {}
+    """Placements that would fight for one backend of one HAProxy, be it for callers or for a preview."""
+    taken: dict[tuple[str, str], Field] = {}
     for name, service in services.items():
         for environment, place in service.environments.items():
-            if place.haproxy is None:
-                continue
-            other = taken.setdefault((place.haproxy.socket, place.haproxy.backend), f"{name} in {environment}")
-            if other != f"{name} in {environment}":
-                field = ("services", name, "environments", environment, "haproxy", "backend")
-                yield field, f"is the backend of {other} already; each needs its own"
+            here: Field = ("services", name, "environments", environment, "haproxy")
+            for key, backend in _backends(place):
+                other = taken.setdefault(backend, (*here, key))
+                if other != (*here, key):
+                    yield (*here, key), f"is the backend of {other[1]} in {other[3]} already; each needs its own"
+
+
+def _backends(place: PlacementPart) -> Iterator[tuple[str, tuple[str, str]]]:
+    """The fields that name backends of an HAProxy, with its socket and the backend."""
+    if place.haproxy is not None:
+        yield "backend", (place.haproxy.socket, place.haproxy.backend)
+        if place.haproxy.preview_backend:
+            yield "preview_backend", (place.haproxy.socket, place.haproxy.preview_backend)
 
 
 def _router(field: Field, part: KubernetesPart) -> Iterator[Fault]:

@@ -15,10 +15,14 @@ Balancing = Literal["round-robin", "weighted", "least-connections", "ip-hash"]
 
 
 class HaproxyPart(Part):
-    """An HAProxy of the team's own: its runtime socket (a path, or host:port) and the backend that is ours."""
+    """An HAProxy of the team's own: its runtime socket (a path, or host:port) and the backend that is ours.
+
+    `preview_backend` is another one of ours, which has the new version as long as there is another beside it.
+    """
 
     socket: Word
     backend: Word
+    preview_backend: str = ""
 
 
 class LocalPart(Part):
@@ -82,10 +86,14 @@ class EcsPart(Part):
 
 
 class LambdaPart(Part):
-    """A Lambda function and the alias that splits its traffic. `code` holds {version}: an image, or s3://bucket/key."""
+    """A Lambda function, the alias that splits its traffic and one that shows a new version before it gets any.
+
+    `code` holds {version}: an image, or s3://bucket/key.
+    """
 
     function: Word
     alias: Word
+    preview_alias: str = ""
     code: Word
     region: Word
     endpoint: Address = ""

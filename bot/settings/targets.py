@@ -33,7 +33,7 @@ def to_target(settings: Settings, part: ServicePart, place: PlacementPart) -> Ta
 
 
 def _haproxy(place: PlacementPart) -> Haproxy | None:
-    return Haproxy(place.haproxy.socket, place.haproxy.backend) if place.haproxy else None
+    return Haproxy(**dict(place.haproxy)) if place.haproxy else None
 
 
 def _local(settings: Settings, part: LocalPart, place: PlacementPart) -> LocalTarget:

@@ -8,7 +8,8 @@ from bot.settings import SettingsWrong, load_settings
 from bot.settings.domain import to_catalog
 from bot.settings.read import Settings
 from bot.settings.warnings import find_warnings
-from engine.targets import ContainerTarget, EcsTarget, KubernetesTarget, LambdaTarget, LocalTarget
+from engine.strategy_specs import Pin
+from engine.targets import ContainerTarget, EcsTarget, Haproxy, KubernetesTarget, LambdaTarget, LocalTarget
 
 FRAME = """
 environments: {{production: {{}}, staging: {{}}}}
@@ -135,7 +136,12 @@ environments: {{production: {{}}, dash-: {{}}}}
 strategies:
   cautious: {{kind: canary}}
   pinned: {{kind: canary, pin: {{kind: header, name: x-canary, value: "1"}}}}
+  starred: {{kind: canary, pin: {{kind: header, name: x-canary, value: "any*"}}}}
+  hosted: {{kind: canary, pin: {{kind: header, name: Host, value: new}}}}
+  long-header: {{kind: canary, pin: {{kind: header, name: x-canary, value: {long}}}}}
+  long-cookie: {{kind: canary, pin: {{kind: cookie, name: canary, value: {long}}}}}
   switch: {{kind: blue-green}}
+  shown: {{kind: blue-green, pin: {{kind: cookie, name: try, value: new}}}}
   batches: {{kind: rolling, max_surge: 2}}
 services:
   {name}:
@@ -146,11 +152,12 @@ services:
 SELECTOR = KUBERNETES.replace("route: shop", "router: service, service: shop")
 REPLICAS = KUBERNETES.replace("route: shop", "router: replicas, service: shop")
 HAPROXY = "haproxy: {socket: /run/haproxy.sock, backend: shop}"
+SHOWN = "haproxy: {socket: /run/haproxy.sock, backend: shop, preview_backend: next}"
 
 
 def fitted(folder: Path, service: str, place: str, name: str = "shop") -> Settings:
     path = folder / "pilothouse.yaml"
-    path.write_text(STRATEGIES.format(service=service, place=place, name=name))
+    path.write_text(STRATEGIES.format(service=service, place=place, name=name, long="l" * 129))
     return load_settings(path)
 
 
@@ -160,11 +167,26 @@ def fitted(folder: Path, service: str, place: str, name: str = "shop") -> Settin
         (REPLICAS, "production: {strategy: switch}", "production.strategy: a blue-green needs pods without requests"),
         (SELECTOR, "production: {strategy: cautious}", "a Service sends all requests to one version, never 10 %"),
         (SELECTOR, "production: {strategy: batches, instances: 3}", "to one version, never 67 %"),
-        (CONTAINER, f"production: {{strategy: pinned, {HAPROXY}}}", "which only the built-in proxy can, not HAProxy"),
-        (KUBERNETES, "production: {strategy: pinned}", "not the router gateway of Kubernetes; remove its `pin`"),
-        (REPLICAS, "production: {strategy: pinned}", "not the router replicas of Kubernetes"),
-        (ECS, "production: {strategy: pinned}", "strategy 'pinned' pins requests, which only the built-in proxy can"),
-        (LAMBDA, "production: {strategy: pinned}", "not an alias of Lambda"),
+        (CONTAINER, f"production: {{strategy: pinned, {HAPROXY}}}", "name it as `haproxy.preview_backend`, remove"),
+        (
+            REPLICAS,
+            "production: {strategy: pinned}",
+            "router replicas of Kubernetes reads no headers; use router gateway",
+        ),
+        (
+            SELECTOR,
+            "production: {strategy: pinned}",
+            "router service of Kubernetes reads no headers; use router gateway",
+        ),
+        (LAMBDA, "production: {strategy: pinned}", "strategy 'pinned' pins requests, and an alias of Lambda reads no"),
+        (ECS, "production: {strategy: starred}", "* and ? stand for any signs at an ALB; use another value"),
+        (ECS, "production: {strategy: long-header}", "an ALB takes names of 40 and values of 128 signs; shorten it"),
+        (
+            ECS,
+            "production: {strategy: long-cookie}",
+            "an ALB takes no pattern that long for a cookie; shorten its name",
+        ),
+        (ECS, "production: {strategy: hosted}", "an ALB reads the host otherwise; pin by another header"),
         (KUBERNETES, "dash-: {strategy: cautious}", "dash-: the environment is a label on Kubernetes"),
     ],
 )
@@ -178,6 +200,10 @@ def test_a_strategy_that_the_router_cannot_do_is_refused(tmp_path: Path, service
     ("service", "place"),
     [
         (LOCAL, "production: {strategy: pinned, port: 9480}"),
+        (CONTAINER, f"production: {{strategy: pinned, {SHOWN}}}"),
+        (KUBERNETES, "production: {strategy: pinned}"),
+        (KUBERNETES, "production: {strategy: long-cookie}"),
+        (ECS, "production: {strategy: pinned}"),
         (SELECTOR, "production: {strategy: switch}"),
         (SELECTOR, "production: {strategy: batches}"),
         (REPLICAS, "production: {strategy: cautious}"),
@@ -205,18 +231,48 @@ def test_a_service_whose_name_is_no_label_does_not_run_on_kubernetes(tmp_path: P
     ("service", "place", "told"),
     [
         (LOCAL, "port: 9480", "give a `preview_port` to show it"),
-        (CONTAINER, HAPROXY, "HAProxy shows none"),
-        (KUBERNETES, "instances: 2", "name a `preview_service` to show it"),
-        (ECS, "instances: 2", "an ALB shows none"),
-        (LAMBDA, "balancing: round-robin", "an alias of Lambda shows none"),
+        (CONTAINER, HAPROXY, "name a `haproxy.preview_backend` to show it"),
+        (SELECTOR, "instances: 2", "name a `preview_service` to show it"),
+        (ECS, "instances: 2", "give its strategy a `pin` to show it to those who carry that"),
+        (LAMBDA, "balancing: round-robin", "name a `preview_alias` to show it"),
         (LOCAL, "port: 9480, preview_port: 9481", ""),
-        (KUBERNETES.replace("route: shop", "route: shop, preview_service: next"), "instances: 2", ""),
+        (CONTAINER, SHOWN, ""),
+        (KUBERNETES, "instances: 2", ""),
+        (SELECTOR.replace("service: shop}", "service: shop, preview_service: next}"), "instances: 2", ""),
+        (LAMBDA.replace("alias: live", "alias: live, preview_alias: next"), "balancing: round-robin", ""),
     ],
 )
 def test_a_preview_that_nobody_can_look_at_is_warned_of(tmp_path: Path, service: str, place: str, told: str) -> None:
     warnings = find_warnings(fitted(tmp_path, service, f"production: {{strategy: switch, {place}}}"))
     assert [told in str(one) for one in warnings] == ([True] if told else [])
     assert all(one.field == "services.shop.environments.production.strategy" for one in warnings)
+
+
+@pytest.mark.parametrize(("service", "place"), [(LOCAL, "port: 9480"), (ECS, "instances: 2")])
+def test_who_carries_the_pin_of_a_blue_green_can_look_at_its_preview(tmp_path: Path, service: str, place: str) -> None:
+    settings = fitted(tmp_path, service, f"production: {{strategy: shown, {place}}}")
+    assert not find_warnings(settings)
+    assert to_catalog(settings).placement("shop", "production").strategy.pin == Pin("cookie", "try", "new")
+
+
+def test_a_preview_has_an_alias_and_a_backend_of_its_own(tmp_path: Path) -> None:
+    with pytest.raises(SettingsWrong, match="preview_alias: is the alias of all callers"):
+        load_settings(write(tmp_path, LAMBDA.replace("alias: live", "alias: live, preview_alias: live"), ""))
+    with pytest.raises(SettingsWrong, match=r"preview_backend: is the backend of shop in production already"):
+        load_settings(write(tmp_path, CONTAINER, SHOWN.replace("next", "shop")))
+
+
+def test_previews_reach_the_engine(tmp_path: Path) -> None:
+    haproxy = to_catalog(load_settings(write(tmp_path, CONTAINER, SHOWN))).placement("shop", "production")
+    assert haproxy.on(ContainerTarget).haproxy == Haproxy("/run/haproxy.sock", "shop", "next")
+    alias = LAMBDA.replace("alias: live", "alias: live, preview_alias: next")
+    assert (
+        to_catalog(load_settings(write(tmp_path, alias, "")))
+        .placement("shop", "production")
+        .on(LambdaTarget)
+        .preview_alias
+        == "next"
+    )
 
 
 def test_two_services_cannot_share_a_backend(tmp_path: Path) -> None:
