@@ -5,18 +5,10 @@ from __future__ import annotations
 from html import escape
 from typing import Final
 
-_FRAME: Final = """<!doctype html>
-<html lang="en">
-<head>
-  <meta charset="utf-8">
-  <meta name="viewport" content="width=device-width, initial-scale=1">
-  <meta name="color-scheme" content="light dark">
-  <title>{title} · Pilothouse</title>
-  <link rel="icon" href="/board/icon.svg" type="image/svg+xml">
-  <script src="/board/theme.js"></script>
-  <link rel="stylesheet" href="/board/style.css">
-</head>
-<body class="door">
+from bot.board.frame import HEAD
+
+_STYLE: Final = '  <link rel="stylesheet" href="/board/style.css">'
+_DOOR: Final = """<body class="door">
   <main class="door-card">
     <p class="wordmark"><img src="/board/icon.svg" alt="" width="20" height="20">Pilothouse</p>
     <h1>{title}</h1>
@@ -43,19 +35,23 @@ _WAY_IN: Final = """<p>{reason}</p>
 
 def sign_in(code: str) -> str:
     """A button that spends the code, so that a preview which only follows the link does not."""
-    return _FRAME.format(title="Sign in to the board", body=_SIGN_IN.format(code=escape(code, quote=True)))
+    return _page(title="Sign in to the board", body=_SIGN_IN.format(code=escape(code, quote=True)))
 
 
 def sign_out() -> str:
     """A button that ends the session."""
-    return _FRAME.format(title="Sign out", body=_SIGN_OUT)
+    return _page(title="Sign out", body=_SIGN_OUT)
 
 
 def way_in(reason: str) -> str:
     """For whoever is not signed in. A browser that is, and came by a link from elsewhere, returns by itself."""
-    return _FRAME.format(title="Sign in to the board", body=_WAY_IN.format(reason=escape(reason)))
+    return _page(title="Sign in to the board", body=_WAY_IN.format(reason=escape(reason)))
 
 
 def refused(reason: str, remedy: str) -> str:
     """For whoever may not."""
-    return _FRAME.format(title="Not for you yet", body=f"<p>{escape(reason)}</p>\n    <p>{escape(remedy)}</p>")
+    return _page(title="Not for you yet", body=f"<p>{escape(reason)}</p>\n    <p>{escape(remedy)}</p>")
+
+
+def _page(*, title: str, body: str) -> str:
+    return HEAD.format(title=f"{title} · Pilothouse", links=_STYLE) + _DOOR.format(title=title, body=body)

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from pathlib import Path
 from typing import Final
 
 from aiohttp import web
 
 from bot.board import pages
 from bot.board.asked import go_to_asked, keep_asked
+from bot.board.frame import FILES, PAGES, render_page
 from bot.house.rooms import Pilothouse
 from bot.web.access import Access, access_of, set_cookie
 from engine.errors import Denied, Refused
 
-PAGE: Final = Path(__file__).parent / "page"
 LONGEST_CODE: Final = 200
 # Sources: Content Security Policy Level 3; Trusted Types. Nothing from elsewhere, nothing inline, no text as markup.
 POLICY: Final = (
@@ -33,16 +32,20 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 def add_board_routes(app: web.Application, house: Pilothouse) -> None:
-    """Serve the board at `/`, and its other pages at `/alerts`, `/deployments/ID` and `/reports`."""
+    """Serve the board at `/`, and its other pages beside it."""
     add_pages(app, access_of(house))
 
 
 def add_pages(app: web.Application, access: Access) -> None:
     """The pages, for whoever `access` lets in."""
-    app.router.add_get("/", _page(access, "index.html"))
-    app.router.add_get("/alerts", _page(access, "alerts.html"))
-    app.router.add_get("/deployments/{id}", _page(access, "deployment.html"))
-    app.router.add_get("/reports", _page(access, "reports.html"))
+    page = {one.name: _page(access, render_page(one)) for one in PAGES}
+    app.router.add_get("/", page["index"])
+    app.router.add_get("/alerts", page["alerts"])
+    app.router.add_get("/services/{service}", page["service"])
+    app.router.add_get("/deployments/{id}", page["deployment"])
+    app.router.add_get("/trains", page["trains"])
+    app.router.add_get("/trains/{id}", page["trains"])
+    app.router.add_get("/reports", page["reports"])
     app.router.add_get("/board/{file}", _file)
     app.router.add_get("/signin", _ask_to_sign_in)
     app.router.add_post("/signin", _sign_in(access))
@@ -50,7 +53,7 @@ def add_pages(app: web.Application, access: Access) -> None:
     app.router.add_post("/signout", _sign_out(access))
 
 
-def _page(access: Access, file: str) -> Handler:
+def _page(access: Access, text: str) -> Handler:
     async def page(request: web.Request) -> web.StreamResponse:
         knock = access.knock(request)
         try:
@@ -61,7 +64,7 @@ def _page(access: Access, file: str) -> Handler:
             closed = _html(pages.way_in(refusal.reason), status=401)
             keep_asked(closed, access, request.path_qs)
             return closed
-        response = web.FileResponse(PAGE / file, headers={**HEADERS, "Cache-Control": "no-cache"})
+        response = web.Response(text=text, content_type="text/html", headers={**HEADERS, "Cache-Control": "no-cache"})
         if caller.by == "session":
             set_cookie(response, access, knock.cookie)  # the cookie lasts as long as the session, which slides
         return response
@@ -70,8 +73,8 @@ def _page(access: Access, file: str) -> Handler:
 
 
 async def _file(request: web.Request) -> web.StreamResponse:
-    path = PAGE / request.match_info["file"]
-    if path.parent != PAGE or not path.is_file():
+    path = FILES / request.match_info["file"]
+    if path.parent != FILES or not path.is_file():
         raise web.HTTPNotFound(text="There is no such file here.")
     return web.FileResponse(path, headers={**HEADERS, "Cache-Control": "no-cache"})
 

@@ -6,11 +6,12 @@ import "./incidents.js";
 import "./services.js";
 import "./side.js";
 import "./strip.js";
+import "./trains.js";
 import { run } from "./frame.js";
 import { ask } from "./live.js";
 import { plural } from "./words.js";
 
-const PARTS = ["ph-strip", "ph-incidents", "ph-deployments", "ph-alerts", "ph-services", "ph-oncall", "ph-recent", "ph-events"];
+const PARTS = ["ph-strip", "ph-incidents", "ph-deployments", "ph-trains-under-way", "ph-alerts", "ph-services", "ph-oncall", "ph-recent", "ph-events"];
 const parts = PARTS.map((name) => document.querySelector(name));
 const announce = document.querySelector("#announce");
 let before = null;

@@ -54,7 +54,7 @@ class Deployment extends HTMLElement {
     if (print === this.print) return;
     this.print = print;
     this.head.replaceChildren(
-      h("h1", { id: "deployment-title" }, title(one)),
+      h("h1", { id: "deployment-title" }, title(one, true)),
       stateOf(one),
       h("span", { class: "flight-by soft" }, `${person(one.requested_by)} · `, when(one.requested_at), " · ", link(one.id)));
     this.body.replaceChildren(

@@ -201,7 +201,7 @@ class Timeline extends HTMLElement {
   notes() {
     const window = this.pictures?.window_seconds;
     return [
-      this.fault ? h("p", { class: "soft" }, `The metrics server's lines could not be read: ${this.fault.message} ${this.fault.remedy ?? ""}`) : null,
+      this.fault ? h("p", { class: "soft timeline-note" }, `The metrics server's lines could not be read: ${this.fault.message} ${this.fault.remedy ?? ""}`) : null,
       window && this.pictures.pictures.some((one) => one.lines.length) ? h("p", { class: "soft timeline-note" }, `Lines are of the metrics server, over ${span(window)} at each moment; dots are what the gates measured.`) : null,
     ].filter(Boolean);
   }

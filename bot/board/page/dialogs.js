@@ -14,7 +14,7 @@ export function send(path, body) {
 }
 
 /** A form in a dialog: `act` is done when it is sent, and closes it unless it throws. */
-function open(title, label, body, act, kind = "") {
+export function openDialog(title, label, body, act, kind = "") {
   const said = h("p", { class: "dialog-said", role: "alert", hidden: true });
   const go = h("button", { class: `button ${kind}` }, label);
   const cancel = h("button", { type: "button", class: "button plain", on: { click: () => dialog.close() } }, "Cancel");
@@ -41,14 +41,20 @@ function open(title, label, body, act, kind = "") {
 
 /** Ask before something that is not undone by itself; `act` is done after a yes. */
 export function askFirst([title, text, label], kind, act) {
-  open(title, label, h("p", null, text), act, kind === "danger" ? kind : "");
+  openDialog(title, label, h("p", null, text), act, kind === "danger" ? kind : "");
+}
+
+/** Ask for a number of instances; `act` is done with it. */
+export function askNumber([title, text, label, value], act) {
+  const number = h("input", { class: "field", type: "number", min: 1, max: 1000, step: 1, required: true, autofocus: true, value, "aria-label": "Instances" });
+  openDialog(title, label, [h("p", null, text), h("label", null, "Instances", number)], () => act(Number(number.value)));
 }
 
 /** End this silence, after asking. `done` is called when it has ended. */
 export function endSilence(one, done) {
   const body = [h("p", null, one.matchers.map((text) => [h("code", { class: "label" }, text), " "])),
     h("p", { class: "soft" }, one.mutes ? `${plural(one.mutes, "alert is", "alerts are")} told again.` : "It mutes nothing now.")];
-  open("End this silence?", "End it now", body, async () => { await send(`/silences/${encodeURIComponent(one.id)}/expire`, {}); done(); });
+  openDialog("End this silence?", "End it now", body, async () => { await send(`/silences/${encodeURIComponent(one.id)}/expire`, {}); done(); });
 }
 
 /** Make a silence for alerts with these labels. `done` is called with it. */
@@ -74,7 +80,7 @@ export function makeSilence(labels, done) {
   }
   function soon() { clearTimeout(wait); wait = setTimeout(look, PAUSE); }
   const body = [h("label", null, "What matches all of this", matchers), preview, h("label", null, "For", lasts), h("label", null, "Because", comment)];
-  open("Silence", "Silence", body, async () => {
+  openDialog("Silence", "Silence", body, async () => {
     const seconds = lasts.value ? Number(lasts.value) : null;
     done(await send("/silences", { matchers: matchers.value, seconds, comment: comment.value }));
   });

@@ -4,13 +4,7 @@ import { facts, h, keyed, mark, row, section, state } from "./dom.js";
 import { split } from "./split.js";
 import { link } from "./steps.js";
 import { when } from "./time.js";
-import { code, COMPONENT, count, INSTANCE, person, place } from "./words.js";
-
-function healthTone(one) {
-  if (!one.desired || one.health === "not running") return "muted";
-  if (one.healthy >= one.desired) return "good";
-  return one.healthy === 0 ? "bad" : "warning";
-}
+import { code, COMPONENT, count, healthTone, INSTANCE, person, place, serviceAddress } from "./words.js";
 
 /** Not well, changing, or calm: what the buttons beside the filter count. */
 export function condition(one) {
@@ -47,6 +41,7 @@ function more(one) {
   return [
     facts([
       ["About", one.description],
+      ["Page", h("a", { href: serviceAddress(one.service, one.environment) }, "Deployments, revisions, buttons")],
       ["Address", code(one.address)],
       ["Reason", one.reason],
       ["Before", one.previous ? code(one.previous) : ""],

@@ -2,7 +2,7 @@
 
 import { h, icon, state } from "./dom.js";
 import { span, when } from "./time.js";
-import { code, DEPLOYMENT, named, OUTCOME } from "./words.js";
+import { code, DEPLOYMENT, named, OUTCOME, serviceAddress } from "./words.js";
 
 /** The address of a deployment's page. */
 export const address = (id) => `/deployments/${encodeURIComponent(id)}`;
@@ -10,9 +10,10 @@ export const address = (id) => `/deployments/${encodeURIComponent(id)}`;
 /** Its id, leading to its page. */
 export const link = (id) => h("a", { href: address(id) }, code(id));
 
-/** `Deploy shop v2 to production`. */
-export function title(one) {
-  const names = [h("strong", null, one.service), " ", code(one.version)];
+/** `shop v2 to production`; with `linked` the service's name leads to its page. */
+export function title(one, linked = false) {
+  const name = h("strong", null, one.service);
+  const names = [linked ? h("a", { href: serviceAddress(one.service, one.environment) }, name) : name, " ", code(one.version)];
   if (one.purpose === "roll_back") return ["Roll back ", names[0], " to ", names[2], " in ", one.environment];
   return [...names, " to ", h("span", null, one.environment)];
 }

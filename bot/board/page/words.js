@@ -34,10 +34,37 @@ export const OUTCOME = {
   superseded: "something newer took its place",
   void: "what was agreed to has changed",
 };
+export const TRAIN = {
+  planned: ["warning", "Waiting for approval"],
+  running: ["busy", "In progress"],
+  going_back: ["warning", "Going back"],
+  succeeded: ["good", "Everything is out"],
+  taken_back: ["warning", "Everything is as it was"],
+  stuck: ["bad", "Not everything could be taken back"],
+  cancelled: ["muted", "Cancelled"],
+};
+export const PART = {
+  waiting: ["muted", "Waits"],
+  running: ["busy", "In progress"],
+  done: ["good", "Out"],
+  failed: ["bad", "Failed, as before"],
+  unsure: ["bad", "Failed"],
+  undoing: ["busy", "Is taken back"],
+  undone: ["warning", "As before"],
+  stuck: ["bad", "Not taken back"],
+  kept: ["warning", "Stays"],
+};
 export const INCIDENT = { open: ["bad", "Open"], acknowledged: ["warning", "Acknowledged"], resolved: ["good", "Resolved"] };
 export const ALERT = { firing: ["bad", "Firing"], pending: ["warning", "Pending"] };
 export const VERDICT = { pass: ["good", "Pass"], fail: ["bad", "Fail"], inconclusive: ["muted", "Too little data"], error: ["warning", "Could not be asked"] };
 export const INSTANCE = { starting: ["busy", "Starting"], healthy: ["good", "Healthy"], unhealthy: ["bad", "Unhealthy"], dead: ["bad", "Gone"] };
+
+/** How well a component is, as a tone. */
+export function healthTone(one) {
+  if (!one.desired || one.health === "not running") return "muted";
+  if (one.healthy >= one.desired) return "good";
+  return one.healthy === 0 ? "bad" : "warning";
+}
 
 let names = {};
 export const setPeople = (people) => { names = people; };
@@ -68,5 +95,8 @@ export function number(value, unit = "") {
 /** A name that a machine gave. */
 export const code = (text) => h("code", null, text);
 
-/** `shop` strong, `production` soft. */
-export const place = (one) => h("span", { class: "place" }, h("strong", null, one.service), " ", h("span", { class: "soft" }, one.environment));
+/** The address of a service's page, at one of its environments when that is named. */
+export const serviceAddress = (service, environment = "") => `/services/${encodeURIComponent(service)}${environment ? `#${encodeURIComponent(environment)}` : ""}`;
+
+/** `shop` strong and leading to its page, `production` soft. */
+export const place = (one) => h("span", { class: "place" }, h("a", { href: serviceAddress(one.service, one.environment), tabindex: "-1" }, h("strong", null, one.service)), " ", h("span", { class: "soft" }, one.environment));

@@ -12,7 +12,7 @@ from aiohttp import ClientSession, CookieJar
 
 from bot.board import pages
 from bot.board.asked import own
-from bot.board.routes import PAGE
+from bot.board.frame import FILES, PAGES, BoardPage, imported, render_page
 from engine.deployments.deployment import PersonId
 from tests.unit.api.house import Client, House, Json, a_client
 
@@ -84,7 +84,18 @@ async def asked(client: Client, path: str) -> str:
         return answer.headers["Location"]
 
 
-@pytest.mark.parametrize("path", ["/deployments/d-0123456789ab", "/alerts?q=shop&state=active", "/reports?days=7", "/"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/deployments/d-0123456789ab",
+        "/alerts?q=shop&state=active",
+        "/reports?days=7",
+        "/services/shop",
+        "/trains",
+        "/trains/t-0123456789ab",
+        "/",
+    ],
+)
 async def test_signing_in_leads_to_the_page_that_was_asked_for(client: Client, path: str) -> None:
     assert await asked(client, path) == path
     await client.http.post(f"{client.house.url}/signout", headers={"Sec-Fetch-Site": "same-origin"})
@@ -161,23 +172,26 @@ async def test_only_the_pages_own_files_are_served(client: Client, name: str) ->
         assert answer.status in {401, 404}  # `..` is the board itself, which is closed
 
 
-def needed(script: str) -> set[str]:
-    """The script and every module it imports, directly or not."""
-    text = (PAGE / script).read_text(encoding="utf-8")
-    return {script}.union(*(needed(name) for name in re.findall(r'(?:from|import) "\./([\w.]+)"', text)))
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_file_the_page_names_is_there_and_no_other_is_loaded(page: BoardPage) -> None:
+    text = render_page(page)
+    named = re.findall(r'(?:href|src)="/board/([\w.]+)"', text)
+    assert all((FILES / name).is_file() for name in named)
+    assert len(named) == len(set(named)) + 1  # the icon is at the top too
+    loaded = {name for name in named if name.endswith(".js")}
+    assert loaded == {"theme.js", page.script} | imported(page.script)
+    elements = set(re.findall(r"<(ph-[\w-]+)>", text))
+    scripts = "".join((FILES / name).read_text(encoding="utf-8") for name in loaded)
+    assert elements <= set(re.findall(r'customElements\.define\("([\w-]+)"', scripts))
 
 
-@pytest.mark.parametrize("page", ["index.html", "alerts.html", "deployment.html", "reports.html"])
-def test_every_file_the_page_names_is_there(page: str) -> None:
-    text = (PAGE / page).read_text(encoding="utf-8")
-    named = set(re.findall(r'(?:href|src)="/board/([\w.]+)"', text))
-    assert all((PAGE / name).is_file() for name in named)
-    (main,) = re.findall(r'type="module" src="/board/([\w.]+)"', text)
-    # Preloaded, so that no module waits for another one to name it; and nothing that is not needed.
-    assert needed(main) == {name for name in named if name.endswith(".js")} - {"theme.js"}
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_the_top_says_which_page_it_is(page: BoardPage) -> None:
+    current = re.findall(r'<a href="([/\w]+)" aria-current="page">', render_page(page))
+    assert current == ([page.at] if page.at else [])
 
 
-@pytest.mark.parametrize("path", sorted(PAGE.glob("*.js")), ids=lambda path: path.name)
+@pytest.mark.parametrize("path", sorted(FILES.glob("*.js")), ids=lambda path: path.name)
 def test_no_script_makes_markup_of_text(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
     assert not re.search(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|eval\(|https?://(?!www\.w3)", text)
