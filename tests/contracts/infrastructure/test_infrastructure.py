@@ -13,6 +13,7 @@ import pytest
 from engine.catalog import Version
 from engine.errors import NotFound, PermanentFailure
 from engine.ports import InstanceHealth, InstanceId
+from engine.strategy_specs import Pin, StrategySpec
 
 V1, V2 = Version("v1"), Version("v2")
 
@@ -223,3 +224,24 @@ async def test_no_weights_is_no_traffic(world) -> None:
 
     await eventually(ready)
     assert (await world.shifter.read(world.place)).weights == {}
+
+
+@pytest.mark.parametrize("left", [V1, V2])
+async def test_a_pin_comes_and_goes_and_what_is_read_back_stays_true(world, left: Version) -> None:
+    strategy = StrategySpec("careful", "canary", pin=Pin("header", "X-Try", "new"))
+    place = replace(world.place, strategy=strategy)
+    await world.manager.start(place, V1, [1])
+    await world.manager.start(place, V2, [1])
+    await well(world)
+    instances = await world.manager.observe(place)
+
+    async def reads(weights: dict[Version, int], ready: int) -> bool:
+        reading = await world.shifter.read(place)
+        return (dict(reading.weights), len(reading.ready)) == (weights, ready)
+
+    for weights in ({V1: 100}, {V1: 90, V2: 10}):
+        for _ in range(2):
+            await world.shifter.configure(place, instances, weights)
+        await eventually(lambda weights=weights: reads(weights, 2))
+    await world.shifter.configure(place, [one for one in instances if one.version == left], {left: 100})
+    await eventually(lambda: reads({left: 100}, 1))
