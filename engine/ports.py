@@ -80,6 +80,14 @@ class ArtifactSource(Protocol):
         ...
 
 
+class Premises(Protocol):
+    """Knows whether a version could be served where it is to be, before anything is done."""
+
+    async def check(self, place: Placement) -> None:
+        """Raises Refused for what would keep every version from it, as far as that shows without an effect."""
+        ...
+
+
 class InstanceManager(Protocol):
     """Starts, watches and stops instances. Every call is safe to repeat after a crash at any point."""
 

@@ -72,7 +72,17 @@ def build_engine(ground: Ground, durable: DbosDurable, journal: DeploymentJourna
     # Deployments plan, and are held to, the numbers of instances that people chose.
     sized = components.sized
     keeper = Keeper(permit_journal, journal, sized, EngineIncidents(IncidentJournal(log)))
-    desk = DeploymentDesk(journal, sized, platforms, components, durable, permits=keeper, releases=releases, now=now)
+    desk = DeploymentDesk(
+        journal,
+        sized,
+        platforms,
+        components,
+        durable,
+        permits=keeper,
+        releases=releases,
+        now=now,
+        premises=platforms,
+    )
     lifecycle = LifecycleDesk(components, journal, keeper, catalog, now=now)
     permits = PermitDesk(permit_journal, journal, catalog, durable, now=now)
     trains, yard = TrainJournal(log), Yard(desk, journal, releases, components, sized, now, may_act)

@@ -6,12 +6,15 @@ from collections.abc import Callable, Iterator
 from typing import Final
 
 from bot.settings.backups import load_backup_urls
+from bot.settings.domain import to_catalog
 from bot.settings.files import absences
 from bot.settings.fit_checks import fit_warnings
 from bot.settings.gates import load_hook_secrets
 from bot.settings.problems import SettingsProblem, SettingsWrong
 from bot.settings.read import Settings
 from bot.settings.triggers import load_triggers
+from engine.infrastructure.balancers.doorstep import port_faults
+from engine.targets import ContainerTarget, LocalTarget
 
 LOADERS: Final[tuple[Callable[[Settings], object], ...]] = (load_hook_secrets, load_backup_urls, load_triggers)
 """What needs variables of the environment; `serve` does not start without them, a check may run elsewhere."""
@@ -21,7 +24,17 @@ def find_warnings(settings: Settings) -> list[SettingsProblem]:
     """Everything worth a word that is no fault of the file."""
     found = (*fit_warnings(settings.file), *absences(settings.file, settings.base))
     odd = [SettingsProblem(str(settings.path), 0, ".".join(map(str, field)), told) for field, told in found]
-    return [*odd, *_unset(settings)]
+    return [*odd, *_taken(settings), *_unset(settings)]
+
+
+def _taken(settings: Settings) -> Iterator[SettingsProblem]:
+    """Ports that another program of this machine has now."""
+    for place in to_catalog(settings).placements():
+        if isinstance(place.target, LocalTarget | ContainerTarget):
+            field = f"services.{place.service}.environments.{place.environment}"
+            for key, port, why in port_faults(place.target, settings.data):
+                told = f"port {port} {why}; end that program, or choose another port"
+                yield SettingsProblem(str(settings.path), 0, f"{field}.{key}", told)
 
 
 def _unset(settings: Settings) -> Iterator[SettingsProblem]:

@@ -38,7 +38,7 @@ from engine.durable import Durable
 from engine.errors import Invalid, NotFound, NotNow
 from engine.permits.clearance import Hindrance
 from engine.permits.hindrances import left, overridden
-from engine.ports import Artifact, ArtifactSource, ComponentBook, Permits
+from engine.ports import Artifact, ArtifactSource, ComponentBook, Permits, Premises
 
 ATTEMPTS: Final = 8
 CommandT = TypeVar("CommandT")
@@ -62,6 +62,7 @@ class DeploymentDesk:
         permits: Permits,
         releases: Releases,
         now: Callable[[], datetime],
+        premises: Premises | None = None,
     ) -> None:
         self._journal = journal
         self._catalog = catalog
@@ -72,6 +73,7 @@ class DeploymentDesk:
         self._releases = releases
         self._way_back = WayBack(journal, releases)
         self._now = now
+        self._premises = premises
 
     async def resume_all(self) -> None:
         """Give every deployment in flight its loop again; for the start of a process."""
@@ -258,6 +260,8 @@ class DeploymentDesk:
     async def _plan(self, place: Placement, version: Version, person: PersonId, override: str) -> Plan:
         """How the version would be brought out. Raises NotFound without one, NotNow for what stands in its way."""
         await self._check_stopping(place)
+        if self._premises is not None:
+            await self._premises.check(place)
         artifact = await self._artifact(place, version)
         now = self._now()
         found = await self._permits.hindrances(place, version, person, now=now)

@@ -12,4 +12,4 @@ def make(ground: Ground) -> Platform:
     """Instances and routers have folders of their own, where the next start finds what they were."""
     manager = LocalManager(ground.data / "instances", now=ground.now, router_ports=ground.router_ports)
     shifter = ChosenShifter(ground.data)
-    return Platform(LocalArtifacts(), manager, shifter, metrics=shifter.metrics, keeps_router=True)
+    return Platform(LocalArtifacts(), manager, shifter, metrics=shifter.metrics, keeps_router=True, check=shifter.check)

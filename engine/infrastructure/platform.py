@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from engine.catalog import Catalog
+from engine.catalog import Catalog, Placement
 from engine.ports import ArtifactSource, InstanceManager, TrafficShifter
 from engine.targets import ContainerTarget, LocalTarget
 
@@ -40,6 +40,10 @@ async def nothing() -> None:
     """Close of a platform that holds nothing open."""
 
 
+async def fine(_: Placement) -> None:
+    """Check of a platform about which nothing can be known before an effect."""
+
+
 async def no_pages() -> Sequence[str]:
     """Metrics pages of a platform that has none."""
     return ()
@@ -51,6 +55,7 @@ class Platform:
 
     `metrics` gives the `host:port` of metrics pages that the platform itself has, such as its proxy's.
     `keeps_router` says that asking the router brings it back: nobody else starts it, or tells it its servers again.
+    `check` raises Refused for what keeps a placement from being served, as far as that shows without an effect.
     """
 
     artifacts: ArtifactSource
@@ -59,3 +64,4 @@ class Platform:
     close: Callable[[], Awaitable[None]] = nothing
     metrics: Callable[[], Awaitable[Sequence[str]]] = no_pages
     keeps_router: bool = False
+    check: Callable[[Placement], Awaitable[None]] = fine

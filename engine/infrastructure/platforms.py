@@ -24,7 +24,7 @@ _MODULES: Final[Mapping[type[Target], tuple[str, str]]] = {
 
 
 class Platforms:
-    """ArtifactSource, InstanceManager and TrafficShifter of every placement, whatever it runs on.
+    """Premises, ArtifactSource, InstanceManager and TrafficShifter of every placement, whatever it runs on.
 
     Every call may raise PermanentFailure when the optional package of its platform is not installed. Those with an
     effect ask `may_act` first, and raise what it raises.
@@ -60,6 +60,10 @@ class Platforms:
     async def artifact(self, place: Placement, version: Version) -> Artifact:
         """See ArtifactSource."""
         return await self.of(place).artifacts.artifact(place, version)
+
+    async def check(self, place: Placement) -> None:
+        """See Premises."""
+        await self.of(place).check(place)
 
     async def observe(self, place: Placement) -> Sequence[Instance]:
         """See InstanceManager."""

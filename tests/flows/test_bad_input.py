@@ -4,9 +4,11 @@ import asyncio
 import hashlib
 import hmac
 import json
+import os
 import re
 import resource
 import shutil
+import socket
 import sqlite3
 import time
 from collections.abc import Awaitable, Callable, Iterator
@@ -71,6 +73,23 @@ async def test_a_database_of_a_newer_version_is_left_alone(houses: Houses) -> No
     assert "newer version" in said
     assert "Traceback" not in said
     assert house.chronicle.facts() == facts
+
+
+# A port of another program
+
+
+async def test_a_taken_port_is_told_before_anything_starts(houses: Houses) -> None:
+    house = await houses(Scene(steps=QUICK))
+    await house.start()
+    before = house.chronicle.last()
+    with socket.create_server(("127.0.0.1", house.ports.staging)):
+        answer = all_text(await house.ask("ada", "/ops deploy shop v1 to staging"))
+    assert f"Port {house.ports.staging}, where shop in staging is to answer, is taken by " in answer
+    assert f"(pid {os.getpid()})" in answer
+    assert "End that program, or give the service another `port`" in answer
+    assert house.chronicle.facts(PREFIX, after=before) == []
+    await told_once(house, await house.bring_out("v1", "staging"), "Succeeded")
+    await told_once(house, await house.bring_out("v2", "staging"), "Succeeded")  # its own proxy is no hindrance
 
 
 # A full disk

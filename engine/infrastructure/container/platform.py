@@ -14,4 +14,6 @@ def make(ground: Ground) -> Platform:
     apis, shifter = Apis(), ChosenShifter(ground.data)
     images = Images(apis)
     manager = ContainerManager(apis, images)
-    return Platform(images, manager, shifter, close=apis.close, metrics=shifter.metrics, keeps_router=True)
+    return Platform(
+        images, manager, shifter, close=apis.close, metrics=shifter.metrics, keeps_router=True, check=shifter.check
+    )

@@ -1,5 +1,6 @@
 """`pilothouse check` may run where the secrets are not: what is not set is a warning there."""
 
+import socket
 from pathlib import Path
 
 import pytest
@@ -54,6 +55,17 @@ def test_what_is_set_is_not(
     monkeypatch.setenv("CI_SECRET", "c" * 16)
     _, warnings, _ = checked(tmp_path, capsys)
     assert [PREVIEW in line for line in warnings] == [True]
+
+
+def test_a_port_that_another_program_has_is_warned_of(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        path = tmp_path / "pilothouse.yaml"
+        path.write_text(FILE.replace("9480", str(port)))
+        assert main(["check", "--config", str(path)]) == 0
+    [told] = [line for line in capsys.readouterr().err.splitlines() if f"port {port} is taken" in line]
+    assert "services.shop.environments.production.port: " in told
+    assert told.endswith("end that program, or choose another port.")
 
 
 ABSENT = """

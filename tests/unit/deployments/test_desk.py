@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from engine.catalog import Environment, EnvironmentName
+from engine.catalog import Environment, EnvironmentName, Placement
 from engine.commands import Abort, Approve, Deploy, Reject, Resume, RollBack
 from engine.components.lifecycle import ComponentState
 from engine.deployments.decide import DeploymentNotNow
@@ -13,6 +13,7 @@ from engine.deployments.deployment import Deployment, DeploymentId, Outcome, Pur
 from engine.errors import Denied, Invalid, NotFound, NotNow
 from engine.ports import Artifact
 from engine.strategy_specs import CanaryStep
+from engine.targets import LocalTarget
 from tests.unit.deployments.world import ANN, BEN, CANARY, CID, Behaviour, Town
 
 
@@ -53,6 +54,22 @@ async def test_bad_input_is_refused_with_what_would_do(
     assert reason in refused.value.reason
     assert refused.value.suggestion == suggestion
     assert not await town.journal.recent()
+
+
+class Taken:
+    """Premises at which nothing could be served."""
+
+    async def check(self, place: Placement) -> None:
+        raise NotNow(f"Port {place.on(LocalTarget).port} is taken by python3 (pid 7).", "End that program.")
+
+
+async def test_where_nothing_could_be_served_is_refused_before_anything_is_written(town: Town) -> None:
+    town.desk._premises = Taken()
+    with pytest.raises(NotNow, match=r"is taken by python3 \(pid 7\)"):
+        await planned(town)
+    assert not await town.journal.recent()
+    town.desk._premises = None
+    assert (await planned(town)).state is State.PLANNED
 
 
 async def test_the_same_request_again_is_the_same_deployment(town: Town) -> None:
