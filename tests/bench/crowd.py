@@ -14,11 +14,11 @@ import aiohttp
 import yaml
 
 from tests.bench.figure import Figure
-from tests.bench.process import memory
+from tests.bench.process import cpu_seconds, memory
+from tests.bench.proxy_shifts import quiet_port
 from tests.bench.shop import need
 from tests.fakes.chronicle import Fact
 from tests.fakes.house import House
-from tests.fakes.prometheus import free_port
 from tests.fakes.scene import HOST, ROOT, Scene
 
 MANY: Final = 200
@@ -32,7 +32,7 @@ HOW: Final = (
 
 
 async def measure() -> Sequence[Figure]:
-    """How late the end of a dwell is noticed, memory and rows a deployment, and how long all take."""
+    """How late the end of a dwell is noticed; CPU, memory and rows of a deployment; and how long all take."""
     need("busybox", "busybox-static")
     with tempfile.TemporaryDirectory(prefix="crowd-") as room:
         async with House(Path(room), Scene()) as house:
@@ -40,19 +40,21 @@ async def measure() -> Sequence[Figure]:
             await house.start()
             api = await _Api.of(house)
             await _all(house, api, "v1")
-            before, rows = memory(house.pid).proportional, house.chronicle.last()
+            before, rows, busy = memory(house.pid).proportional, house.chronicle.last(), cpu_seconds(house.pid)
             took = await _all(house, api, "v2")
             peak, facts = memory(house.pid).proportional, house.chronicle.facts(after=rows)
-    return _figures(facts, peak - before, took)
+            busy = cpu_seconds(house.pid) - busy
+    return _figures(facts, peak - before, took, busy)
 
 
-def _figures(facts: Sequence[Fact], megabytes: float, took: float) -> Sequence[Figure]:
+def _figures(facts: Sequence[Fact], megabytes: float, took: float, busy: float) -> Sequence[Figure]:
     lags = sorted(_lags(facts))
     p99 = lags[int(len(lags) * 0.99)]
     late = "from the end of the dwell, counted from the router's first word of the weight, to the step's recorded end"
     return [
         Figure(f"{MANY} deployments at once, lag p99", "s", (p99,), f"{HOW}; {late}", aim=1),
         Figure(f"{MANY} deployments at once, all done", "s", (took,), HOW),
+        Figure("CPU of a deployment", "ms", (1000 * busy / MANY,), f"{HOW}; the product without its proxy"),
         Figure("Memory of a deployment", "MB", (megabytes / MANY,), f"{HOW}; growth of the product's share of memory"),
         Figure("Database rows of a deployment", "rows", (len(facts) / MANY,), f"{HOW}; rows of the event log"),
     ]
@@ -80,7 +82,7 @@ def _crowd(house: House) -> None:
     file["environments"] = {"staging": file["environments"]["staging"]}
     ports = set[int]()
     while len(ports) < MANY:
-        ports.add(free_port())
+        ports.add(quiet_port())
     file["services"] = {f"s{n}": _service(house, port) for n, port in enumerate(sorted(ports))}
     house.settings.write_text(yaml.safe_dump(file), encoding="utf-8")
 
@@ -125,8 +127,8 @@ class _Api:
 
 async def _all(house: House, api: _Api, version: str) -> float:
     """Deploy the version everywhere; seconds until all are done."""
-    loop, ended, last = asyncio.get_running_loop(), defaultdict[str, str](str), house.chronicle.last()
-    begin = loop.time()
+    loop, ended, before = asyncio.get_running_loop(), defaultdict[str, str](str), house.chronicle.last()
+    begin, last = loop.time(), before
     async with aiohttp.ClientSession() as session:
         await asyncio.gather(*(api.deploy(session, f"s{n}", version) for n in range(MANY)))
     async with asyncio.timeout(WITHIN):
@@ -136,5 +138,12 @@ async def _all(house: House, api: _Api, version: str) -> float:
                 if one.type.startswith("Deployment") and one.type.endswith(("Succeeded", "Failed", "RolledBack")):
                     ended[one.stream] = one.type
             await asyncio.sleep(0.2)
-    assert set(ended.values()) == {"DeploymentSucceeded"}, set(ended.values())
+    assert set(ended.values()) == {"DeploymentSucceeded"}, "\n".join(_troubles(house, before))
     return loop.time() - begin
+
+
+def _troubles(house: House, after: int) -> Iterator[str]:
+    """What stood in the way of those that did not succeed."""
+    for one in house.chronicle.facts("deployment/", after=after):
+        if reason := one.data.get("reason"):
+            yield f"{one.stream} {one.type}: {reason}"
