@@ -12,16 +12,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import sqlite3
 import threading
 from collections.abc import Awaitable, Callable, Coroutine
-from contextlib import closing, suppress
+from contextlib import suppress
 from contextvars import Context
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, TypeVar
-from urllib.parse import urlsplit
 
 from engine.durable import Turn
+from engine.durable_database import SQLITE, ask_less, on_sqlite, prepare, signal_here, with_driver
 from engine.errors import LeaseLost
 
 if TYPE_CHECKING:
@@ -36,7 +35,7 @@ TURNS: Final = 100  # of one generation
 STRETCH: Final = timedelta(seconds=30)  # of turns with short waits that DBOS sees as one
 SHORT: Final = timedelta(seconds=3)  # how late another replica's wake may come within a stretch; our own come at once
 THREADS: Final = 4
-POLL: Final = timedelta(milliseconds=100)  # how soon SQLite notices a wake
+POLL: Final = timedelta(milliseconds=500)  # of SQLite's listener; closing waits for its pause
 HASTE: Final = timedelta(milliseconds=50)  # how often DBOS looks for loops taken over, while it launches
 CALM: Final = timedelta(seconds=1)  # and later, when only another replica's death brings any
 ALONE: Final = timedelta(seconds=5)  # and on SQLite, where there is no other replica
@@ -59,17 +58,6 @@ async def nobody(executor_id: str) -> bool:  # noqa: ARG001
     return False
 
 
-class _Connection(sqlite3.Connection):
-    """Waits for the disk as our own database does: what a loss of power takes, `start` and the journals bring back."""
-
-    def __init__(self, *args: Any, **options: Any) -> None:
-        super().__init__(*args, **options)
-        self.execute("PRAGMA synchronous=NORMAL")
-
-
-SQLITE: Final[Any] = {"connect_args": {"factory": _Connection}, "pool_pre_ping": False}
-
-
 class DbosDurable:
     """Runs loops over crashes. One at a time in a process: DBOS is a singleton.
 
@@ -80,7 +68,7 @@ class DbosDurable:
     def __init__(
         self, system_database_url: str, turn: Turn, *, executor_id: str, alive: Alive = nobody, poll: timedelta = POLL
     ) -> None:
-        self._url = _with_driver(system_database_url)
+        self._url = with_driver(system_database_url)
         self._turn = turn
         self._executor_id = executor_id
         self._alive = alive
@@ -168,13 +156,14 @@ class DbosDurable:
     async def _serve(self) -> None:
         self._stop = asyncio.Event()
         self._locks: dict[str, asyncio.Lock] = {}
-        _prepare(self._url)
+        prepare(self._url)
         from dbos import DBOS, SetWorkflowID, _workflow_commands  # noqa: PLC0415  # half a second, off the caller's loop
 
         _workflow_commands._BACKGROUND_JOBS_INTERVAL_SEC = CHORES  # noqa: SLF001  # no setting reaches it
 
         self._dbos, self._with_id = DBOS, SetWorkflowID
-        self._queue = DBOS(config=self._config())._registry.get_internal_queue()  # noqa: SLF001
+        house: Any = DBOS(config=self._config())
+        self._queue = house._registry.get_internal_queue()  # noqa: SLF001
         self._look_for_loops(every=HASTE)
         _quiet()
 
@@ -184,6 +173,8 @@ class DbosDurable:
 
         self._workflow = loop
         DBOS.launch()
+        self._waiting = house._sys_db  # noqa: SLF001
+        ask_less(self._waiting, self._url)
         self._main.call_soon_threadsafe(self._ready.set_result, None)
         picking_up = asyncio.create_task(self._pick_up())
         await self._stop.wait()
@@ -191,13 +182,13 @@ class DbosDurable:
         logging.getLogger("dbos").setLevel(logging.CRITICAL)  # it warns of each loop we end on purpose
 
     def _calm_down(self) -> None:
-        self._look_for_loops(every=ALONE if urlsplit(self._url).scheme == "sqlite" else CALM)
+        self._look_for_loops(every=ALONE if on_sqlite(self._url) else CALM)
 
     def _look_for_loops(self, *, every: timedelta) -> None:
         self._queue._polling_interval_sec = every.total_seconds()  # noqa: SLF001  # no setting reaches it
 
     def _config(self) -> Any:
-        of_engine = {"db_engine_kwargs": SQLITE} if urlsplit(self._url).scheme == "sqlite" else {}
+        of_engine = {"db_engine_kwargs": SQLITE} if on_sqlite(self._url) else {}
         return {
             **of_engine,
             "name": APPLICATION,
@@ -290,8 +281,13 @@ class DbosDurable:
                 return
             generation = _generation(last)
         await self._dbos.send_async(f"{subject}#{generation}", True, TOPIC)
+        self._tell_now(f"{subject}#{generation}")
         if self._generations.get(subject, generation) != generation:
             await self._wake(subject)  # the loop went on as the next generation meanwhile
+
+    def _tell_now(self, workflow: str) -> None:
+        """Whoever waits here is told at once, without asking the database again and again."""
+        signal_here(self._waiting, workflow, TOPIC)
 
     async def _last(self, subject: str) -> WorkflowStatus | None:
         found = await self._statuses(workflow_id_prefix=f"{subject}#", sort_desc=True, limit=1)
@@ -362,19 +358,6 @@ def _generation(status: WorkflowStatus | None) -> int:
 
 def _subject(status: WorkflowStatus) -> str:
     return status.workflow_id.rpartition("#")[0]
-
-
-def _with_driver(url: str) -> str:
-    """PostgreSQL by psycopg, whose errors DBOS knows how to retry."""
-    scheme, _, rest = url.partition("://")
-    return f"postgresql+psycopg://{rest}" if scheme in {"postgres", "postgresql"} else url
-
-
-def _prepare(url: str) -> None:
-    """SQLite in WAL mode, so that readers and the writer do not block one another."""
-    if urlsplit(url).scheme == "sqlite":
-        with closing(sqlite3.connect(url.removeprefix("sqlite:///"))) as connection:
-            connection.execute("PRAGMA journal_mode=WAL")
 
 
 def _quiet() -> None:

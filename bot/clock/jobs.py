@@ -26,7 +26,7 @@ TROUBLES: Final = timedelta(seconds=5)
 HEALTHS: Final = timedelta(seconds=5)
 FAILURES: Final = timedelta(seconds=5)
 PERMITS: Final = timedelta(seconds=5)
-RECONCILE: Final = timedelta(seconds=15)
+RECONCILE: Final = timedelta(seconds=30)
 COME_BACK: Final = timedelta(seconds=30)
 DAY: Final = timedelta(days=1)
 

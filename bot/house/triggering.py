@@ -28,6 +28,8 @@ from storage.database import Database
 
 SECOND: Final = timedelta(seconds=1)
 SWEEP: Final = timedelta(hours=6)
+LEFT: Final = timedelta(seconds=30)
+"""How often what triggers of earlier settings have left is looked for."""
 
 Tell = Callable[[str, str], Awaitable[None]]
 
@@ -78,7 +80,7 @@ class Triggering:
     def jobs(self) -> list[Job]:
         """What one replica does by the clock."""
         return [
-            Job("webhooks", SECOND, self.inbox.work),
+            Job("webhooks", SECOND if self.triggers else LEFT, self.inbox.work),
             Job("old webhooks", SWEEP, self.inbox.sweep),
             Job("deploy schedules", SECOND, self.clock.tick),
         ]

@@ -123,6 +123,18 @@ async def test_a_wake_during_a_turn_is_kept_for_after_it(url: str, monkeypatch: 
     await durable.close()
 
 
+async def test_our_own_wake_waits_for_no_look_into_the_database(url: str) -> None:
+    turns = Turns()
+    turns.answers["a"] = [LONG, None]
+    durable = engine.durable_dbos.DbosDurable(url, turns, executor_id="one", poll=timedelta(seconds=1))
+    await durable.launch()
+    await durable.start("a")
+    await eventually(lambda: turns.taken == ["a"])
+    await durable.wake("a")
+    await eventually(lambda: turns.taken == ["a", "a"])
+    await durable.close()
+
+
 async def test_a_workflow_that_was_closed_can_be_started_anew(url: str) -> None:
     turns = Turns()
     turns.answers["a"] = [LONG]
