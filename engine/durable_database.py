@@ -42,7 +42,7 @@ def ask_less(database: Any, url: str) -> None:
     """Spare DBOS's `database` (its SystemDatabase) the looks that find nothing here."""
     database.list_queues = lambda **_: []  # each second it looks for queues of users; we have none
     if on_sqlite(url):
-        # Its listener asks for each waiting loop at every poll; nobody else can wake them, and `signal_here` tells ours.
+        # Its listener asks for each waiting loop at every poll. Nobody else wakes them, and `signal_here` tells ours.
         database.notifications_map.snapshot = list
 
 
