@@ -43,6 +43,7 @@ class AlbShifter:
         versions = {service.version for service, _ in named.values()}
         shares = grantable(weights, ready, _weights(fleet, rule), versions)
         self._fleets.forget(place)
+        await self._tell_leaving(place, fleet, versions)
         await self._register(place, fleet, named.values())
         flight = _in_flight(fleet, versions, shares)
         await self._pin(place, fleet, rule, flight if flight in ready else None)
@@ -70,6 +71,15 @@ class AlbShifter:
         seated = _seated(place, fleet)
         targets = [fleet.target_of(*seated[one]) for one in instances if one in seated and seated[one][1].alive]
         return all(target is None or target.state in GONE for target in targets)
+
+    async def _tell_leaving(self, place: Placement, fleet: Fleet, named: Collection[Version]) -> None:
+        """Note first of all whose service leaves: what a kill left half done is not taken for the other way."""
+        for one in fleet.services if place.strategy.pin is not None else ():
+            leaving = one.version not in named
+            if one.active and one.leaving != leaving:
+                tags = names.tag_list({names.ROUTED: names.LEAVING if leaving else "named"})
+                call = (where(place.on(EcsTarget)), "ecs", "TagResource", one.name)
+                await self._aws.ask(*call, resourceArn=one.arn, tags=tags)
 
     async def _pin(self, place: Placement, fleet: Fleet, rule: Rule, flight: Version | None) -> None:
         """Have those who carry the pin sent to the version in flight, or no rule for them."""

@@ -160,6 +160,7 @@ def _service(told: Mapping[str, Any]) -> VersionService:
         definition=str(told.get("taskDefinition", "")),
         created_at=told["createdAt"].astimezone(UTC),
         event=newest if "unable" in newest or "unhealthy" in newest else "",
+        leaving=tags.get(names.ROUTED) == names.LEAVING,
     )
 
 

@@ -54,7 +54,10 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class VersionService:
-    """The ECS service of one version. `ordinals` are the instances it was last told to have."""
+    """The ECS service of one version. `ordinals` are the instances it was last told to have.
+
+    `leaving` says that the load balancer was last told to let it go, where requests are pinned.
+    """
 
     name: str
     arn: str
@@ -66,6 +69,7 @@ class VersionService:
     definition: str
     created_at: datetime
     event: str = ""
+    leaving: bool = False
 
 
 @dataclass(frozen=True, slots=True)

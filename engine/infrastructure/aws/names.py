@@ -17,6 +17,8 @@ ENVIRONMENT: Final = "pilothouse:environment"
 VERSION: Final = "pilothouse:version"
 ORDINALS: Final = "pilothouse:ordinals"
 ORDINAL: Final = "pilothouse:ordinal"
+ROUTED: Final = "pilothouse:routed"
+LEAVING: Final = "leaving"
 _FOREIGN: Final = re.compile(r"[^A-Za-z0-9_-]")
 
 

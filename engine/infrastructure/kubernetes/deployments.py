@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from contextlib import suppress
 from datetime import datetime
 
 from engine.catalog import Placement, Version
@@ -11,7 +12,7 @@ from engine.infrastructure.kubernetes.api import Api
 from engine.infrastructure.kubernetes.failures import Missing
 from engine.infrastructure.kubernetes.kinds import DEPLOYMENT, Choice, Json, Ref
 from engine.infrastructure.kubernetes.manifest import resolve
-from engine.infrastructure.kubernetes.names import ORDINALS, VERSION_LABEL, labels, object_name, selector
+from engine.infrastructure.kubernetes.names import LEAVING, ORDINALS, VERSION_LABEL, labels, object_name, selector
 from engine.infrastructure.kubernetes.numbering import parse_ordinals, render_ordinals
 from engine.targets import KubernetesTarget
 
@@ -38,12 +39,19 @@ async def find(api: Api, place: Placement, version: Version) -> Json | None:
     return found
 
 
-async def arrivals(api: Api, place: Placement) -> Mapping[Version, float]:
-    """The versions that have a Deployment, and since when, in seconds of the epoch."""
-    target = place.on(KubernetesTarget)
-    listed = await api.find(Choice(DEPLOYMENT, target.namespace, selector(labels(place))))
-    found = (one["metadata"] for one in listed.get("items") or ())
-    return {Version(one["labels"][VERSION_LABEL]): _since(one) for one in found if VERSION_LABEL in one["labels"]}
+async def arrivals(api: Api, place: Placement, *, leaving: bool = True) -> Mapping[Version, float]:
+    """The versions that have a Deployment, without those `leaving` if so asked, and since when in epoch seconds."""
+    found = await _metas(api, place)
+    return {version: _since(meta) for version, meta in found.items() if leaving or not _leaves(meta)}
+
+
+async def tell_leaving(api: Api, place: Placement, named: Collection[Version]) -> None:
+    """Note at each Deployment whether the router is about to let its version go: the first that is written of it."""
+    for version, meta in (await _metas(api, place)).items():
+        if _leaves(meta) == (version in named):
+            note: Json = {"annotations": {LEAVING: None if version in named else "true"}, "uid": meta["uid"]}
+            with suppress(Missing):  # it went meanwhile
+                await api.patch(deployment_ref(place, version), {"metadata": note})
 
 
 async def create(api: Api, place: Placement, version: Version) -> Json:
@@ -92,6 +100,16 @@ def why_no_pods(deployment: Json) -> str:
     conditions = (deployment.get("status") or {}).get("conditions") or ()
     told = (one.get("message", "") for one in conditions if one["type"] == "ReplicaFailure" and one["status"] == "True")
     return next(told, "")
+
+
+async def _metas(api: Api, place: Placement) -> Mapping[Version, Json]:
+    listed = await api.find(Choice(DEPLOYMENT, place.on(KubernetesTarget).namespace, selector(labels(place))))
+    found = (one["metadata"] for one in listed.get("items") or ())
+    return {Version(one["labels"][VERSION_LABEL]): one for one in found if VERSION_LABEL in one["labels"]}
+
+
+def _leaves(meta: Json) -> bool:
+    return LEAVING in (meta.get("annotations") or {})
 
 
 def _since(meta: Json) -> float:

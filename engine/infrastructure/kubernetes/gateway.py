@@ -23,7 +23,7 @@ from engine.infrastructure.kubernetes.route import (
     weights_of,
     with_weights,
 )
-from engine.infrastructure.kubernetes.showing import flight_of, flight_seen, unshown, without
+from engine.infrastructure.kubernetes.showing import flight_seen, flight_told, unshown, without
 from engine.infrastructure.kubernetes.waiting import SETTLE, until
 from engine.infrastructure.kubernetes.weights import checked
 from engine.ports import Instance, InstanceId, TrafficReading
@@ -47,9 +47,9 @@ class GatewayRouter:
         shares, named = checked(weights), {one.id for one in instances}
         members = await members_of(self._clusters, place)
         mine = [one for one in members if one.id in named]
-        await mark(self._clusters, place, {one.id: ON for one in mine})
         versions = {one.version for one in mine} | set(shares)
-        flight = await flight_of(self._clusters, place, versions, shares)
+        flight = await flight_told(self._clusters, place, versions, shares)
+        await mark(self._clusters, place, {one.id: ON for one in mine})
         await services.show_preview(self._clusters.api(place), place, previewed(flight, shares))
         for version in sorted(versions):
             await services.own(self._clusters.api(place), place, version)

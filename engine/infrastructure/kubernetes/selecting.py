@@ -11,7 +11,7 @@ from engine.infrastructure.kubernetes import services
 from engine.infrastructure.kubernetes.clusters import Clusters
 from engine.infrastructure.kubernetes.members import Member, endpoints, mark, members_of, not_in, settle
 from engine.infrastructure.kubernetes.names import OFF, ON, RESERVE, TOLD
-from engine.infrastructure.kubernetes.showing import flight_of, unshown, without
+from engine.infrastructure.kubernetes.showing import flight_told, unshown, without
 from engine.infrastructure.kubernetes.weights import checked, counted, only, shares_of_pods
 from engine.ports import Instance, InstanceId, TrafficReading
 from engine.targets import KubernetesTarget
@@ -29,8 +29,8 @@ class ServiceRouter:
         version, api = only(shares), self._clusters.api(place)
         named = {one.id for one in instances}
         members = await members_of(self._clusters, place)
-        await mark(self._clusters, place, {one.id: ON for one in members if one.id in named})
         await _show(self._clusters, place, [one for one in members if one.id in named], shares)
+        await mark(self._clusters, place, {one.id: ON for one in members if one.id in named})
         switching = await self._may_switch(place, version, members, named)
         if switching:
             chosen = services.selection(place, services.NOBODY if version is None else version)
@@ -83,10 +83,10 @@ class ReplicaRouter:
         members = await members_of(self._clusters, place)
         mine = [one for one in members if one.id in named]
         marks = _marks(mine, shares)
+        await _show(self._clusters, place, mine, shares)
         await mark(self._clusters, place, {one: value for one, value in marks.items() if value == ON})
         remarks = {TOLD: services.note(shares)}
         chosen = services.selection(place)
-        await _show(self._clusters, place, mine, shares)
         await services.select(self._clusters.api(place), place, _service(place), chosen, remarks)
         off = {one.id: OFF for one in members if one.id not in named}
         await mark(self._clusters, place, {**off, **{one: value for one, value in marks.items() if value != ON}})
@@ -112,7 +112,7 @@ class ReplicaRouter:
 
 
 async def _show(clusters: Clusters, place: Placement, members: Sequence[Member], shares: Mapping[Version, int]) -> None:
-    flight = await flight_of(clusters, place, {one.version for one in members}, shares)
+    flight = await flight_told(clusters, place, {one.version for one in members}, shares)
     await services.show_preview(clusters.api(place), place, previewed(flight, shares))
 
 

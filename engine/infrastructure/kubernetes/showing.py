@@ -22,20 +22,27 @@ def asked(place: Placement) -> bool:
     return place.strategy.pin is not None or bool(place.on(KubernetesTarget).preview_service)
 
 
-async def flight_of(
+async def flight_told(
     clusters: Clusters, place: Placement, named: Collection[Version], shares: Mapping[Version, int]
 ) -> Version | None:
-    """The newest Deployment's version of those named, beside others; None as well when nobody wants to see it."""
-    if not asked(place) or len(set(named)) < 2:
+    """The newest Deployment's version of those named, beside others; None as well when nobody wants to see it.
+
+    Before anything else is written it is noted who leaves: what a kill left half done is not taken for the other way.
+    """
+    if not asked(place):
         return None
+    await deployments.tell_leaving(clusters.api(place), place, named)
     return in_flight(await deployments.arrivals(clusters.api(place), place), named, shares)
 
 
 async def flight_seen(
     clusters: Clusters, place: Placement, members: Sequence[Member], shares: Mapping[Version, int]
 ) -> Version | None:
-    """The version in flight by the pods that have not been let out."""
-    return await flight_of(clusters, place, {one.version for one in members if one.pod.traffic != OFF}, shares)
+    """The version in flight by the pods that have not been let out, nor are about to be."""
+    named = {one.version for one in members if one.pod.traffic != OFF}
+    if not asked(place) or len(named) < 2:
+        return None
+    return in_flight(await deployments.arrivals(clusters.api(place), place, leaving=False), named, shares)
 
 
 async def unshown(

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
-from dataclasses import replace
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
 
+from engine.catalog import Version
 from engine.errors import PermanentFailure
+from engine.infrastructure.kubernetes.api import Api
 from engine.ports import Instance
 from engine.strategy_specs import Pin, StrategySpec
 from tests.fakes.kubernetes_shop import V1, V2, Shop, another_second, eventually, kubernetes_shop
@@ -224,3 +226,70 @@ async def test_a_preview_that_shows_another_is_missed_and_set_right(router) -> N
         assert "v2-1" not in await ready(shop)
         await shop.platform.shifter.configure(shop.place, instances, {V1: 100})
         assert (selected(shop), await ready(shop)) == (V2, ["v1-1", "v2-1"])
+
+
+# Killed in between
+
+
+class Killed(BaseException):
+    """The end of a process, which nothing catches."""
+
+
+@dataclass(slots=True)
+class Reaper:
+    """Kills at one moment: 1 is before the first write to the cluster, 2 after it, 3 before the second, and so on."""
+
+    at: int = 0
+    moments: int = 0
+
+    def pass_by(self) -> None:
+        self.moments += 1
+        if self.moments == self.at:
+            raise Killed
+
+
+@pytest.fixture
+def reaper(monkeypatch: pytest.MonkeyPatch) -> Reaper:
+    made, call = Reaper(), Api._call
+
+    async def watched(api: Api, method: str, *values: Any, **more: Any) -> Any:
+        if method == "GET":
+            return await call(api, method, *values, **more)
+        made.pass_by()
+        answer = await call(api, method, *values, **more)
+        made.pass_by()
+        return answer
+
+    monkeypatch.setattr(Api, "_call", watched)
+    return made
+
+
+async def take_up(shop: Shop, named: Sequence[Instance], weights: Mapping[Version, int]) -> None:
+    """As a strategy does it: tell the router until it reads back just this."""
+    ids = {one.id for one in named}
+    for _ in range(3):
+        reading = await shop.platform.shifter.read(shop.place)
+        if (reading.weights, set(reading.ready)) == (weights, ids):
+            return
+        await shop.platform.shifter.configure(shop.place, named, weights)
+    raise AssertionError("the router does not come to it")
+
+
+@pytest.mark.parametrize("end", [None, V1, V2], ids=["preview", "abort", "promotion"])
+async def test_a_kill_at_any_moment_ends_as_without_it(reaper: Reaper, end: Version | None) -> None:
+    async with pinned_shop(HEADER, apart=True, preview_service="preview") as (shop, instances):
+        after = ([one for one in instances if end in (None, one.version)], {end or V1: 100})
+        before = (instances if end else instances[:1], {V1: 100})
+        at, left, ends = 0, True, []
+        while left:
+            reaper.at = 0
+            await shop.platform.shifter.configure(shop.place, *before)
+            reaper.at, reaper.moments = at, 0
+            with suppress(Killed):
+                await shop.platform.shifter.configure(shop.place, *after)
+            at, left, reaper.at = at + 1, reaper.moments >= at, 0
+            await take_up(shop, *after)
+            ends.append((rules(shop), selected(shop)))
+        assert len(ends) > 5
+        assert all(one == ends[0] for one in ends)
+        assert ends[0][1] == ("" if end else V2)

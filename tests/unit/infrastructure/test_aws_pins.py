@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
-from dataclasses import replace
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, replace
 from fnmatch import fnmatch
 from typing import Any
 
@@ -14,6 +14,7 @@ import pytest
 from engine.catalog import Version
 from engine.errors import PermanentFailure, TemporaryFailure
 from engine.infrastructure.aws.alb_pins import plain
+from engine.infrastructure.aws.client import Aws
 from engine.infrastructure.aws.ecs_fleet import where
 from engine.ports import Instance, InstanceHealth
 from engine.strategy_specs import Pin, StrategySpec
@@ -208,3 +209,71 @@ async def test_a_login_before_the_forward_holds_for_pinned_requests_too() -> Non
 )
 def test_conditions_are_given_back_in_one_form(told, form) -> None:
     assert plain([told]) == ({"Field": told["Field"], **form},)
+
+
+# Killed in between
+
+WRITES = ("TagResource", "RegisterTargets", "DeregisterTargets", "CreateRule", "ModifyRule", "DeleteRule")
+
+
+class Killed(BaseException):
+    """The end of a process, which nothing catches."""
+
+
+@dataclass(slots=True)
+class Reaper:
+    """Kills at one moment: 1 is before the first write, 2 after it, 3 before the second, and so on."""
+
+    at: int = 0
+    moments: int = 0
+
+    def pass_by(self) -> None:
+        self.moments += 1
+        if self.moments == self.at:
+            raise Killed
+
+
+@pytest.fixture
+def reaper(monkeypatch: pytest.MonkeyPatch) -> Reaper:
+    made, call = Reaper(), Aws.ask
+
+    async def watched(aws: Aws, at: Any, api: str, operation: str, about: str, /, **values: Any) -> Any:
+        if operation not in WRITES:
+            return await call(aws, at, api, operation, about, **values)
+        made.pass_by()
+        answer = await call(aws, at, api, operation, about, **values)
+        made.pass_by()
+        return answer
+
+    monkeypatch.setattr(Aws, "ask", watched)
+    return made
+
+
+async def take_up(shop: EcsShop, named: Sequence[Instance], weights: Mapping[Version, int]) -> None:
+    """As a strategy of another process does it: tell the router until it reads back just this."""
+    ids, shifter = {one.id for one in named}, shop.again().shifter
+    for _ in range(10):
+        reading = await shifter.read(shop.place)
+        if (reading.weights, set(reading.ready)) == (weights, ids):
+            return
+        await shifter.configure(shop.place, named, weights)
+    raise AssertionError("the router does not come to it")
+
+
+@pytest.mark.parametrize("end", [None, V1, V2], ids=["preview", "abort", "promotion"])
+async def test_a_kill_at_any_moment_ends_as_without_it(reaper: Reaper, end: Version | None) -> None:
+    async with pinned_shop(HEADER) as (shop, instances):
+        after = ([one for one in instances if end in (None, one.version)], {end or V1: 100})
+        before = (instances if end else instances[:1], {V1: 100})
+        at, left, ends = 0, True, []
+        while left:
+            await take_up(shop, *before)
+            reaper.at, reaper.moments = at, 0
+            with suppress(Killed):
+                await shop.again().shifter.configure(shop.place, *after)
+            at, left, reaper.at = at + 1, reaper.moments >= at, 0
+            await take_up(shop, *after)
+            ends.append([await answering(shop, headers) for headers in ({}, CARRIED[HEADER])])
+            assert len(await pins(shop)) == (0 if end else 1)
+        assert len(ends) > 5
+        assert all(one == ends[0] for one in ends)
