@@ -31,7 +31,7 @@ IDLE: Final = 5.0
 RULES: Final = 2000
 FEW: Final = 1000
 MANY: Final = 10_000
-STANDING: Final = 230.0  # until 200 incidents stand in one channel, which takes a post a second
+STANDING: Final = 450.0  # until 200 incidents stand in one channel with their threads, at a post a second
 PAST: Final = 360.0  # seconds of series before and after the start; Prometheus takes ten minutes ahead
 FUTURE: Final = 560.0
 ROUTING: Final = """
@@ -68,6 +68,14 @@ class Bench:
     server: RuledPrometheus
     room: Path
     idle: float = 0.0
+    full_until: float = 0.0
+
+    async def fill(self) -> None:
+        """Go on with the series for as long as Prometheus takes them ahead."""
+        begin, now = self.full_until or time.time() - PAST, time.time()
+        async with aiohttp.ClientSession() as session:
+            await fill(RemoteWriter(session, self.server.write_url), begin, now + FUTURE)
+        self.full_until = now + FUTURE
 
     async def cost(self, rules: int, *pids: int, settle: float = SETTLE) -> Cost:
         """What one round after the other costs these processes and the server, once all has settled."""
@@ -166,6 +174,7 @@ async def _whole_product(rules: str, bench: Bench) -> Cost:
     """`pilothouse serve`: alerts, incidents and chat too. Every rule that fires is an incident of its 20 alerts."""
     room = bench.room / "whole"
     room.mkdir()
+    await bench.fill()
     async with Watchtower(room, rules, routing=ROUTING, prometheus_url=bench.server.url) as tower:
         return await bench.cost(RULES, await tower.start("whole"), settle=STANDING)
 
@@ -192,9 +201,9 @@ def _vmalert(rules: Path, bench: Bench, notifier: str) -> Sequence[str]:
 @asynccontextmanager
 async def _bench() -> AsyncIterator[Bench]:
     with TemporaryDirectory(prefix="rules-") as room:
-        async with RuledPrometheus() as server, aiohttp.ClientSession() as session:
-            bench, now = Bench(server, Path(room)), time.time()
-            await fill(RemoteWriter(session, server.write_url), now - PAST, now + FUTURE)
+        async with RuledPrometheus() as server:
+            bench = Bench(server, Path(room))
+            await bench.fill()
             await asyncio.sleep(IDLE)
             before = cpu_seconds(server.pid)
             await asyncio.sleep(IDLE)
