@@ -74,7 +74,6 @@ class _Said(msgspec.Struct, gc=False):
 
     fingerprint: str
     annotations: bytes
-    starts_at: str | None
     expires: bool
 
 
@@ -134,20 +133,21 @@ class Intake:
         batch, now = _Batch(), self._now()
         lasts = now + self._resolve_timeout()
         for index, one in enumerate(posted, first):
-            written = bytes(one.labels) + (one.generator_url or "").encode()
+            # Two senders of one alert differ in their address, or where they share it in when it began for them.
+            written = bytes(one.labels) + f"{one.generator_url or ''} {one.starts_at}".encode()
             said = self._memory.get(written)
             if said is not None and self._says_again(one, index, said, now, lasts):
                 batch.accepted += 1
                 continue
             alert = _from_api(one, index, now, lasts)
             if self._told(batch, alert, f"alert {index}"):
-                said = _Said(alert.fingerprint, bytes(one.annotations), one.starts_at, alert.expires)
+                said = _Said(alert.fingerprint, bytes(one.annotations), alert.expires)
                 batch.said.append((written, said))
         return batch
 
     def _says_again(self, one: PostedAlert, index: int, said: _Said, now: datetime, lasts: datetime) -> bool:
         """Whether nothing but the end changed and the store has moved it."""
-        if one.starts_at != said.starts_at or bytes(one.annotations) != said.annotations:
+        if bytes(one.annotations) != said.annotations:
             return False
         ends_at = ZERO if one.ends_at is None else time_of(one.ends_at, index, "endsAt")
         expires = ends_at == ZERO

@@ -83,9 +83,10 @@ async def test_anything_else_is_taken(changes: dict[str, Any]) -> None:
     assert await world.post(alert(**changes)) == (1, 0)
 
 
-async def test_two_senders_of_one_alert_do_not_disturb_each_other() -> None:
+@pytest.mark.parametrize("apart", [{"generatorURL": "http://two"}, {"startsAt": "2026-01-05T09:00:07Z"}], ids=str)
+async def test_two_senders_of_one_alert_do_not_disturb_each_other(apart: dict[str, Any]) -> None:
     world = World()
-    ones, others = alert(annotations={"a": "1"}), alert(annotations={"a": "2"}, generatorURL="http://two")
+    ones, others = alert(annotations={"a": "1"}), alert(annotations={"a": "2"}, **apart)
     await world.post(ones, others)
     assert await world.post({**ones, "endsAt": LATER}, {**others, "endsAt": LATER}) == (0, 2)
 
