@@ -98,7 +98,7 @@ async def a_look(browser: Browser) -> AsyncIterator[Look]:
 
 
 def button(page: Page, name: str, environment: str = "staging") -> Locator:
-    return page.locator(f"#{environment} .deeds-row").get_by_role("button", name=name, exact=True)
+    return page.locator(f"#in-{environment} .deeds-row").get_by_role("button", name=name, exact=True)
 
 
 def dialog(page: Page) -> Locator:
@@ -112,7 +112,7 @@ async def fits(page: Page, width: int) -> bool:
 async def test_what_runs_is_scaled_and_followed(look: Look) -> None:
     await look.brought_out("v1")
     page = await look.open("/services/shop")
-    here = page.locator("#staging")
+    here = page.locator("#in-staging")
     await expect(here.locator(".place-line")).to_contain_text(re.compile("Running.*v1.*2 of 2 healthy.*v1 100 %"))
     await expect(here.locator(".instance")).to_have_count(2)
     await button(page, "Scale …").click()
@@ -145,18 +145,18 @@ async def test_it_is_stopped_started_and_restarted(look: Look) -> None:
     await button(page, "Stop").click()
     await expect(dialog(page)).to_contain_text("v1 takes no more requests there, then all 2 instances stop.")
     await dialog(page).get_by_role("button", name="Stop it").click()
-    await expect(page.locator("#staging .place-line")).to_contain_text("Stopping")
+    await expect(page.locator("#in-staging .place-line")).to_contain_text("Stopping")
     await look.house.tend()
-    await expect(page.locator("#staging .place-line")).to_contain_text("Stopped")
-    await expect(page.locator("#staging")).to_contain_text("No instance runs.")
-    await expect(page.locator("#staging .deeds-row button")).to_have_text(["Start", "Unregister"])
+    await expect(page.locator("#in-staging .place-line")).to_contain_text("Stopped")
+    await expect(page.locator("#in-staging")).to_contain_text("No instance runs.")
+    await expect(page.locator("#in-staging .deeds-row button")).to_have_text(["Start", "Unregister"])
     await button(page, "Start").click()
     for _ in range(3):
         await look.house.tend()
-    await expect(page.locator("#staging .place-line")).to_contain_text("Running")
+    await expect(page.locator("#in-staging .place-line")).to_contain_text("Running")
     await button(page, "Restart").click()
     await dialog(page).get_by_role("button", name="Restart").click()
-    await expect(page.locator("#staging .place-line")).to_contain_text("Updating")
+    await expect(page.locator("#in-staging .place-line")).to_contain_text("Updating")
 
 
 async def test_a_stop_counts_for_what_was_seen(look: Look) -> None:
@@ -173,7 +173,7 @@ async def test_another_revision_is_gone_back_to(look: Look) -> None:
     for version in ("v1", "v2"):
         await look.brought_out(version)
     page = await look.open("/services/shop")
-    rows = page.locator("#staging .revision")
+    rows = page.locator("#in-staging .revision")
     await expect(rows).to_have_text([re.compile("2.*v2.*runs.*Ada"), re.compile("1.*v1.*Ada.*Roll back")])
     await page.get_by_role("button", name="Roll back to revision 1").click()
     await expect(dialog(page)).to_contain_text("shop in staging goes from v2 to v1 of revision 1")
@@ -181,9 +181,9 @@ async def test_another_revision_is_gone_back_to(look: Look) -> None:
     await dialog(page).get_by_role("button", name="Roll back").click()
     await expect(page.locator("h1")).to_have_text("Roll back shop to v1 in staging")
     await page.locator("h1 a").click()
-    await expect(page).to_have_url(re.compile(r"/services/shop#staging$"))
-    await expect(page.locator("#staging .deeds-note")).to_contain_text("While a deployment is under way")
-    await expect(page.locator("#staging .deeds-row button")).to_have_count(0)
+    await expect(page).to_have_url(re.compile(r"/services/shop#in-staging$"))
+    await expect(page.locator("#in-staging .deeds-note")).to_contain_text("While a deployment is under way")
+    await expect(page.locator("#in-staging .deeds-row button")).to_have_count(0)
 
 
 @pytest.mark.parametrize(
@@ -197,8 +197,8 @@ async def test_whoever_may_not_is_told_why(look: Look, person: str | None, note:
     for version in ("v1", "v2"):
         await look.brought_out(version)
     page = await look.open("/services/shop", person=person)
-    await expect(page.locator("#staging .deeds-note")).to_have_text(note)
-    await expect(page.locator("#staging .deeds-row button")).to_have_count(0)
+    await expect(page.locator("#in-staging .deeds-note")).to_have_text(note)
+    await expect(page.locator("#in-staging .deeds-row button")).to_have_count(0)
     await expect(page.get_by_role("button", name="Roll back to revision 1")).to_have_count(0)
 
 
@@ -206,7 +206,7 @@ async def test_a_long_past_scrolls_and_older_ones_are_read(look: Look) -> None:
     for number in range(12):
         await look.brought_out(f"v{1 + number % 2}")
     page = await look.open("/services/shop")
-    past = page.locator("#staging .past-box")
+    past = page.locator("#in-staging .past-box")
     for box, rows in ((past.first, ".decision"), (past.last, ".revision")):
         await expect(box.locator(rows)).to_have_count(10)
         assert await box.evaluate("one => one.scrollHeight > one.clientHeight")
@@ -232,16 +232,16 @@ async def test_what_is_wrong_and_what_stands_in_the_way(look: Look) -> None:
     page = await look.open("/services/shop")
     await expect(page.locator("#incidents")).to_contain_text("HighErrors")
     await expect(page.locator("#alerts")).to_contain_text("<b>bold</b>")
-    remarks = page.locator("#staging .remarks p")
+    remarks = page.locator("#in-staging .remarks p")
     await expect(remarks).to_have_text([re.compile("Locked by Ada: <img.* left"), "Frozen by Ada: audit"])
     await button(page, "Restart").click()
     await dialog(page).get_by_role("button", name="Restart").click()
-    await expect(page.locator("#staging .place-line")).to_contain_text("Updating")  # neither keeps from that
+    await expect(page.locator("#in-staging .place-line")).to_contain_text("Updating")  # neither keeps from that
     assert await page.locator("main img, main b").count() == 0
     await expect(page.locator("#bad")).to_contain_text("None.")
     other = await look.open("/services/till")
     await expect(other.locator("#incidents")).to_contain_text("None open.")
-    await expect(other.locator("#staging")).to_contain_text("None yet. /ops deploy in chat")
+    await expect(other.locator("#in-staging")).to_contain_text("None yet. /ops deploy in chat")
 
 
 async def test_the_pages_fit_a_phone_and_tell_what_is_not_there(look: Look) -> None:
@@ -261,7 +261,7 @@ async def test_the_board_leads_to_services_and_trains(look: Look) -> None:
     page = await look.open("/")
     await page.locator("#services .place a").first.click()
     await expect(page.locator("h1")).to_have_text("shop")
-    await expect(page).to_have_url(re.compile("/services/shop#production$"))
+    await expect(page).to_have_url(re.compile("/services/shop#in-production$"))
     await page.go_back()
     await page.locator("#trains .train-title a").click()
     await expect(page).to_have_url(re.compile(f"/trains/{train}$"))

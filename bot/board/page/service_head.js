@@ -3,11 +3,11 @@
 import { h, keyed, nothing, section, setEmpty, state } from "./dom.js";
 import { link } from "./steps.js";
 import { when } from "./time.js";
-import { code, COMPONENT, person, serviceAddress } from "./words.js";
+import { anchor, code, COMPONENT, person, serviceAddress } from "./words.js";
 
 function glance({ component: one }) {
   const [tone, word] = COMPONENT[one.state] ?? ["muted", one.state];
-  return h("a", { class: "jump", href: `#${encodeURIComponent(one.environment)}` }, state(tone, one.environment),
+  return h("a", { class: "jump", href: `#${encodeURIComponent(anchor(one.environment))}` }, state(tone, one.environment),
     h("span", { class: "soft" }, one.version ? code(one.version) : "nothing yet", ` · ${word}`));
 }
 

@@ -6,7 +6,7 @@ import { Deployments, Revisions } from "./service_past.js";
 import { split } from "./split.js";
 import { link } from "./steps.js";
 import { when } from "./time.js";
-import { code, COMPONENT, count, healthTone, INSTANCE, named, person, plural } from "./words.js";
+import { anchor, code, COMPONENT, count, healthTone, INSTANCE, named, person, plural } from "./words.js";
 
 /** How far it is with what takes a while. */
 function progress(one) {
@@ -62,7 +62,7 @@ class Place {
     this.past = [new Deployments(), new Revisions()];
     const running = h("div", { class: "place-running" }, h("h3", null, "Instances"), this.list, this.none);
     const now = h("div", { class: "place-now" }, running, this.facts);
-    this.node = section(environment, environment, null, h("div", { class: "card" }, this.top, this.deeds.node, now, h("div", { class: "place-past" }, this.past.map((one) => one.node))));
+    this.node = section(anchor(environment), environment, null, h("div", { class: "card" }, this.top, this.deeds.node, now, h("div", { class: "place-past" }, this.past.map((one) => one.node))));
   }
 
   show(place, page) {

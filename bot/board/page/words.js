@@ -95,8 +95,11 @@ export function number(value, unit = "") {
 /** A name that a machine gave. */
 export const code = (text) => h("code", null, text);
 
+/** Where an environment is on a service's page; no other part of it can be called so. */
+export const anchor = (environment) => `in-${environment}`;
+
 /** The address of a service's page, at one of its environments when that is named. */
-export const serviceAddress = (service, environment = "") => `/services/${encodeURIComponent(service)}${environment ? `#${encodeURIComponent(environment)}` : ""}`;
+export const serviceAddress = (service, environment = "") => `/services/${encodeURIComponent(service)}${environment ? `#${encodeURIComponent(anchor(environment))}` : ""}`;
 
 /** `shop` strong and leading to its page, `production` soft. */
 export const place = (one) => h("span", { class: "place" }, h("a", { href: serviceAddress(one.service, one.environment), tabindex: "-1" }, h("strong", null, one.service)), " ", h("span", { class: "soft" }, one.environment));
