@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -14,7 +14,7 @@ from bot.clock.reload import Reloader
 from bot.house.alerting_half import Alerting
 from bot.house.engine_half import Engine
 from bot.watch.troubles import Troubles
-from engine.catalog import Catalog, Placement
+from engine.catalog import Placement
 from engine.durable_dbos import DbosDurable
 
 SECOND: Final = timedelta(seconds=1)
@@ -85,8 +85,8 @@ def alert_jobs(
     ]
 
 
-def house_jobs(engine: Engine, catalog: Catalog, listening: Listening, reloader: Reloader) -> list[Job]:
-    """Health checks, Home tabs and changed files."""
+def house_jobs(engine: Engine, places: Iterable[Placement], listening: Listening, reloader: Reloader) -> list[Job]:
+    """Health checks of these places, Home tabs and changed files."""
 
     async def home(_: datetime) -> None:
         await listening.home.refresh()
@@ -95,7 +95,7 @@ def house_jobs(engine: Engine, catalog: Catalog, listening: Listening, reloader:
         Job("locks and freezes", PERMITS, engine.permits.tidy),
         Job("home tabs", REFRESH, home, shared=False),
         Job("changed files", RELOAD, reloader.tick, shared=False),
-        *(_health_job(engine, place) for place in catalog.placements()),
+        *(_health_job(engine, place) for place in places),
     ]
 
 

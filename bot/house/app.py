@@ -22,6 +22,8 @@ from bot.settings.domain import to_catalog, to_people
 from bot.settings.read import Settings
 from bot.settings.routing import load_routes
 from bot.settings.rules import load_rules
+from bot.settings.shortages import Shortages
+from engine.catalog import Placement
 from engine.components.probe import HttpProbe
 from engine.security.identity import Directory
 from storage.database import PoolSettings, open_database
@@ -98,9 +100,15 @@ async def _start(house: Pilothouse, stack: AsyncExitStack) -> None:
             *loop_jobs(engine, house.durable, house.membership),
             *alert_jobs(house.alerting, _notices(house), house.troubles, lambda: house.clockwork.acting),
             *house.triggering.jobs(),
-            *house_jobs(engine, ground.catalog(), house.listening, house.reloader),
+            *house_jobs(engine, _reachable(ground), house.listening, house.reloader),
         ]
     )
+
+
+def _reachable(ground: Ground) -> list[Placement]:
+    """The places whose platform can be asked."""
+    shortages = Shortages(ground.settings)
+    return [place for place in ground.catalog().placements() if not shortages.blocks(place)]
 
 
 def _own(stack: AsyncExitStack, work: Coroutine[Any, Any, None], name: str, house: Pilothouse) -> None:

@@ -33,6 +33,7 @@ from bot.routes.silences import SilenceRooms, silence_routes
 from bot.routes.table import Rooms, build_routes
 from bot.routes.trains import TrainRooms, train_routes
 from bot.settings.read import Settings
+from bot.settings.shortages import Shortages
 from bot.settings.triggers import load_triggers, to_schedules
 from bot.tour import Tour
 from bot.watch.troubles import Troubles
@@ -133,6 +134,7 @@ def build(ground: Ground, loaded: Loaded) -> Pilothouse:
             speaking.outbox.closed,
             operators.tell,
             metrics=settings.prometheus_url,
+            settings=[str(one) for one in Shortages(settings).problems],
         ),
     )
     return house
@@ -200,6 +202,7 @@ def _readings(ground: Ground, engine: Engine, alerting: Alerting) -> Readings:
         lambda: alert_rows(alerting.watch.rows(), alerting.store.all(), ground.now()),
         lambda: alerting.rotations,
         now=ground.now,
+        lacks=Shortages(ground.settings).of,
     )
 
 

@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from alerting.incidents.journal import IncidentJournal
 from bot.house.alerting_half import Alerting
 from bot.house.bridges import EngineAlerts, EngineIncidents, EngineMetrics
+from bot.house.fitness import Fitness
 from bot.house.ground import Ground
 from bot.settings.backups import load_backup_urls
 from bot.settings.gates import load_hook_secrets
+from bot.settings.shortages import Shortages
 from bot.watch.rule_health import RuleHealth, healths_of
 from engine.backups.backups import Backups
 from engine.components.desk import LifecycleDesk
@@ -63,7 +65,10 @@ class Engine:
 def build_engine(ground: Ground, durable: DbosDurable, journal: DeploymentJournal, may_act: MayAct) -> Engine:
     """Managers, components and the deployments' desk."""
     data, now, catalog = ground.settings.data, ground.now, ground.catalog
-    platforms = Platforms(PlatformGround(data, now, lambda: router_ports_of(catalog())), may_act)
+    shortages = Shortages(ground.settings)
+    platforms = Platforms(
+        PlatformGround(data, now, lambda: router_ports_of(catalog())), may_act, lacks=shortages.blocks
+    )
     components = ComponentManager(
         ground.database.log, platforms, platforms, ground.probe, catalog, now=now, end_of=journal.end_of
     )
@@ -81,7 +86,7 @@ def build_engine(ground: Ground, durable: DbosDurable, journal: DeploymentJourna
         permits=keeper,
         releases=releases,
         now=now,
-        premises=platforms,
+        premises=Fitness(shortages, platforms),
     )
     lifecycle = LifecycleDesk(components, journal, keeper, catalog, now=now)
     permits = PermitDesk(permit_journal, journal, catalog, durable, now=now)

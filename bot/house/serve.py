@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 def serve(config: Path) -> int:
     """Run until told to stop; the exit code. Known failures are told in their own words."""
     try:
-        settings = load_settings(config)
+        settings = load_settings(config, whole=False)
         _check_keys(settings)
         _log_to_stderr(settings)
         return _run(settings)

@@ -36,7 +36,8 @@ class AlertRow:
 class ServiceRow:
     """One service in one environment as it is now.
 
-    `in_flight` is the deployment under way there, `last` the latest one, ended or not.
+    `in_flight` is the deployment under way there, `last` the latest one, ended or not. `misconfigured` is what its
+    settings lack, so that nothing can be deployed.
     """
 
     service: str
@@ -46,6 +47,7 @@ class ServiceRow:
     component: Component | None
     in_flight: Deployment | None
     last: Summary | None = None
+    misconfigured: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +120,7 @@ class Readings:
         rotations: Callable[[], Mapping[str, Rotation]],
         *,
         now: Callable[[], datetime],
+        lacks: Callable[[str, str], str] = lambda _, __: "",
     ) -> None:
         self._catalog = catalog
         self._components = components
@@ -127,6 +130,7 @@ class Readings:
         self._alerts = alerts
         self._rotations = rotations
         self._now = now
+        self._lacks = lacks
 
     async def overview(self) -> Overview:
         """All of it."""
@@ -163,7 +167,7 @@ class Readings:
             pair = (place.service, place.environment)
             if _is_unregistered(known.get(pair)) and pair not in by_place:
                 continue
-            rows.append(_row(self._catalog(), place, known.get(pair), by_place.get(pair), last.get(pair)))
+            rows.append(self._row(place, known.get(pair), by_place.get(pair), last.get(pair)))
         return rows
 
     async def places(self, name: str, *, limit: int) -> list[Place]:
@@ -177,7 +181,7 @@ class Readings:
             latest = await self._deployments.latest(*pair, limit=limit + 1)
             flying = next((one for one in latest if one.open), None)
             flight = await self._deployments.load(flying.id) if flying else None
-            row = _row(catalog, place, known.get(pair), flight, next(iter(latest), None))
+            row = self._row(place, known.get(pair), flight, next(iter(latest), None))
             found.append(Place(row, latest[:limit], len(latest) > limit))
         return found
 
@@ -185,7 +189,25 @@ class Readings:
         """The versions that exist of each service."""
         catalog = self._catalog()
         first = {name: next(iter(service.placements.values())) for name, service in catalog.services.items()}
-        return {str(name): await self._artifacts.versions(place) for name, place in first.items()}
+        return {
+            str(name): () if self._lacks(name, place.environment) else await self._artifacts.versions(place)
+            for name, place in first.items()
+        }
+
+    def _row(
+        self, place: Placement, component: Component | None, deployment: Deployment | None, last: Summary | None
+    ) -> ServiceRow:
+        service, environment = str(place.service), str(place.environment)
+        return ServiceRow(
+            service=service,
+            environment=environment,
+            description=self._catalog().service(service).description,
+            address=_address(place.target),
+            component=component,
+            in_flight=deployment,
+            last=last,
+            misconfigured=self._lacks(service, environment),
+        )
 
     async def incidents(self) -> Sequence[Incident]:
         """The open ones."""
@@ -215,24 +237,6 @@ def _waits(deployment: Deployment, person: PersonId, may_approve: Callable[[str]
 def _is_unregistered(component: Component | None) -> bool:
     """Whether a person took it off all lists; a deployment brings it back."""
     return component is not None and component.state is ComponentState.UNREGISTERED
-
-
-def _row(
-    catalog: Catalog,
-    place: Placement,
-    component: Component | None,
-    deployment: Deployment | None,
-    last: Summary | None,
-) -> ServiceRow:
-    return ServiceRow(
-        service=str(place.service),
-        environment=str(place.environment),
-        description=catalog.service(place.service).description,
-        address=_address(place.target),
-        component=component,
-        in_flight=deployment,
-        last=last,
-    )
 
 
 def _address(target: Target) -> str:

@@ -6,24 +6,30 @@ from collections.abc import Iterator, Mapping
 
 from bot.settings.backup_parts import BackupPart
 from bot.settings.model import File
-from bot.settings.problems import SettingsProblem, SettingsWrong
+from bot.settings.positions import Field
+from bot.settings.problems import SettingsProblem
 from bot.settings.read import Settings, read_variables
 
 
 def load_backup_urls(settings: Settings) -> Mapping[str, str]:
-    """The value of each variable that a backup's `url_env` names. Raises SettingsWrong for those that are not set."""
-    named = {part.postgres.url_env: where for where, part in _parts(settings.file) if part.postgres is not None}
-    urls = read_variables(named)
-    unset = [variable for variable in named if not urls[variable]]
-    if unset:
-        told = "is not set in the environment; set it to the database's URL, such as postgresql://user@host/name"
-        raise SettingsWrong([SettingsProblem(str(settings.path), 0, named[one], f"{one} {told}") for one in unset])
-    return urls
+    """The value of each variable that a backup's `url_env` names; "" for those that are not set."""
+    return read_variables(variable for _, variable in _variables(settings.file))
 
 
-def _parts(file: File) -> Iterator[tuple[str, BackupPart]]:
+def unset_backup_urls(settings: Settings) -> Iterator[tuple[Field, SettingsProblem]]:
+    """The fields whose variable is not set, each with what is to be said of it."""
+    urls = load_backup_urls(settings)
+    told = "is not set in the environment; set it to the database's URL, such as postgresql://user@host/name"
+    for field, variable in _variables(settings.file):
+        if not urls[variable]:
+            yield field, SettingsProblem(str(settings.path), 0, ".".join(map(str, field)), f"{variable} {told}")
+
+
+def _variables(file: File) -> Iterator[tuple[Field, str]]:
     for name, service in file.services.items():
-        places = [(f"services.{name}.environments.{env}", place.backup) for env, place in service.environments.items()]
-        yield from (
-            (f"{where}.backup", part) for where, part in [(f"services.{name}", service.backup), *places] if part
-        )
+        parts: list[tuple[Field, BackupPart | None]] = [(("services", name, "backup"), service.backup)]
+        for environment, place in service.environments.items():
+            parts.append((("services", name, "environments", environment, "backup"), place.backup))
+        for field, part in parts:
+            if part is not None and part.postgres is not None:
+                yield field, part.postgres.url_env

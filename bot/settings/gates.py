@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from bot.settings.gate_parts import GatePart
-from bot.settings.problems import SettingsProblem, SettingsWrong
+from bot.settings.model import File
+from bot.settings.positions import Field
+from bot.settings.problems import SettingsProblem
 from bot.settings.read import Settings, read_variables
 from engine.strategy_specs import CompareSpec, GateSpec, HookSpec
 
@@ -30,19 +32,24 @@ def to_gate(part: GatePart) -> GateSpec:
 
 
 def load_hook_secrets(settings: Settings) -> Mapping[str, str]:
-    """The value of each variable that a hook's `secret_env` names. Raises SettingsWrong for those that are not set."""
-    named = {
-        gate.secret_env: f"strategies.{name}.gates.{index}.secret_env"
-        for name, strategy in settings.file.strategies.items()
-        for index, gate in enumerate(strategy.gates)
-        if gate.secret_env
-    }
-    secrets = read_variables(named)
-    unset = [variable for variable in named if not secrets[variable]]
-    if unset:
-        told = "is not set in the environment; set it, or leave `secret_env` out for calls without a signature"
-        raise SettingsWrong([SettingsProblem(str(settings.path), 0, named[one], f"{one} {told}") for one in unset])
-    return secrets
+    """The value of each variable that a hook's `secret_env` names; "" for those that are not set."""
+    return read_variables(variable for _, variable in _secrets(settings.file))
+
+
+def unset_hook_secrets(settings: Settings) -> Iterator[tuple[Field, SettingsProblem]]:
+    """The fields whose variable is not set, each with what is to be said of it."""
+    secrets = load_hook_secrets(settings)
+    told = "is not set in the environment; set it, or leave `secret_env` out for calls without a signature"
+    for field, variable in _secrets(settings.file):
+        if not secrets[variable]:
+            yield field, SettingsProblem(str(settings.path), 0, ".".join(map(str, field)), f"{variable} {told}")
+
+
+def _secrets(file: File) -> Iterator[tuple[Field, str]]:
+    for name, strategy in file.strategies.items():
+        for index, gate in enumerate(strategy.gates):
+            if gate.secret_env:
+                yield ("strategies", name, "gates", index, "secret_env"), gate.secret_env
 
 
 def _compare(part: GatePart) -> CompareSpec:

@@ -81,12 +81,16 @@ class _FileSettings(File, BaseSettings):  # type: ignore[misc]  # both configure
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Everything that is set. Relative paths of the file start from `base`, its folder."""
+    """Everything that is set. Relative paths of the file start from `base`, its folder.
+
+    `absent` are the fields that name files which are not there, with what is to be said of each.
+    """
 
     file: File
     environment: Environment
     path: Path
     base: Path
+    absent: tuple[tuple[Field, SettingsProblem], ...] = ()
 
     @property
     def data(self) -> Path:
@@ -124,18 +128,23 @@ class Settings:
         return (self.base / Path(path).expanduser()).resolve()
 
 
-def load_settings(path: Path) -> Settings:
-    """Settings from the file at `path` and the environment. Raises SettingsWrong with every problem found."""
+def load_settings(path: Path, *, whole: bool = True) -> Settings:
+    """Settings from the file at `path` and the environment. Raises SettingsWrong with every problem found.
+
+    A `whole` one has all files that single services cannot do without.
+    """
     values, lines = read_positions(path)
     if not values:
         told = "is empty; say at least who may use Pilothouse (people), and what it shall do (services or rules)"
         raise SettingsWrong([SettingsProblem(str(path), 0, "", told)])
     file = _validated(path, values, lines)
     base = path.resolve().parent
-    faults = [*find_faults(file), *missing_files(file, base)]
-    if faults:
-        raise SettingsWrong([problem_at(path, lines, field, message) for field, message in faults])
-    return Settings(file, _environment(), path, base)
+    absent = [(field, problem_at(path, lines, field, message)) for field, message in missing_files(file, base)]
+    problems = [problem_at(path, lines, field, message) for field, message in find_faults(file)]
+    problems += [problem for _, problem in absent] if whole else []
+    if problems:
+        raise SettingsWrong(problems)
+    return Settings(file, _environment(), path, base, tuple(absent))
 
 
 def _validated(path: Path, values: dict[str, Any], lines: dict[Field, int]) -> File:

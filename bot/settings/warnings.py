@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import Final
+from collections.abc import Iterator
 
-from bot.settings.backups import load_backup_urls
 from bot.settings.domain import to_catalog
 from bot.settings.files import absences
 from bot.settings.fit_checks import fit_warnings
-from bot.settings.gates import load_hook_secrets
 from bot.settings.problems import SettingsProblem, SettingsWrong
 from bot.settings.read import Settings
+from bot.settings.shortages import Shortages
 from bot.settings.triggers import load_triggers
 from engine.infrastructure.balancers.doorstep import port_faults
 from engine.targets import ContainerTarget, LocalTarget
-
-LOADERS: Final[tuple[Callable[[Settings], object], ...]] = (load_hook_secrets, load_backup_urls, load_triggers)
-"""What needs variables of the environment; `serve` does not start without them, a check may run elsewhere."""
 
 
 def find_warnings(settings: Settings) -> list[SettingsProblem]:
@@ -38,8 +33,9 @@ def _taken(settings: Settings) -> Iterator[SettingsProblem]:
 
 
 def _unset(settings: Settings) -> Iterator[SettingsProblem]:
-    for load in LOADERS:
-        try:
-            load(settings)
-        except SettingsWrong as wrong:
-            yield from wrong.problems
+    """Variables that are not set. A check may run elsewhere; `serve` does without those that one service needs."""
+    yield from Shortages(settings).problems
+    try:
+        load_triggers(settings)
+    except SettingsWrong as wrong:
+        yield from wrong.problems

@@ -88,7 +88,9 @@ def service_line(row: ServiceRow) -> str:
     health = component.health if component else "not running"
     mark = STATE_MARKS.get(state, "⚪")
     line = f"{mark} {state} · {plain(row.service)} in {plain(row.environment)} · {version} · {health}"
-    return f"{line} · {flight_progress(row.in_flight)}" if row.in_flight else line
+    flight = f" · {flight_progress(row.in_flight)}" if row.in_flight else ""
+    lacking = f"\n⚠️ misconfigured: {plain(cut(row.misconfigured, LONGEST_SPOKEN))}" if row.misconfigured else ""
+    return f"{line}{flight}{lacking}"
 
 
 def flight_progress(deployment: Deployment) -> str:

@@ -32,7 +32,8 @@ class Trouble:
 class Troubles:
     """`rules` (those that went wrong, and how many there are), `receivers` and `channels` say how things stand.
 
-    `tell` says what is wrong, and the remedy, in the operators' channel.
+    `tell` says what is wrong, and the remedy, in the operators' channel. `settings` is what they lacked at the start,
+    each a problem of single services.
     """
 
     def __init__(
@@ -43,7 +44,9 @@ class Troubles:
         tell: Callable[[str, str], Awaitable[None]],
         *,
         metrics: str,
+        settings: Sequence[str] = (),
     ) -> None:
+        self._settings = {f"settings {told}": _of_settings(told) for told in settings}
         self._rules = rules
         self._receivers = receivers
         self._channels = channels
@@ -55,6 +58,7 @@ class Troubles:
     async def tick(self, now: datetime) -> None:
         """Say what lasts too long by now, and what is over."""
         troubles = troubles_of(*self._rules(), self._receivers(), metrics=self._metrics)
+        troubles |= self._settings
         troubles |= {f"channel {one.channel}": _of_channel(one) for one in self._channels()}
         self._since = {key: self._since.get(key, now) for key in troubles}
         for key in [key for key in self._told if key not in troubles and not (key == RULES and SOURCE in troubles)]:
@@ -104,6 +108,11 @@ def _of_rules(broken: Sequence[RuleStatus], all_: int) -> str:
     shown = "; ".join(f"{one.rule.name}: {one.health.last_error}" for one in broken[:SHOWN])
     more = f"; and {len(broken) - SHOWN} more" if len(broken) > SHOWN else ""
     return f"{len(broken)} of {all_} rules can't be evaluated. {shown}{more}. Their alerts stay as they were."
+
+
+def _of_settings(told: str) -> Trouble:
+    what = f"{told}. The services that need it can't be deployed; the others go on."
+    return Trouble(what, "Mend that and start Pilothouse again; `pilothouse check` shows whether it is right.", "")
 
 
 def _of_receiver(one: Failing) -> Trouble:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Final
 
 from engine.catalog import Placement, Version
 from engine.durable import MayAct, alone
-from engine.errors import PermanentFailure
+from engine.errors import PermanentFailure, TemporaryFailure
 from engine.infrastructure.platform import Ground, Platform
 from engine.ports import Artifact, Instance, InstanceId, TrafficReading
 from engine.targets import ContainerTarget, EcsTarget, KubernetesTarget, LambdaTarget, LocalTarget, Target
@@ -23,6 +23,14 @@ _MODULES: Final[Mapping[type[Target], tuple[str, str]]] = {
 """Where each kind lives, and the extra to install for it. Each module has `make(ground) -> Platform`."""
 
 
+RESTART: Final = "Mend that and start Pilothouse again."
+
+
+def _nothing(_: Placement) -> str:
+    """Every placement has what it takes."""
+    return ""
+
+
 class Platforms:
     """Premises, ArtifactSource, InstanceManager and TrafficShifter of every placement, whatever it runs on.
 
@@ -30,13 +38,19 @@ class Platforms:
     effect ask `may_act` first, and raise what it raises.
     """
 
-    def __init__(self, ground: Ground, may_act: MayAct = alone) -> None:
+    def __init__(
+        self, ground: Ground, may_act: MayAct = alone, *, lacks: Callable[[Placement], str] = _nothing
+    ) -> None:
         self._ground = ground
+        self._lacks = lacks
         self._may_act = may_act
         self._loaded: dict[type[Target], Platform] = {}
 
     def of(self, place: Placement) -> Platform:
-        """The platform that this placement runs on."""
+        """The platform that this placement runs on. Raises TemporaryFailure while it `lacks` what it takes."""
+        if lacking := self._lacks(place):
+            told = f"{place.service} in {place.environment} is misconfigured: {lacking}."
+            raise TemporaryFailure(told, RESTART)
         kind = type(place.target)
         if kind not in self._loaded:
             self._loaded[kind] = _make(kind, place, self._ground)

@@ -59,6 +59,30 @@ async def test_a_broken_file_stops_the_start_with_its_place(
     assert not (house.data / "pilothouse.sqlite").exists(), "something was begun"
 
 
+def miss(house: House) -> None:
+    """A second service, on a cluster whose kubeconfig is not there."""
+    file = yaml.safe_load(house.settings.read_text())
+    target = {"name": "till", "image": "till:{version}", "container_port": 80, "route": "till", "kubeconfig": "no.yaml"}
+    file["services"]["till"] = {"kubernetes": target, "environments": {"production": {"strategy": "quick"}}}
+    house.settings.write_text(yaml.safe_dump(file))
+
+
+async def test_one_service_without_its_file_keeps_nobody_else_from_working(houses: Houses) -> None:
+    house = await houses(Scene(steps=QUICK))
+    miss(house)
+    await house.start()
+    before = house.chronicle.last()
+    lacking = "services.till.kubernetes.kubeconfig: there is no file 'no.yaml'"
+    for asked in ("/ops status till", "/ops services", "/ops deploy till v1 to production"):
+        answer = all_text(await house.ask("ada", asked))
+        assert lacking in answer, asked
+        assert "misconfigured" in answer, asked
+    assert "start Pilothouse again" in answer
+    assert house.chronicle.facts(PREFIX, after=before) == []
+    await told_once(house, await house.bring_out("v1", "staging"), "Succeeded")
+    assert "Traceback" not in (house.room / "house.log").read_text()
+
+
 async def test_a_database_of_a_newer_version_is_left_alone(houses: Houses) -> None:
     house = await houses(Scene(steps=QUICK))
     await house.start()

@@ -39,7 +39,7 @@ def component(row: ServiceRow) -> schemas.Component:
         description=row.description,
         address=row.address,
         state=one.state.value if one else "registered",
-        reason=one.reason if one else "",
+        reason=_reason(row),
         version=one.version if one else None,
         previous=one.previous if one else None,
         traffic=traffic(row),
@@ -51,6 +51,13 @@ def component(row: ServiceRow) -> schemas.Component:
         deployment=row.in_flight.id if row.in_flight else None,
         last_change=last_change(row),
     )
+
+
+def _reason(row: ServiceRow) -> str:
+    """Why it cannot be deployed, or else why it is as it is."""
+    if row.misconfigured:
+        return f"Misconfigured: {row.misconfigured}."
+    return row.component.reason if row.component else ""
 
 
 def traffic(row: ServiceRow) -> list[schemas.Share]:

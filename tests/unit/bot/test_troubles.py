@@ -133,3 +133,12 @@ async def test_a_channel_that_takes_nothing_is_told_and_so_is_its_end(tmp_path: 
     assert "is_archived" in said
     trial.channels = []
     assert await trial.pass_time() == ["The channel #incidents takes messages again."]
+
+
+async def test_what_the_settings_lack_is_told_once_with_what_goes_on(tmp_path: Path) -> None:
+    trial = Trial(tmp_path)
+    lacking = "pilothouse.yaml:7: services.till.kubernetes.kubeconfig: there is no file 'nowhere.yaml'"
+    trial.troubles = Troubles(trial.broken, list, list, trial.tell, metrics="http://prometheus", settings=[lacking])
+    assert await trial.pass_time() == [f"{lacking}. The services that need it can't be deployed; the others go on."]
+    assert "start Pilothouse again" in trial.remedies[0]
+    assert await trial.pass_time() == []
