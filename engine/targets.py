@@ -141,4 +141,6 @@ class LambdaTarget:
     preview_alias: str = ""
 
 
+COUNTING = (LocalTarget, ContainerTarget)
+"""Those whose router, the built-in proxy or HAProxy, counts requests and those that were lost."""
 Target = LocalTarget | ContainerTarget | KubernetesTarget | EcsTarget | LambdaTarget

@@ -179,11 +179,12 @@ def _doing(deployment: Deployment, left: timedelta) -> str:
 
 def _traffic(deployment: Deployment) -> list[Block]:
     # Before a first version there was nobody to answer: what came too early was not lost by the roll-out.
-    if deployment.plan.first or not deployment.requests:
+    if deployment.plan.first or deployment.started_at is None:
         return []
-    return [
-        context(f"{deployment.requests:,} requests went through the proxy meanwhile, {deployment.lost:,} were lost")
-    ]
+    if not deployment.plan.counted:
+        return [context("Requests are not counted by this router")]
+    told = f"{deployment.requests:,} requests went through the proxy meanwhile, {deployment.lost:,} were lost"
+    return [context(told)] if deployment.requests else []
 
 
 def _gates(deployment: Deployment) -> list[Block]:

@@ -138,6 +138,7 @@ class Plan:
     recorded configuration is used, None for that of the settings; `configuration` tells the settings it was planned
     on from others ("" where that was not noted), and `placement` has them as JSON values: what comes out is what was
     planned, whatever the settings say by then. With an `approval_group` only its members' approvals count.
+    `counted` says whether the router counts requests: where it does not, a count of 0 says nothing.
     """
 
     service: ServiceName
@@ -156,6 +157,7 @@ class Plan:
     overrides: tuple[Override, ...] = ()
     warnings: tuple[str, ...] = ()
     placement: dict[str, Any] | None = None
+    counted: bool = True
 
     @property
     def first(self) -> bool:

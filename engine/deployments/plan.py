@@ -15,6 +15,7 @@ from engine.deployments.strategies import STRATEGIES, strategy_of
 from engine.errors import Invalid
 from engine.ports import Artifact
 from engine.strategy_specs import GateSpec, StrategySpec
+from engine.targets import COUNTING
 
 # A version becomes part of paths, labels and instance names.
 VERSION: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,63}")
@@ -69,6 +70,7 @@ def make_plan(
         overrides=overrides,
         warnings=warnings,
         placement=placement_data(place),
+        counted=isinstance(place.target, COUNTING),
     )
 
 
@@ -95,6 +97,7 @@ def make_return_plan(
         expires_at=None,
         revision=release.revision if release else None,
         warnings=(told,) if changed else (),
+        counted=isinstance(place.target, COUNTING),
     )
 
 

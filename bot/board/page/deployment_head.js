@@ -5,7 +5,7 @@ import { h, state } from "./dom.js";
 import { split } from "./split.js";
 import { link, stateOf, stepLine, title } from "./steps.js";
 import { span, when } from "./time.js";
-import { count, person, plural } from "./words.js";
+import { answered, person } from "./words.js";
 
 function progress({ deployment: one, kept_until: kept }) {
   const took = one.ended_at && one.started_at ? (new Date(one.ended_at) - new Date(one.started_at)) / 1000 : null;
@@ -14,7 +14,7 @@ function progress({ deployment: one, kept_until: kept }) {
     one.state === "running" && one.until ? when(one.until, "left", "checking the gates") : null,
     one.state === "promoting" && kept ? h("span", null, `${one.previous} is kept, `, when(kept, "left", "its time is over")) : null,
     took === null ? null : h("span", null, took >= 1 ? `took ${span(took)}` : "took less than a second"),
-    one.requests && one.previous ? h("span", null, `${count(one.lost)} of ${plural(one.requests, "request", "requests")} lost`) : null,
+    one.previous && answered(one) ? h("span", null, answered(one)) : null,
   ].filter(Boolean);
 }
 

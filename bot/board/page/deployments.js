@@ -4,13 +4,13 @@ import { facts, h, icon, keyed, nothing, section, setEmpty, state, typed } from 
 import { split } from "./split.js";
 import { address, history, link, stateOf, stepLine, title } from "./steps.js";
 import { when } from "./time.js";
-import { code, count, number, person, plural, VERDICT } from "./words.js";
+import { answered, code, count, number, person, plural, VERDICT } from "./words.js";
 
 function progress(one) {
   const parts = [];
   if (one.state === "planned") parts.push(one.plan.expires_at ? when(one.plan.expires_at, "left", "expired") : null);
   if (one.state === "running" && one.until) parts.push(when(one.until, "left", "checking the gates"));
-  if (one.requests) parts.push(h("span", null, `${count(one.lost)} of ${plural(one.requests, "request", "requests")} lost`));
+  if (one.previous && answered(one)) parts.push(h("span", null, answered(one)));
   return parts.filter(Boolean);
 }
 

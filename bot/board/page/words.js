@@ -82,6 +82,12 @@ const COUNT = new Intl.NumberFormat(undefined);
 export const count = (value) => COUNT.format(value);
 export const plural = (value, one, many) => `${count(value)} ${value === 1 ? one : many}`;
 
+/** What became of the requests meanwhile; null before there were any. */
+export function answered(one) {
+  if (one.requests === null) return one.started_at ? "requests are not counted by this router" : null;
+  return one.requests ? `${count(one.lost)} of ${plural(one.requests, "request", "requests")} lost` : null;
+}
+
 const three = (value) => String(Number(value.toPrecision(3)));
 
 /** 0.8 %, 250 ms, 1.2 s, 1,234; "no data" for nothing. */

@@ -114,13 +114,15 @@ def deployment(one: Deployment, *, now: datetime) -> schemas.Deployment:
         measurements=[present_gates.measurement(each) for each in one.measurements],
         figures=[schemas.Figure(name=name, value=value) for name, value in one.figures],
         history=_entries(one.history),
+        requests=one.requests if plan.counted else None,
+        lost=one.lost if plan.counted else None,
         **_same(one, DEPLOYMENT_FIELDS),
     )
 
 
 DEPLOYMENT_FIELDS = (
     *("state", "outcome", "reason", "requested_by", "requested_at", "started_at", "ended_at", "updated_at"),
-    *("step", "weight", "approved", "waiting_step", "step_entered_at", "requests", "lost"),
+    *("step", "weight", "approved", "waiting_step", "step_entered_at"),
     *("trouble", "trouble_since", "abort_asked_by"),
 )
 INCIDENT_FIELDS = (

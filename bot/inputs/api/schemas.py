@@ -226,7 +226,10 @@ class Entry(Shape):
 
 
 class Deployment(DeploymentRow):
-    """A whole deployment. `requests` and `lost` count what went through the router since it began."""
+    """A whole deployment. `requests` and `lost` count what went through the router since it began.
+
+    Both are null where the router counts none: those of Kubernetes and AWS do not.
+    """
 
     plan: Plan
     approved: bool
@@ -236,8 +239,8 @@ class Deployment(DeploymentRow):
     step_left_seconds: float
     measurements: list[Measurement]
     figures: list[Figure]
-    requests: int
-    lost: int
+    requests: int | None
+    lost: int | None
     trouble: str
     trouble_since: datetime | None
     abort_asked_by: str | None
