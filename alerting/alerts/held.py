@@ -1,7 +1,8 @@
-"""One alert as the store holds it: its end moves often, the rest seldom."""
+"""One alert as the store holds it: its end and its text move often, the rest seldom."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Final
+from typing import Final, Protocol
 
 import msgspec
 from msgspec.structs import replace
@@ -12,10 +13,21 @@ from alerting.alerts.journal import Kept
 _NEVER: Final = datetime.max.replace(tzinfo=UTC)
 
 
+class Worded(Protocol):
+    """A value and the text made of it, which is best made only when somebody reads it."""
+
+    @property
+    def value(self) -> float: ...
+
+    @property
+    def annotations(self) -> Mapping[str, str]: ...
+
+
 class Held(msgspec.Struct, eq=False, gc=False):
     """An alert whose end may have moved since `first` was made; `kept_end` is the end that the database has.
 
-    `over` says that its end was reached or told, `settled` that no group has anything left to tell of it.
+    `over` says that its end was reached or told, `settled` that no group has anything left to tell of it. `words` are
+    newer than those of `first`.
     """
 
     first: ReceivedAlert
@@ -24,6 +36,7 @@ class Held(msgspec.Struct, eq=False, gc=False):
     ends_at: datetime | None = None
     kept_end: datetime | None = None
     updated_at: datetime = _NEVER
+    words: Worded | None = None
 
     def __post_init__(self) -> None:
         self.ends_at = self.kept_end = self.first.ends_at
@@ -34,6 +47,9 @@ class Held(msgspec.Struct, eq=False, gc=False):
         """The alert as it is now."""
         if self.first.updated_at is not self.updated_at:
             self.first = replace(self.first, ends_at=self.ends_at, updated_at=self.updated_at)
+        if self.words is not None:
+            words, self.words = self.words, None
+            self.first = replace(self.first, annotations=words.annotations, value=words.value)
         return self.first
 
     @property
@@ -59,5 +75,5 @@ class Held(msgspec.Struct, eq=False, gc=False):
 
     def replace(self, alert: ReceivedAlert) -> None:
         """It was told again with nothing new but its end and its value."""
-        self.first = alert
+        self.first, self.words = alert, None
         self.renew(alert.ends_at, alert.updated_at)

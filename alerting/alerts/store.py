@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from alerting.alerts.alert import ReceivedAlert
 from alerting.alerts.ends import Ends
-from alerting.alerts.held import Held
+from alerting.alerts.held import Held, Worded
 from alerting.alerts.journal import AlertJournal, Kept
 from alerting.alerts.merge import merged, same
 from storage.errors import StorageError
@@ -108,6 +108,17 @@ class AlertStore:
         held.renew(ends_at, updated_at)
         if held.runs_out:
             self._unsaved.add(fingerprint)
+        return True
+
+    def reword(self, fingerprint: str, words: Worded, at: datetime) -> bool:
+        """Whoever reads the alert from now on finds these words of it, told at `at`; nothing is written or told.
+
+        False when it does not fire here: then `take` must have the whole alert.
+        """
+        held = self._held.get(fingerprint)
+        if held is None or held.over:
+            return False
+        held.words, held.updated_at = words, at
         return True
 
     async def take(self, alerts: Iterable[ReceivedAlert]) -> list[ReceivedAlert]:

@@ -62,7 +62,6 @@ class Watch:
         self._now = now
         # What an evaluation has changed is told before anybody compares with what fires.
         self._telling = asyncio.Lock()
-        self._told_at: dict[str, datetime] = {}
         self._shown_at: dict[str, datetime] = {}
         self._news: dict[str, ReceivedAlert] = {}
 
@@ -130,12 +129,7 @@ class Watch:
 
     async def _tell(self, transitions: Iterable[Transition]) -> None:
         every = pace.pace(self._journal.open_count)
-        worth = [one for one in transitions if self._worth_telling(one, min(every, pace.LONGEST_IN_STORE))]
-        told = [(one, self._told(one)) for one in worth]
-        if told:
-            await self._store.take([alert for _, alert in told])
-            # Values too, which are no news to the store.
-            await self._keep([alert for one, alert in told if self._worth_showing(one, every)])
+        await self._take([self._told(one) for one in transitions if self._is_news(one, every)])
 
     async def _take(self, alerts: Sequence[ReceivedAlert]) -> None:
         if alerts:
@@ -176,26 +170,24 @@ class Watch:
             value=alert.value,
         )
 
-    def _worth_telling(self, one: Transition, every: timedelta) -> bool:
+    def _is_news(self, one: Transition, every: timedelta) -> bool:
+        """Whether it is to be written down and told; a value that moved is, once in `every`, else only reworded."""
+        mark = one.alert.fingerprint
         if one.change is Change.PENDING:
-            self._shown_at.pop(one.alert.fingerprint, None)
-            return self._told_at.pop(one.alert.fingerprint, None) is not None
-        return _worth(one, self._told_at, every)
+            return self._shown_at.pop(mark, None) is not None
+        if one.change is Change.UPDATED and self._is_only_reworded(one, every):
+            return False
+        if one.change is Change.RESOLVED or one.change in EXPIRING:
+            self._shown_at.pop(mark, None)
+        else:
+            self._shown_at[mark] = one.at
+        return True
 
-    def _worth_showing(self, one: Transition, every: timedelta) -> bool:
-        return one.change is Change.PENDING or _worth(one, self._shown_at, every)
-
-
-def _worth(one: Transition, told: dict[str, datetime], every: timedelta) -> bool:
-    """Whether it is more than a value that moved, or one that is due; `told` is when each was told last."""
-    last = told.get(one.alert.fingerprint)
-    if one.change is Change.UPDATED and last is not None and not pace.due(one.rule.name, last, one.at, every):
-        return False
-    if one.change is Change.RESOLVED or one.change in EXPIRING:
-        told.pop(one.alert.fingerprint, None)
-    else:
-        told[one.alert.fingerprint] = one.at
-    return True
+    def _is_only_reworded(self, one: Transition, every: timedelta) -> bool:
+        last = self._shown_at.get(one.alert.fingerprint)
+        if last is None or pace.due(one.rule.name, last, one.at, every):
+            return False
+        return self._store.reword(self._mark(one.alert), one.alert, one.at)
 
 
 @lru_cache(maxsize=16_384)

@@ -15,8 +15,6 @@ from zlib import crc32
 LEAST = timedelta(seconds=10)
 SHARE = timedelta(seconds=4.8)
 """What one incident more takes of the budget."""
-LONGEST_IN_STORE = timedelta(minutes=1)
-"""What others are told of an alert is no older than what Prometheus resends (its --rules.alert.resend-delay)."""
 
 
 def pace(incidents: int) -> timedelta:

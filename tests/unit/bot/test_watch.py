@@ -224,3 +224,16 @@ async def test_the_reconciliation_writes_nothing_when_nothing_is_missing(
     monkeypatch.setattr(trial.store, "take", take)
     await trial.watch.reconcile()
     assert taken == []
+
+
+async def test_a_value_that_moves_is_known_at_once_and_written_down_now_and_then(trial: Trial) -> None:
+    await trial.tick()
+    log = trial.world.log
+    written, values = await log.last_position(), []
+    for n in range(60):
+        trial.metrics.answers = {"slow": vector(({}, float(n)))}
+        await trial.tick()
+        (alert,) = trial.store.all()
+        values.append(alert.value)
+    assert values == [float(n) for n in range(60)]
+    assert 1 <= await log.last_position() - written <= 3

@@ -241,3 +241,46 @@ async def test_an_unreadable_record_is_named(house: House) -> None:
     await house.database.records.put("alerts", "abc", {"labels": 3}, at=house.clock())
     with pytest.raises(PermanentFailure, match="abc"):
         await house.open().load()
+
+
+class Words:
+    """What an alert says, counting how often it was made."""
+
+    def __init__(self, text: str, value: float) -> None:
+        self.text, self.value, self.made = text, value, 0
+
+    @property
+    def annotations(self) -> dict[str, str]:
+        self.made += 1
+        return {"summary": self.text}
+
+
+async def test_new_words_are_made_when_they_are_read_and_neither_written_nor_told(house: House) -> None:
+    one, words = house.fire(lasts=None, instance="a"), Words("at 2", 2.0)
+    await house.store.take([one])
+    before = await house.writes()
+    house.heard.clear()
+    assert house.store.reword(one.fingerprint, words, house.clock.advance(minutes(1)))
+    assert words.made == 0
+    for _ in range(2):
+        (known,) = house.store.all()
+        assert (known.annotations, known.value, known.updated_at) == ({"summary": "at 2"}, 2.0, house.clock())
+    assert words.made == 1
+    assert await house.writes() == before
+    assert house.heard == []
+
+
+async def test_who_is_told_the_whole_alert_hears_no_older_words(house: House) -> None:
+    one = house.fire(lasts=None, instance="a")
+    await house.store.take([one])
+    house.store.reword(one.fingerprint, Words("at 2", 2.0), house.clock.advance(minutes(1)))
+    again = replace(one, annotations={"summary": "at 3"}, updated_at=house.clock.advance(minutes(1)))
+    assert await house.store.take([again]) == [again]
+    assert house.store.get(one.fingerprint) == again
+
+
+async def test_what_does_not_fire_has_no_new_words(house: House) -> None:
+    one = house.fire(lasts=None, instance="a")
+    assert not house.store.reword(one.fingerprint, Words("at 2", 2.0), house.clock())
+    await house.store.take([resolved(one, house.clock())])
+    assert not house.store.reword(one.fingerprint, Words("at 2", 2.0), house.clock())
