@@ -17,6 +17,7 @@ from typing import Final
 
 from alerting.alerts.alert import ReceivedAlert
 from alerting.alerts.store import AlertStore
+from alerting.notify.aside import aside
 from alerting.notify.delivery import Delivery
 from alerting.notify.group import Group
 from alerting.notify.groups import Groups
@@ -240,7 +241,8 @@ class Dispatcher:
 
     async def _flush(self, plan: Plan, group: Group, flush: Flush) -> None:
         try:
-            passed = in_order(await pass_through(plan.stages, flush))
+            left = await pass_through(plan.stages, flush)
+            passed = await aside(len(left), partial(in_order, left))
             if await self._delivery.deliver(flush, passed, plan.tellers[flush.route.receiver]):
                 self._settle(group, flush, passed)
         finally:

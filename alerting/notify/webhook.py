@@ -8,11 +8,13 @@ import asyncio
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
+from functools import partial
 from typing import Final
 
 import aiohttp
 
 from alerting.errors import PermanentFailure, TemporaryFailure
+from alerting.notify.aside import aside
 from alerting.notify.notification import Notification
 from alerting.notify.payload import payload
 from alerting.routing.config import WebhookReceiver
@@ -49,7 +51,8 @@ class WebhookTeller:
     async def tell(self, notification: Notification) -> None:
         """See `Teller.tell`."""
         receiver = refreshed(self._receiver)
-        body = payload(notification, external_url=self._external_url, max_alerts=receiver.max_alerts)
+        make = partial(payload, notification, external_url=self._external_url, max_alerts=receiver.max_alerts)
+        body = await aside(len(notification.firing) + len(notification.resolved), make)
         headers = {**receiver.headers, "Content-Type": "application/json", "Idempotency-Key": notification.key}
         limit = receiver.timeout.total_seconds() if receiver.timeout else None
         async with self._turn:
