@@ -14,7 +14,7 @@ from engine.deployments.deployment import Deployment
 from engine.deployments.plan import make_plan, make_return_plan
 from engine.ports import Artifact
 from engine.targets import ContainerTarget, EcsTarget, KubernetesTarget, LambdaTarget, Target
-from tests.fakes.blockkit import check, words
+from tests.fakes.blockkit import KNOWN_USER, check, words
 from tests.fakes.durable import VirtualClock
 from tests.unit.deployments.world import ANN, BEN, ROLLING, Town, World
 
@@ -53,7 +53,7 @@ async def under_way(*, counted: bool, requests: int) -> Deployment:
 
 
 async def said(deployment: Deployment) -> str:
-    message = render_deployment(deployment, mention=lambda _: "<@U0EXAMPLE>", now=deployment.requested_at)
+    message = render_deployment(deployment, mention=lambda _: KNOWN_USER, now=deployment.requested_at)
     check(message)
     return words(message.blocks)
 
