@@ -146,23 +146,22 @@ class Carrier:
         if left.kept is None or right.kept is None:
             kept = right.kept if left.kept is None else left.kept
             return Piece(f"({left.text} {sign}{compare} {right.text})", kept)
-        if modifier is None:
-            raise NotCarried
         matching = self._matching(modifier, mixed=left.kept != right.kept)
         kept = self._kept(modifier, sign, left.kept, right.kept)
         return Piece(f"({left.text} {sign}{compare}{matching} {right.text})", kept)
 
-    def _matching(self, modifier: promql.BinModifier, *, mixed: bool) -> str:
+    def _matching(self, modifier: promql.BinModifier | None, *, mixed: bool) -> str:
         """How both sides are matched, so that they match by the label as well.
 
         Where just one side has the label, they match as before only if it did not count.
         """
-        fill, matching = modifier.fill_values, modifier.matching
+        fill = modifier.fill_values if modifier is not None else None
         if fill is not None and (fill.lhs is not None or fill.rhs is not None):
             raise NotCarried
+        matching = modifier.matching if modifier is not None else None
         if mixed and self._counts(matching):
             raise NotCarried
-        if matching is None:
+        if modifier is None or matching is None:
             return ""
         names = list(matching.labels)
         if matching.type == promql.LabelModifierType.Include:
@@ -184,11 +183,13 @@ class Carrier:
             return f" group_right ({_listed(names)})"
         return ""
 
-    def _kept(self, modifier: promql.BinModifier, sign: str, left: bool, right: bool) -> bool:
+    def _kept(self, modifier: promql.BinModifier | None, sign: str, left: bool, right: bool) -> bool:
         """Whether the result would have the label by itself."""
         if sign in _SETS:
             if sign == "or" and left != right:
                 raise NotCarried
+            return left
+        if modifier is None:
             return left
         if modifier.card == promql.VectorMatchCardinality.ManyToOne:
             return left

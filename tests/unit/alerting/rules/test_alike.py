@@ -4,6 +4,8 @@ from alerting.rules.alike import Form, forms
 from alerting.rules.carrying import HOLE
 
 KEPT = [
+    ("up{job='a'} / down{job='a'} > 1", "((up{@} / down{@}) > 1.0)"),
+    ("sum(up{job='a'}) by (job) / sum(down{job='a'}) by (job)", "(sum by (job) (up{@}) / sum by (job) (down{@}))"),
     ("up{job='a'} == 0", "(up{@} == 0.0)"),
     ("-up{zone!~'x|y', job='a'}", None),
     ("rate(total{job='a'}[5m] offset 1h)", "rate(total{@}[300000ms] offset 3600000ms)"),
@@ -18,6 +20,7 @@ KEPT = [
     ("label_replace(up{job='a'}, 'x', '$1', 'y', '(.*)')", 'label_replace(up{@}, "x", "$1", "y", "(.*)")'),
 ]
 LOST = [
+    ("sum(up{job='a'}) / sum(down{job='a'})", "(sum by (job) (up{@}) / sum by (job) (down{@}))"),
     ("sum(up{job='a'})", "sum by (job) (up{@})"),
     ("sum by (zone) (up{job='a'})", "sum by (zone, job) (up{@})"),
     ("sum without (job, zone) (up{job='a'})", "sum without (zone) (up{@})"),
