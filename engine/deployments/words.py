@@ -52,6 +52,11 @@ def notes(seen: Observation, version: Version) -> str:
     return " ".join(said.values())
 
 
+def why_not_well(seen: Observation, version: Version) -> str:
+    """The platform's own words on a version that does not come up; how many are in which state where it has none."""
+    return notes(seen, version) or _running(version, seen)
+
+
 def not_well(seen: Observation, version: Version) -> str:
     """Each instance of a version that is not well, with the platform's own words where it has any; "" for none."""
     ill = (one for one in seen.instances if one.version == version and one.health is not InstanceHealth.HEALTHY)

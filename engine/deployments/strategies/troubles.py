@@ -9,7 +9,7 @@ from engine.deployments.action import Action, Observation, Record, run_of
 from engine.deployments.deployment import Deployment, State
 from engine.deployments.events import InstanceDied
 from engine.deployments.strategies.moves import back, overdue
-from engine.deployments.words import notes, render_time
+from engine.deployments.words import notes, render_time, why_not_well
 from engine.ports import InstanceHealth
 
 CRASHES: Final = 3  # so many deaths of new instances are a crash loop
@@ -43,8 +43,8 @@ def late(deployment: Deployment, seen: Observation, now: datetime) -> Action | N
     )
     if not (waiting and overdue(deployment, now)):
         return None
-    deadline, said = render_time(plan.strategy.progress_deadline), notes(seen, plan.version)
-    return back(f"{plan.version} did not get on within {deadline}. {said}".strip())
+    deadline, said = render_time(plan.strategy.progress_deadline), why_not_well(seen, plan.version)
+    return back(f"{plan.version} did not get on within {deadline}. {said}")
 
 
 def unserved(deployment: Deployment, seen: Observation) -> Action | None:
@@ -53,4 +53,4 @@ def unserved(deployment: Deployment, seen: Observation) -> Action | None:
     new = [one.id for one in seen.instances if one.version == plan.version]
     if deployment.weight == 0 or seen.healthy(new):
         return None
-    return back(f"No instance of {plan.version} is healthy. {notes(seen, plan.version)}".strip())
+    return back(f"No instance of {plan.version} is healthy. {why_not_well(seen, plan.version)}")

@@ -44,4 +44,4 @@ async def test_a_deadline_is_told_as_a_length_of_time() -> None:
     await town.run(60)
     after = await town.at(deployment)
     assert after.state is State.ROLLED_BACK
-    assert "did not get on within 8 s." in after.reason
+    assert after.reason == "v2 did not get on within 8 s. v2: 1 starting."
