@@ -21,7 +21,8 @@ from alerting.rules.carrying import Carrier, NotCarried
 
 _NEVER: Final = re.compile(r"le|__.*")
 _KNOWN: Final = 65_536
-
+_READ_OTHERWISE: Final = re.compile(r"\\[xX0-7]|\0|@(?:\s|#[^\n]*\n)*-")
+"""What promql-parser reads otherwise than Prometheus: a byte in a string as a character, and time before 1970 never."""
 
 Key = tuple[str, str, bool]
 
@@ -49,6 +50,8 @@ class Form:
 @lru_cache(maxsize=_KNOWN)
 def forms(text: str) -> tuple[Form, ...]:
     """The forms of a PromQL expression, one for each label that could tell it from others; may be none."""
+    if _READ_OTHERWISE.search(text):
+        return ()
     try:
         tree = promql.parse(text)
     except ValueError:
@@ -61,7 +64,8 @@ def _forms(tree: promql.Expr) -> Iterator[Form]:
     for label, value in _candidates(tree):
         try:
             yield _form(tree, label, value)
-        except NotCarried:
+        except (ValueError, OverflowError):
+            # It is not carried, or tells a time beyond what a datetime holds.
             continue
 
 

@@ -31,7 +31,7 @@ def number(value: float) -> str:
     if math.isnan(value):
         return "NaN"
     plain = "Inf" if math.isinf(value) else repr(abs(value))
-    return f"(-{plain})" if value < 0 else plain
+    return f"(-{plain})" if math.copysign(1.0, value) < 0 else plain
 
 
 def any_of(values: Iterable[str]) -> str:

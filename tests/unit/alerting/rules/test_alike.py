@@ -7,6 +7,7 @@ KEPT = [
     ("up{job='a'} / down{job='a'} > 1", "((up{@} / down{@}) > 1.0)"),
     ("sum(up{job='a'}) by (job) / sum(down{job='a'}) by (job)", "(sum by (job) (up{@}) / sum by (job) (down{@}))"),
     ("up{job='a'} == 0", "(up{@} == 0.0)"),
+    ("up{job='a'} / -0", "(up{@} / (-0.0))"),
     ("-up{zone!~'x|y', job='a'}", None),
     ("rate(total{job='a'}[5m] offset 1h)", "rate(total{@}[300000ms] offset 3600000ms)"),
     ("max_over_time(up{job='a'}[1h:5m] @ 12.5)", "max_over_time((up{@})[3600000ms:300000ms] @ 12.500)"),
@@ -58,6 +59,13 @@ NOT_ALIKE = [
     "limitk(1, up{job='a'})",
     "hour()",
     "up{job='a'}[1m * 2]",
+    "up{job='a'} @ -5",
+    "max_over_time(up{job='a'}[5m:1m] @ # so it is\n -0.5)",
+    "up{job='a'} @ 253402300800",
+    "up{job='a'} @ 1e15",
+    r"up{job='\xc3\xbc'}",
+    r"up{job='a', zone='\303\274'}",
+    "label_replace(up{job='a'}, 'x', '\0', 'y', '(.*)')",
 ]
 
 
