@@ -97,7 +97,7 @@ class Live:
         self._now = now
         self._dirty: set[str] = set()
         self._tasks: dict[str, asyncio.Task[None]] = {}
-        self._closed: dict[str, int] = {}
+        self._closed: dict[str, timedelta] = {}
         self._again: dict[str, asyncio.TimerHandle] = {}
 
     async def follow(self) -> None:
@@ -160,14 +160,15 @@ class Live:
 
     def _try_later(self, stream: str, refused: ChatRefused) -> None:
         """A channel that people close may be opened again; what stands then is told though nothing changed."""
-        if not refused.closed:
-            return
-        times = self._closed.get(stream, 0)
-        self._closed[stream] = times + 1
-        pause = min(CLOSED_PAUSE * 2**times, LONGEST_CLOSED_PAUSE)
-        if (waiting := self._again.pop(stream, None)) is not None:
-            waiting.cancel()
-        self._again[stream] = asyncio.get_running_loop().call_later(pause.total_seconds(), self._touch, stream)
+        if not refused.closed or stream in self._again:
+            return  # what changes meanwhile makes nobody wait longer
+        pause = self._closed.get(stream, CLOSED_PAUSE)
+        self._closed[stream] = min(pause * 2, LONGEST_CLOSED_PAUSE)
+        self._again[stream] = asyncio.get_running_loop().call_later(pause.total_seconds(), self._try_now, stream)
+
+    def _try_now(self, stream: str) -> None:
+        del self._again[stream]
+        self._touch(stream)
 
     async def _tell_once(self, stream: str) -> None:
         teller = self._teller(stream)

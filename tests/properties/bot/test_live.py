@@ -139,3 +139,24 @@ def test_a_channel_that_is_opened_again_is_told_what_stands_though_nothing_chang
         await process.die()
 
     run(main)
+
+
+def test_a_channel_that_stays_closed_for_days_is_still_tried_each_hour() -> None:
+    async def main(now: Now) -> None:
+        database, platform = MemoryDatabase(now), FakePlatform(now, archived={"C-things"})
+        process = Process(database, platform, now)
+        for count in range(60):  # what changes much is not tried more seldom for it
+            await database.log.append("thing-1", [NewEvent("Happened", {})], expected=count, at=now(), card=CARD)
+            await asyncio.sleep(1)
+        platform.archived.clear()
+        await asyncio.sleep(120)
+        await check("thing-1", database, platform)
+        platform.archived.add("C-things")
+        await database.log.append("thing-1", [NewEvent("Happened", {})], expected=60, at=now(), card=CARD)
+        await asyncio.sleep(86_400 * 4)
+        platform.archived.clear()
+        await asyncio.sleep(3700)
+        await check("thing-1", database, platform)
+        await process.die()
+
+    run(main)
