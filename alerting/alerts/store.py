@@ -118,7 +118,8 @@ class AlertStore:
         held = self._held.get(fingerprint)
         if held is None or held.over:
             return False
-        held.words, held.updated_at = words, at
+        # Time goes on: what was written down later than `at` must not come back as news.
+        held.words, held.updated_at = words, max(held.updated_at, at)
         return True
 
     async def take(self, alerts: Iterable[ReceivedAlert]) -> list[ReceivedAlert]:

@@ -284,3 +284,15 @@ async def test_what_does_not_fire_has_no_new_words(house: House) -> None:
     assert not house.store.reword(one.fingerprint, Words("at 2", 2.0), house.clock())
     await house.store.take([resolved(one, house.clock())])
     assert not house.store.reword(one.fingerprint, Words("at 2", 2.0), house.clock())
+
+
+async def test_newer_words_of_an_earlier_slot_are_not_lost_to_what_was_written_down(house: House) -> None:
+    slot = house.clock()
+    one = replace(house.fire(lasts=None, instance="a"), updated_at=house.clock.advance(minutes(1)))
+    await house.store.take([one])
+    assert house.store.reword(one.fingerprint, Words("at 2", 2.0), slot)
+    assert house.store.get(one.fingerprint) == replace(one, annotations={"summary": "at 2"}, value=2.0)
+    house.heard.clear()
+    assert await house.store.poll() == []
+    assert house.heard == []
+    assert house.store.all() == [replace(one, annotations={"summary": "at 2"}, value=2.0)]
