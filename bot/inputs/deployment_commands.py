@@ -284,6 +284,9 @@ def _show(deployments: Sequence[Mapping[str, Any]], told: Told) -> None:
             say(json.dumps(one, ensure_ascii=False))
     else:
         say(_deployments(deployments))
+        for one in deployments:
+            if one["preview"]:
+                say(f"{_place(one)}  Preview: {plain(one['preview'])}")
 
 
 def _deployments(deployments: Sequence[Mapping[str, Any]]) -> str:

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from bot.readings.offers import Offer, offered
+from bot.readings.previews import preview_of
 from bot.views.blocks import (
     Block,
     Mention,
@@ -116,9 +117,16 @@ def _plan(deployment: Deployment) -> list[tuple[str, str]]:
         ("Version", f"{old} → {code(plan.version)}"),
         ("Plan", cut_markup(_strategy(deployment), 300)),
         ("Instances", str(plan.instances)),
+        *_preview(deployment),
         *_planned_gates(deployment),
         *figures,
     ]
+
+
+def _preview(deployment: Deployment) -> list[tuple[str, str]]:
+    """In code style, so that a header is copied as it is."""
+    ways = preview_of(deployment)
+    return [("Preview", code(ways))] if ways else []
 
 
 def _planned_gates(deployment: Deployment) -> list[tuple[str, str]]:

@@ -19,7 +19,7 @@ from alerting.errors import TemporaryFailure
 from engine.deployments.compare import Compared, Counts
 from engine.deployments.deployment import DeploymentId, Measurement, Verdict
 from engine.deployments.events import ProgressSeen
-from engine.strategy_specs import CanaryStep, StrategySpec
+from engine.strategy_specs import CanaryStep, Pin, StrategySpec
 from tests.unit.api.house import GATE, PRODUCTION, SECOND, Client, House
 from tests.unit.board.alert_scene import AlertScene
 
@@ -136,6 +136,16 @@ async def test_a_deployment_is_approved_and_followed_to_its_end(look: Look) -> N
     await expect(page.locator(".step.is-done")).to_have_count(4)
     await expect(page.locator("#log li").first).to_contain_text("Done: v2 runs alone.")
     await expect(page).to_have_title("Succeeded: shop v2 to production · Pilothouse")
+
+
+async def test_the_plan_says_where_to_look_as_long_as_there_is_more_to_see_there(look: Look) -> None:
+    look.scene.house.pin(Pin("header", "X-Canary", "yes"))
+    page = await look.open(f"/deployments/{await look.under_way()}")
+    preview = page.locator("#plan dt", has_text="Preview").locator("xpath=following-sibling::dd[1]")
+    await expect(preview).to_have_text("header X-Canary: yes")
+    await look.run(timedelta(minutes=1))
+    await expect(page.locator("#deployment .state").first).to_have_text("Succeeded")
+    await expect(preview).to_have_count(0)
 
 
 async def test_pictures_and_measurements_show_what_failed(look: Look) -> None:

@@ -22,6 +22,7 @@ async def switched(house: House, version: str) -> DeploymentId:
     await house.approve("ben", id)
     paused = await house.message(id, lambda one: "Paused" in one["text"])
     assert await previewed() == version
+    assert f"`http://{HOST}:{PREVIEW}`" in all_text(paused)
     await (await house.person("ben")).click(paused, "deployment.approve")
     return id
 
@@ -44,6 +45,7 @@ async def test_blue_green_shows_the_new_version_and_switches_without_losing_a_re
         kept = await house.message(id, lambda one: "is kept until" in all_text(one))
         assert "v2 beside v1 without traffic, then 0 → 100 % at once; v1 is kept for 1 min" in all_text(kept)
         assert "✓ preview → ✓ switch → *keep*" in all_text(kept)
+        assert "*Preview*" not in all_text(kept)
         await (await house.person("ben")).click(kept, "deployment.finish")
         await house.end_of(id, "DeploymentSucceeded")
         await load.wait(lambda one: one.versions["v2"] > 50)

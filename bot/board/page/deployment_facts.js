@@ -76,7 +76,7 @@ class Plan extends HTMLElement {
 
   show(page) {
     const { deployment: one, revision, backup, told } = page;
-    const print = JSON.stringify([one.plan, one.previous, revision, backup, told]);
+    const print = JSON.stringify([one.plan, one.preview, one.previous, revision, backup, told]);
     if (print === this.print) return;
     this.print = print;
     const { plan } = one;
@@ -84,6 +84,7 @@ class Plan extends HTMLElement {
       ["Strategy", plan.strategy === plan.kind ? plan.strategy : `${plan.strategy} (${plan.kind})`],
       ["In words", told],
       ["Steps", one.previous ? planned(plan) : null],
+      ["Preview", one.preview ? code(one.preview) : null],
       ["Gates", plan.gates.length ? h("ul", { class: "plan-steps" }, plan.gates.map(gateLine)) : "none"],
       ["Replaces", one.previous ? code(one.previous) : "nothing"],
       ["Instances", count(plan.instances)],

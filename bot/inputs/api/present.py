@@ -10,6 +10,7 @@ from alerting.alerts.fingerprint import shown_fingerprint
 from alerting.incidents.incident import Incident, IncidentAlert
 from bot.inputs.api import present_gates, schemas
 from bot.readings.now import AlertRow, OnCallRow, ServiceRow
+from bot.readings.previews import preview_of
 from engine.catalog import Catalog
 from engine.components.lifecycle import Component
 from engine.deployments.deployment import Deployment, Plan
@@ -109,6 +110,7 @@ def deployment(one: Deployment, *, now: datetime) -> schemas.Deployment:
         purpose=one.purpose,
         steps=len(plan.strategy.steps),
         plan=_plan(plan),
+        preview=preview_of(one),
         step_left_seconds=one.step_left(now).total_seconds(),
         decisions=[schemas.Decision.model_validate(each) for each in one.decisions],
         measurements=[present_gates.measurement(each) for each in one.measurements],

@@ -228,10 +228,12 @@ class Entry(Shape):
 class Deployment(DeploymentRow):
     """A whole deployment. `requests` and `lost` count what went through the router since it began.
 
-    Both are null where the router counts none: those of Kubernetes and AWS do not.
+    Both are null where the router counts none: those of Kubernetes and AWS do not. `preview` says where people can
+    look at the new version while others still get the former one; it is empty where or when they cannot.
     """
 
     plan: Plan
+    preview: str
     approved: bool
     decisions: list[Decision]
     waiting_step: int | None

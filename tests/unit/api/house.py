@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -49,7 +49,7 @@ from engine.security.identity import Directory, Person, SlackTeam, SlackUser
 from engine.security.permissions import Role
 from engine.security.sessions import Sessions
 from engine.security.tokens import Tokens
-from engine.strategy_specs import CanaryStep, GateSpec, StrategySpec
+from engine.strategy_specs import CanaryStep, GateSpec, Pin, StrategySpec
 from engine.targets import LocalTarget
 from engine.trains.deeds import Yard
 from engine.trains.desk import TrainDesk
@@ -264,6 +264,17 @@ class House:
         journal = PermitJournal(log)
         desk = PermitDesk(journal, self.journal, lambda: self.catalog, self.durable, now=self.clock)
         return PermitRooms(lambda: self.catalog, lambda: self.directory, desk, journal, Releases(log), self.clock)
+
+    def pin(self, pin: Pin) -> None:
+        """From now on requests that carry this go to the new version, everywhere."""
+        services = {}
+        for name, service in self.catalog.services.items():
+            places = {
+                environment: replace(place, strategy=replace(place.strategy, pin=pin))
+                for environment, place in service.placements.items()
+            }
+            services[name] = replace(service, placements=places)
+        self.catalog = replace(self.catalog, services=services)
 
     async def changes(self, since: Any) -> Sequence[Any]:
         """No change is suspect."""

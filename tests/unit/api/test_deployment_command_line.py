@@ -12,6 +12,7 @@ from bot.inputs import deployment_commands as commands
 from bot.inputs.cli import main
 from bot.inputs.deployment_commands import Told
 from bot.inputs.silence_commands import Server
+from engine.strategy_specs import Pin
 from tests.unit.api.house import Client, House, a_client
 
 LINES, WATCHED, JSON_LINES = Told(), Told(watch=True), Told(as_json=True, watch=True)
@@ -95,6 +96,24 @@ async def test_what_is_aborted_has_not_succeeded(house: House, capsys: pytest.Ca
 async def test_nothing_in_flight_is_nothing_to_watch(house: House, capsys: pytest.CaptureFixture[str]) -> None:
     assert await commands.status(await server(house), [], WATCHED) == 1
     assert capsys.readouterr().err == "Nothing is being deployed.\n"
+
+
+async def test_where_to_look_is_said_as_long_as_it_helps(house: House, capsys: pytest.CaptureFixture[str]) -> None:
+    house.pin(Pin("header", "X-Canary", "yes"))
+    ada = await server(house)
+    assert await commands.deploy(ada, TO_PRODUCTION, Told(as_json=True)) == 0
+    first = json.loads(said(capsys)[0])
+    assert first["preview"] == ""
+    assert await commands.approve(await server(house, "ben"), first["id"], WATCHED) == 0
+    capsys.readouterr()
+    assert await commands.deploy(ada, {**TO_PRODUCTION, "version": "v2"}, LINES) == 0
+    row, line = said(capsys)[1:]
+    assert line == "shop v2 in production  Preview: header X-Canary: yes, once it is up"
+    id = row.split()[0]  # noqa: A001
+    assert await commands.approve(await server(house, "ben"), id, WATCHED) == 0
+    capsys.readouterr()
+    assert await commands.status(ada, [id], LINES) == 0
+    assert "Preview" not in capsys.readouterr().out
 
 
 async def test_a_service_is_looked_at_by_its_name(house: House, capsys: pytest.CaptureFixture[str]) -> None:

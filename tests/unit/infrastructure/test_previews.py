@@ -9,7 +9,7 @@ import pytest
 from engine.catalog import EnvironmentName, HealthCheck, Placement, ServiceName, Version
 from engine.infrastructure.previews import previews_of
 from engine.strategy_specs import Pin, StrategySpec
-from engine.targets import ContainerTarget, EcsTarget, Haproxy, KubernetesTarget, LambdaTarget, LocalTarget
+from engine.targets import ContainerTarget, EcsTarget, Haproxy, KubernetesTarget, LambdaTarget, LocalTarget, Target
 
 GATEWAY = KubernetesTarget("shop", "shop:{version}", 8080, namespace="shops", route="shop")
 SELECTOR = replace(GATEWAY, router="service", service="shop")
@@ -36,7 +36,15 @@ HEADER, COOKIE = Pin("header", "X-Try", "new"), Pin("cookie", "try", "new")
         (ECS, HEADER, ["header X-Try: new"]),
     ],
 )
-def test_a_preview_is_told_by_its_address_and_its_pin(target, pin, told) -> None:
+def test_a_preview_is_told_by_its_address_and_its_pin(target: Target, pin: Pin | None, told: list[str]) -> None:
     names = ServiceName("shop"), EnvironmentName("production")
     place = Placement(*names, target, HealthCheck(), StrategySpec("switch", "blue-green", pin=pin))
     assert list(previews_of(place, Version("v2.1"))) == told
+    assert list(previews_of(place, Version("v2.1"), shared=True)) == told[-1:] * (pin is not None)
+
+
+def test_a_version_that_no_service_can_be_called_after_has_no_address() -> None:
+    place = Placement(
+        ServiceName("shop"), EnvironmentName("production"), GATEWAY, HealthCheck(), StrategySpec("s", "canary")
+    )
+    assert previews_of(place, Version(f"v{'9' * 63}")) == ()
