@@ -15,8 +15,9 @@ from typing import Final
 
 from alerting.errors import AlertingError, BadQuery, QueryTimeout, TemporaryFailure
 from alerting.metrics.port import Metrics, Sample
-from alerting.rules.batch import USUAL, Batch, batches
+from alerting.rules.batch import USUAL, Batch, Mixed, batches
 from alerting.rules.expression import Expression
+from alerting.rules.term import Term
 from alerting.rules.width import Width
 
 Answer = tuple[Sample, ...] | AlertingError
@@ -90,6 +91,8 @@ class Asker:
             )
         except BadQuery as refused:
             return await self._isolate(batch, refused, round_)
+        except Mixed as mixed:
+            return await self._ask_apart(batch, mixed.term, round_)
         except AlertingError as failed:
             round_.fail(batch, failed)
         else:
@@ -112,6 +115,13 @@ class Asker:
             round_.too_much.append(batch)
         return any(found)
 
+    async def _ask_apart(self, batch: Batch, term: Term, round_: "_Round") -> bool:
+        """Ask the batch again, the expressions of this term as they are written."""
+        round_.mixed.append(term)
+        apart = dict.fromkeys((one.text for one in term.expressions), USUAL)
+        found = [await self._ask(one, round_) for one in batches(batch.expressions, apart, self._width.size)]
+        return any(found)
+
     def _learn(self, round_: "_Round") -> None:
         before, narrow = self._width.size, self._shares()
         self._learn_width(round_)
@@ -131,14 +141,16 @@ class Asker:
         # When nothing else answered either, it is the source that is slow, not the batch.
         if round_.succeeded or len(round_.slow) == 1:
             for batch in round_.slow:
-                self._narrow(batch, max(len(batch.expressions) // 2, 1))
+                self._narrow(batch.expressions, max(len(batch.expressions) // 2, 1))
         # One term that is refused as a whole is taken apart into its expressions.
         for batch in round_.too_much:
             if len(batch.terms) == 1:
-                self._narrow(batch, USUAL)
+                self._narrow(batch.expressions, USUAL)
+        for term in round_.mixed:
+            self._narrow(term.expressions, USUAL)
 
-    def _narrow(self, batch: Batch, width: int) -> None:
-        self._widths |= dict.fromkeys((one.text for one in batch.expressions), _Narrow(width))
+    def _narrow(self, expressions: Sequence[Expression], width: int) -> None:
+        self._widths |= dict.fromkeys((one.text for one in expressions), _Narrow(width))
 
     def _widen(self, batch: Batch) -> None:
         for text in [one.text for one in batch.expressions if one.text in self._widths]:
@@ -169,6 +181,7 @@ class _Round:
     succeeded: list[tuple[Batch, float]] = field(default_factory=list)
     slow: list[Batch] = field(default_factory=list)
     too_much: list[Batch] = field(default_factory=list)
+    mixed: list[Term] = field(default_factory=list)
     offenders: bool = False
     slowest: float = 0.0  # seconds
     failed: int = 0

@@ -25,6 +25,17 @@ MARK: Final = "__rule__"
 Part = tuple[Labels, int, Labels]
 
 
+class Mixed(TemporaryFailure):
+    """The source took the label off its answer that tells the expressions of `term` apart.
+
+    Thanos does so with the label of its replicas. Asked as they are written, they are answered.
+    """
+
+    def __init__(self, term: Term, labels: Labels) -> None:
+        super().__init__(_nobodys(labels))
+        self.term = term
+
+
 @dataclass(frozen=True, slots=True)
 class Batch:
     """Terms to be asked in one query; `query` is the PromQL to ask."""
@@ -46,7 +57,7 @@ class Batch:
     def split(self, answer: Vector | Scalar, at: float = 0.0) -> Mapping[str, tuple[Sample, ...]]:
         """The samples of each expression at `at` in Unix seconds, by its text, as if it had been asked alone.
 
-        Raises TemporaryFailure when the answer does not say whose its samples are.
+        Raises TemporaryFailure when the answer does not say whose its samples are, Mixed when that is of one term.
         """
         samples = _samples(answer)
         if len(self.expressions) == 1:
@@ -74,7 +85,7 @@ class Batch:
         number, own = self._unmarked(labels)
         placed = self.terms[number].place(own)
         if placed is None:
-            raise _nobodys(labels)
+            raise Mixed(self.terms[number], labels)
         place, bare = placed
         return labels, self._first[number] + place, bare
 
@@ -84,7 +95,7 @@ class Batch:
             return 0, labels
         number, separator, own = labels.get(MARK, "").partition(";")
         if not separator or not number.isdecimal() or int(number) >= len(self.terms):
-            raise _nobodys(labels)
+            raise TemporaryFailure(_nobodys(labels))
         bare = {name: value for name, value in labels.items() if name != MARK}
         return int(number), {**bare, MARK: own} if own else bare
 
@@ -96,8 +107,8 @@ class Batch:
         return Batch(self.terms[:middle]), Batch(self.terms[middle:])
 
 
-def _nobodys(labels: Labels) -> TemporaryFailure:
-    return TemporaryFailure(f"a sample of the answer does not say which rule it belongs to: {dict(labels)}")
+def _nobodys(labels: Labels) -> str:
+    return f"a sample of the answer does not say which rule it belongs to: {dict(labels)}"
 
 
 def _query(terms: Sequence[Term]) -> str:

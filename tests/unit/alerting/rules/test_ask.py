@@ -178,3 +178,25 @@ async def test_a_term_that_is_refused_as_a_whole_is_taken_apart_for_a_while() ->
         answers = await ask(one, texts)
         assert answers == dict.fromkeys(texts, ())
     assert [query.count("label_replace") for query in metrics.queries] == [30]
+
+
+class OfReplicas(FakeMetrics):
+    """Takes the label `replica` off what it answers, as Thanos does."""
+
+    async def instant(
+        self, expr: str, at: datetime | None = None, timeout: timedelta = timedelta(seconds=30)
+    ) -> Vector:
+        self.queries.append(expr)
+        marks = [f"{n};" for n in range(expr.count("label_replace"))]
+        return vector(*(({"__rule__": mark}, 1.0) for mark in marks)) if marks else vector(({}, 1.0))
+
+
+async def test_what_the_source_does_not_tell_apart_is_asked_as_it_is_written() -> None:
+    metrics = OfReplicas({})
+    one = asker(metrics)
+    texts = [f"{metric}{{replica='{n}'}}" for metric in ("up", "down") for n in range(5)] + ["time", "load"]
+    for _ in range(2):
+        metrics.queries.clear()
+        answers = await ask(one, texts)
+        assert answers == dict.fromkeys(texts, vector(({}, 1.0)).samples)
+    assert [query.count("label_replace") for query in metrics.queries] == [10, 2]
