@@ -27,7 +27,7 @@ class Held(msgspec.Struct, eq=False, gc=False):
     """An alert whose end may have moved since `first` was made; `kept_end` is the end that the database has.
 
     `over` says that its end was reached or told, `settled` that no group has anything left to tell of it. `words` are
-    newer than those of `first`.
+    newer than those of `first`, and `written` the annotations that the database has.
     """
 
     first: ReceivedAlert
@@ -37,8 +37,10 @@ class Held(msgspec.Struct, eq=False, gc=False):
     kept_end: datetime | None = None
     updated_at: datetime = _NEVER
     words: Worded | None = None
+    written: Mapping[str, str] | None = None
 
     def __post_init__(self) -> None:
+        self.written = self.first.annotations
         self.ends_at = self.kept_end = self.first.ends_at
         self.updated_at = self.first.updated_at
 
@@ -58,6 +60,11 @@ class Held(msgspec.Struct, eq=False, gc=False):
         return Kept(self.alert, self.over, self.settled)
 
     @property
+    def is_reworded(self) -> bool:
+        """Whether the annotations that were read last are not those in the database."""
+        return self.first.annotations is not self.written and self.first.annotations != self.written
+
+    @property
     def runs_out(self) -> bool:
         """Whether the end in the database comes too soon or too late.
 
@@ -75,5 +82,5 @@ class Held(msgspec.Struct, eq=False, gc=False):
 
     def replace(self, alert: ReceivedAlert) -> None:
         """It was told again with nothing new but its end and its value."""
-        self.first, self.words = alert, None
+        self.first, self.words, self.written = alert, None, alert.annotations
         self.renew(alert.ends_at, alert.updated_at)

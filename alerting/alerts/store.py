@@ -205,7 +205,7 @@ class AlertStore:
                 self._unsaved.update(some)
                 raise
             for one, written in zip(held, kept, strict=True):
-                one.kept_end = written.alert.ends_at
+                one.kept_end, one.written = written.alert.ends_at, written.alert.annotations
 
     async def tidy(self, now: datetime, *, remove: bool) -> None:
         """Forget what is long over and settled; `remove` it from the database too. Raises storage's errors."""
@@ -219,7 +219,7 @@ class AlertStore:
     def _again(self, alert: ReceivedAlert) -> bool:
         """Whether nothing is new but its end and its value; taken up then, without the database."""
         held = self._held.get(alert.fingerprint)
-        if held is None or not same(held.first, alert):
+        if held is None or held.is_reworded or not same(held.first, alert):
             return False
         if held.over:
             return held.ends_at == alert.ends_at
@@ -235,7 +235,7 @@ class AlertStore:
     def _decide(self, alert: ReceivedAlert, decided: dict[str, Held], now: datetime) -> None:
         known = decided.get(alert.fingerprint) or self._held.get(alert.fingerprint)
         new = merged(known.alert, alert) if known else alert
-        if known and same(known.first, new) and known.ends_at == new.ends_at:
+        if known and not known.is_reworded and same(known.first, new) and known.ends_at == new.ends_at:
             return
         decided[new.fingerprint] = Held(new, over=new.resolved(now))
 

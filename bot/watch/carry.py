@@ -63,10 +63,12 @@ class Watch:
         # What an evaluation has changed is told before anybody compares with what fires.
         self._telling = asyncio.Lock()
         self._shown_at: dict[str, datetime] = {}
+        self._reworded: set[str] = set()
         self._news: dict[str, ReceivedAlert] = {}
 
     async def start(self) -> None:
         """Take up the alerts and incidents of the run before."""
+        self._reworded.clear()
         await self._desk.adopt()
         await self._store.load()
         gone = await self._evaluator.restore()
@@ -112,8 +114,23 @@ class Watch:
         firing = {self._mark(alert): (rule, alert) for rule, alert in self._evaluator.standing()}
         untold = [one for mark, one in firing.items() if not self._store.stands(mark, RULES)]
         await self._take([self._received(rule, alert, now) for rule, alert in untold])
+        await self._tell_last_words(firing.values(), now)
         await self._keep(await self._store.sync(RULES, firing.keys(), at=now))
         await self._desk.keep(await self._over(now))
+
+    async def _tell_last_words(self, firing: Iterable[tuple[Rule, Alert]], now: datetime) -> None:
+        """Write down and tell the value of an alert that moved within the pace and not since."""
+        every = pace.pace(self._journal.open_count)
+        late = [
+            (rule, alert)
+            for rule, alert in firing
+            if alert.fingerprint in self._reworded
+            and pace.due(rule.name, self._shown_at[alert.fingerprint], now, every)
+        ]
+        await self._take([self._received(rule, alert, now) for rule, alert in late])
+        for _, alert in late:
+            self._reworded.discard(alert.fingerprint)
+            self._shown_at[alert.fingerprint] = now
 
     def rows(self) -> Sequence[AlertRow]:
         """What is pending or firing by our rules, for whoever shows it."""
@@ -173,6 +190,7 @@ class Watch:
     def _is_news(self, one: Transition, every: timedelta) -> bool:
         """Whether it is to be written down and told; a value that moved is, once in `every`, else only reworded."""
         mark = one.alert.fingerprint
+        self._reworded.discard(mark)
         if one.change is Change.PENDING:
             return self._shown_at.pop(mark, None) is not None
         if one.change is Change.UPDATED and self._is_only_reworded(one, every):
@@ -187,7 +205,10 @@ class Watch:
         last = self._shown_at.get(one.alert.fingerprint)
         if last is None or pace.due(one.rule.name, last, one.at, every):
             return False
-        return self._store.reword(self._mark(one.alert), one.alert, one.at)
+        reworded = self._store.reword(self._mark(one.alert), one.alert, one.at)
+        if reworded:
+            self._reworded.add(one.alert.fingerprint)
+        return reworded
 
 
 @lru_cache(maxsize=16_384)

@@ -237,3 +237,27 @@ async def test_a_value_that_moves_is_known_at_once_and_written_down_now_and_then
         values.append(alert.value)
     assert values == [float(n) for n in range(60)]
     assert 1 <= await log.last_position() - written <= 3
+
+
+async def test_the_last_words_of_a_value_that_moves_no_more_are_written_down_and_told(
+    trial: Trial, tmp_path: Path
+) -> None:
+    file = tmp_path / "worded.yaml"
+    file.write_text(RULES.replace("labels:", "annotations: {summary: 'at {{ $value }}'}, labels:"))
+    trial.groups = load_rule_files([str(file)]).groups
+    trial.begin()
+    for n in (1, 2, 3, 2, 3):
+        trial.metrics.answers = {"slow": vector(({}, float(n)))}
+        await trial.tick()
+        assert [one.annotations["summary"] for one in trial.store.all()] == [f"at {n}"]
+    await trial.tick(60)
+    await trial.watch.reconcile()
+    follower = AlertStore(trial.world.database.records, now=trial.world.clock)
+    await follower.load()
+    assert [one.annotations["summary"] for one in follower.all()] == ["at 3"]
+    (incident,) = await trial.world.journal.open_incidents()
+    assert [one.annotations["summary"] for one in incident.firing] == ["at 3"]
+    written = await trial.world.log.last_position()
+    await trial.tick(60)
+    await trial.watch.reconcile()
+    assert await trial.world.log.last_position() == written

@@ -296,3 +296,15 @@ async def test_newer_words_of_an_earlier_slot_are_not_lost_to_what_was_written_d
     assert await house.store.poll() == []
     assert house.heard == []
     assert house.store.all() == [replace(one, annotations={"summary": "at 2"}, value=2.0)]
+
+
+async def test_words_that_were_read_before_they_are_told_are_written_all_the_same(house: House) -> None:
+    one = house.fire(lasts=None, instance="a")
+    await house.store.take([one])
+    house.store.reword(one.fingerprint, Words("at 2", 2.0), house.clock.advance(minutes(1)))
+    (read,) = house.store.all()
+    told = replace(read, updated_at=house.clock.advance(minutes(1)))
+    assert await house.store.take([told]) == [told]
+    before = await house.writes()
+    assert await house.store.take([replace(told, updated_at=house.clock.advance(minutes(1)))]) == []
+    assert await house.writes() == before
