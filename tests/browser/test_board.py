@@ -140,6 +140,7 @@ async def test_an_incident_appears_is_taken_and_goes(look: Look) -> None:
     incident = await look.house.fire("HighErrors")
     row = page.locator("#incidents summary")
     await expect(row).to_contain_text("Nobody has it; Ben is on call")
+    await expect(row).to_contain_text(f"/ops ack {incident} in chat takes it")
     await expect(page).to_have_title("(1) Pilothouse")
     await row.click()
     await look.program.post(f"/incidents/{incident}/acknowledge")

@@ -150,6 +150,7 @@ async def test_it_is_stopped_started_and_restarted(look: Look) -> None:
     await expect(page.locator("#in-staging .place-line")).to_contain_text("Stopped")
     await expect(page.locator("#in-staging")).to_contain_text("No instance runs.")
     await expect(page.locator("#in-staging .deeds-row button")).to_have_text(["Start", "Unregister"])
+    await expect(page.locator("#in-staging .revision .chip")).to_have_text("stopped")
     await button(page, "Start").click()
     for _ in range(3):
         await look.house.tend()
@@ -271,6 +272,17 @@ async def test_the_board_leads_to_services_and_trains(look: Look) -> None:
     await expect(page.locator(".train")).to_have_count(1)
 
 
+async def test_what_is_empty_has_its_link_beside_its_words(look: Look) -> None:
+    page = await look.open("/")
+    for part, name in (("trains", "All trains"), ("alerts", "Groups, silences, rules")):
+        words = await page.locator(f"#{part} .nothing").bounding_box()
+        link = await page.locator(f"#{part}").get_by_role("link", name=name).bounding_box()
+        assert words is not None
+        assert link is not None
+        assert link["x"] >= words["x"] + words["width"], part
+        assert abs(link["y"] - words["y"]) < words["height"], part
+
+
 async def test_a_train_is_approved_followed_and_taken_back(look: Look) -> None:
     made = await look.train()
     asker = await look.open(f"/trains/{made}", person="ada")
@@ -299,5 +311,7 @@ async def test_a_train_that_is_out(look: Look) -> None:
     await look.run(timedelta(minutes=5))
     await expect(page.locator(".train .state").first).to_have_text("Everything is out")
     await expect(page.locator(".train-part .state")).to_have_text(["Out", "Out"])
+    # What came out then need not run now, so nothing says that it does.
+    await expect(page.locator(".train-note")).to_have_text([re.compile(r"^d-\w+ $")] * 2)
     await expect(page).to_have_title("Everything is out: Train of 2 services to production · Pilothouse")
     await expect(page.locator(".deeds-row button")).to_have_count(0)

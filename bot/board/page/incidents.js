@@ -1,6 +1,6 @@
 /** Open incidents: what, since when, who has it, what may have caused it. */
 
-import { facts, h, keyed, nothing, row, section, setEmpty, state } from "./dom.js";
+import { facts, h, keyed, nothing, row, section, setEmpty, state, typed } from "./dom.js";
 import { address, history } from "./steps.js";
 import { when } from "./time.js";
 import { code, INCIDENT, number, person } from "./words.js";
@@ -15,6 +15,10 @@ function paging(one) {
   return one.next_page_at ? h("span", { class: "soft" }, "Next page ", when(one.next_page_at, "in", "now")) : null;
 }
 
+function taking(one) {
+  return one.state === "open" ? h("span", { class: "soft" }, typed(`/ops ack ${one.id}`), " in chat takes it") : null;
+}
+
 function suspect(one) {
   return h("span", { class: "suspect" }, h("span", { class: "suspect-label" }, "Suspect"), h("strong", null, one.service), " ", h("a", { href: address(one.deployment) }, code(one.version)),
     " to ", one.environment, ` by ${person(one.person)} `, when(one.at), h("span", { class: "soft" }, one.why ? ` · ${one.why}` : ""));
@@ -26,7 +30,7 @@ function line(one) {
     state(tone, word),
     h("span", { class: "incident-title" }, h("strong", null, one.title), one.severity ? h("span", { class: "chip" }, one.severity) : null),
     when(one.opened_at, "since"),
-    h("span", { class: "incident-note" }, h("span", null, holder(one)), paging(one)),
+    h("span", { class: "incident-note" }, h("span", null, holder(one)), paging(one), taking(one)),
     one.suspects.length ? suspect(one.suspects[0]) : null,
   ];
 }

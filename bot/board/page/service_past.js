@@ -94,7 +94,8 @@ export class Revisions extends Past {
     const newest = releases[0]?.revision;
     const bad = new Set(page.bad_versions.map((each) => each.version));
     const items = this.join(releases);
-    const rows = items.map((each) => ({ ...each, bad: bad.has(each.version), runs: each.revision === newest && one.version === each.version, back: may.includes("roll_back") && each.revision !== newest }));
+    const runs = { stopped: "stopped", unregistered: "" }[one.state] ?? "runs";
+    const rows = items.map((each) => ({ ...each, bad: bad.has(each.version), runs: each.revision === newest && one.version === each.version ? runs : "", back: may.includes("roll_back") && each.revision !== newest }));
     this.put(rows, (each) => this.row(each), items.length < released ? `Show all ${count(released)}` : "");
   }
 
@@ -102,7 +103,7 @@ export class Revisions extends Past {
     const back = h("button", { type: "button", class: "button plain small", "aria-label": `Roll back to revision ${each.revision}`, on: { click: () => rollBack(this.place.component, each) } }, "Roll back");
     const how = each.purpose === "roll_back" ? (each.returned_to ? `back to ${each.returned_to}` : "rolled back") : "";
     return h("li", { class: "decision revision" }, h("span", { class: "revision-number" }, `${each.revision}`), code(each.version),
-      each.runs ? h("span", { class: "chip" }, "runs") : null, each.bad ? h("span", { class: "chip is-warning" }, "known to be bad") : null,
+      each.runs ? h("span", { class: "chip" }, each.runs) : null, each.bad ? h("span", { class: "chip is-warning" }, "known to be bad") : null,
       h("span", { class: "soft" }, how ? `${how} · ` : "", person(each.by), " · ", when(each.at)), each.back ? back : null);
   }
 

@@ -36,7 +36,7 @@ function part(one, train) {
   return h("li", { class: "train-part" }, state(tone, word),
     h("a", { href: serviceAddress(one.service, train.environment) }, h("strong", null, one.service)),
     h("span", { class: "train-versions" }, one.previous ? code(one.previous) : h("span", { class: "soft" }, "nothing"), " → ", code(one.version)),
-    h("span", { class: "train-note soft" }, one.deployment ? [link(one.deployment), " "] : "", [one.note, one.reason, first].filter(Boolean).map(named).join(" · ")));
+    h("span", { class: "train-note soft" }, one.deployment ? [link(one.deployment), " "] : "", [one.state === "done" ? "" : one.note, one.reason, first].filter(Boolean).map(named).join(" · ")));
 }
 
 function waves(one) {
