@@ -16,7 +16,7 @@ def add_train_commands(commands: Any) -> None:
     start = _command(verbs, "start", _start, "deploy several services as one")
     start.add_argument("services", nargs="+", metavar="SERVICE=VERSION", help="each service with its version")
     start.add_argument("to", choices=["to"], metavar="to")
-    start.add_argument("environment")
+    start.add_argument("environment", metavar="ENVIRONMENT")
     start.add_argument("--override", default="", metavar="REASON", help="why in spite of what stands in the way")
     decisions = (
         ("approve", (), _approve, "agree to its plan"),

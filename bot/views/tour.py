@@ -84,7 +84,7 @@ TRIES: Final = (
         7,
         "Silence an alert",
         "Staging is blue-green: v4 comes up whole, gets all traffic at once, and what ran is kept for 20 s. v4 is slow."
-        " After half a minute each of its instances sets off an alert, and they are one incident: press"
+        " A few seconds later each of its instances sets off an alert, and they are one incident: press"
         " *Silence 1h* there. The alerts page of the board shows who silenced what. When v3 fails, the warnings of its"
         " instances stay untold, because the critical alert explains them.",
         "Deploy shop v4",
