@@ -134,6 +134,7 @@ def build(ground: Ground, loaded: Loaded) -> Pilothouse:
             speaking.outbox.closed,
             operators.tell,
             metrics=settings.prometheus_url,
+            channel=f"#{settings.file.channels.incidents}",
             settings=[str(one) for one in Shortages(settings).problems],
         ),
     )

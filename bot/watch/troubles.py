@@ -32,7 +32,8 @@ class Trouble:
 class Troubles:
     """`rules` (those that went wrong, and how many there are), `receivers` and `channels` say how things stand.
 
-    `tell` says what is wrong, and the remedy, in the operators' channel. `settings` is what they lacked at the start,
+    `tell` says what is wrong, and the remedy, in the operators' channel, `channel`; what was told while that took
+    nothing is told again once it does. `settings` is what they lacked at the start,
     each a problem of single services.
     """
 
@@ -44,6 +45,7 @@ class Troubles:
         tell: Callable[[str, str], Awaitable[None]],
         *,
         metrics: str,
+        channel: str = "",
         settings: Sequence[str] = (),
     ) -> None:
         self._settings = {f"settings {told}": _of_settings(told) for told in settings}
@@ -52,6 +54,9 @@ class Troubles:
         self._channels = channels
         self._tell = tell
         self._metrics = metrics
+        self._channel = channel
+        self._closed_since: datetime | None = None
+        self._told_at: dict[str, datetime] = {}
         self._since: dict[str, datetime] = {}
         self._told: dict[str, Trouble] = {}
 
@@ -65,11 +70,20 @@ class Troubles:
             over = self._told.pop(key).over
             log.info("%s", over)
             await self._tell(over, "")
+        self._forget_what_nobody_saw()
         for key, trouble in troubles.items():
             if key not in self._told and now - self._since[key] >= LASTS:
-                self._told[key] = trouble
+                self._told[key], self._told_at[key] = trouble, now
                 log.warning("%s %s", trouble.what, trouble.remedy)
                 await self._tell(trouble.what, trouble.remedy)
+
+    def _forget_what_nobody_saw(self) -> None:
+        """Once the operators' channel is open again, what was told into it since shortly before counts as not told."""
+        closed = next((one.since for one in self._channels() if one.channel == self._channel), None)
+        if closed is None and self._closed_since is not None:
+            since = self._closed_since - LASTS  # that it is closed shows by what is told
+            self._told = {key: told for key, told in self._told.items() if self._told_at[key] < since}
+        self._closed_since = closed
 
 
 def troubles_of(

@@ -30,7 +30,12 @@ class Trial:
         self.remedies: list[str] = []
         self.clock = VirtualClock()
         self.troubles = Troubles(
-            self.broken, lambda: self.receivers, lambda: self.channels, self.tell, metrics="http://prometheus"
+            self.broken,
+            lambda: self.receivers,
+            lambda: self.channels,
+            self.tell,
+            metrics="http://prometheus",
+            channel="#ops",
         )
 
     def broken(self) -> tuple[list[RuleStatus], int]:
@@ -142,3 +147,14 @@ async def test_what_the_settings_lack_is_told_once_with_what_goes_on(tmp_path: P
     assert await trial.pass_time() == [f"{lacking}. The services that need it can't be deployed; the others go on."]
     assert "start Pilothouse again" in trial.remedies[0]
     assert await trial.pass_time() == []
+
+
+async def test_what_was_told_into_the_closed_channel_of_the_operators_is_told_again(tmp_path: Path) -> None:
+    trial = Trial(tmp_path)
+    trial.receivers = [Failing(Target("hook", 0), trial.clock(), "it answered 500", 7)]
+    (told,) = await trial.pass_time()
+    trial.channels = [Closed("#ops", trial.clock(), "is_archived")]
+    assert len(await trial.pass_time()) == 1
+    trial.channels = []
+    assert await trial.pass_time() == ["The channel #ops takes messages again.", told]
+    assert await trial.pass_time(600) == []
