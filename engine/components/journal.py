@@ -9,6 +9,7 @@ from typing import Final
 from engine.components.lifecycle import Component, fold
 from engine.errors import TemporaryFailure
 from engine.ports import Spot
+from storage.cards import every_card
 from storage.codec import JSON
 from storage.errors import Conflict
 from storage.events import Card, CardChange, Event, EventLog, NewEvent
@@ -16,7 +17,6 @@ from storage.growth import Growth
 
 KIND: Final = "component"
 PREFIX: Final = "component-"
-PAGE: Final = 1000  # cards asked for at first; more where there are more
 _ATTEMPTS: Final = 10
 
 Decide = Callable[[Component | None], Sequence[NewEvent]]
@@ -29,10 +29,7 @@ def stream_of(service: str, environment: str) -> str:
 
 async def all_cards(log: EventLog) -> list[Card]:
     """The card of every component that was ever registered, the one begun last first."""
-    limit = PAGE
-    while len(cards := await log.cards(KIND, limit=limit)) == limit:
-        limit *= 2
-    return cards
+    return await every_card(log, KIND)
 
 
 class ComponentJournal:

@@ -16,6 +16,7 @@ from engine.deployments.deployment import Deployment, DeploymentId, Outcome, Per
 from engine.deployments.events import DeploymentEvent, DeploymentPlanned, event_data, parse_event
 from engine.deployments.words import sentence
 from engine.errors import NotFound
+from storage.cards import every_card
 from storage.errors import Conflict, KeyTaken
 from storage.events import Card, CardChange, Event, EventLog, NewEvent, Snapshot
 
@@ -141,7 +142,7 @@ class DeploymentJournal:
 
     async def in_flight(self) -> tuple[Summary, ...]:
         """Every deployment that has not ended, the newest first."""
-        return _summaries(await self._log.cards(KIND, open=True, limit=1000))
+        return _summaries(await every_card(self._log, KIND, open=True))
 
     async def in_flight_at(self, service: str, environment: str) -> Summary | None:
         """The deployment in flight there, if any."""

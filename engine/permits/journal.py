@@ -17,6 +17,7 @@ from engine.permits import freezes, locks, versions
 from engine.permits.freezes import EVERY, FreezeBegun, FreezeEvent, FreezeState
 from engine.permits.locks import LockEvent, LockState, LockTaken
 from engine.permits.versions import VersionEvent, VersionMark
+from storage.cards import every_card
 from storage.errors import Conflict, KeyTaken
 from storage.events import CardChange, EventLog, NewEvent
 
@@ -24,7 +25,6 @@ LOCK: Final = "lock"
 FREEZE: Final = "freeze"
 MARK: Final = "version"
 SLOTS: Final = "slots"
-MOST: Final = 1000
 
 StateT = TypeVar("StateT")
 
@@ -154,7 +154,7 @@ class PermitJournal:
         return _state(found[0], of) if found else None
 
     async def _open(self, kind: str, of: type[StateT]) -> tuple[StateT, ...]:
-        return tuple(msgspec.convert(one.data, of) for one in await self._log.cards(kind, open=True, limit=MOST))
+        return tuple(msgspec.convert(one.data, of) for one in await every_card(self._log, kind, open=True))
 
     async def _write(
         self,

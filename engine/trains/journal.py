@@ -13,6 +13,7 @@ from engine.errors import NotFound
 from engine.trains import fold
 from engine.trains.events import TrainEvent, TrainPlanned, event_data, parse_event
 from engine.trains.train import Train
+from storage.cards import every_card
 from storage.errors import Conflict, KeyTaken
 from storage.events import CardChange, EventLog, NewEvent
 
@@ -84,7 +85,7 @@ class TrainJournal:
 
     async def open(self) -> tuple[TrainId, ...]:
         """Every train that has not ended."""
-        return tuple(id_of(card.stream) for card in await self._log.cards(KIND, open=True, limit=1000))
+        return tuple(id_of(card.stream) for card in await every_card(self._log, KIND, open=True))
 
     async def recent(self, *, limit: int = 20) -> tuple[Train, ...]:
         """The trains, the newest first."""

@@ -234,7 +234,7 @@ async def test_a_router_that_somebody_takes_in_hand_is_no_alert(trial: Trial, de
 async def test_every_component_is_looked_at_however_many_there_are(
     trial: Trial, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("engine.components.journal.PAGE", 2)
+    monkeypatch.setattr("storage.cards.PAGE", 2)
     await trial.fail()
     log = trial.house.database.log
     for nth in range(5):

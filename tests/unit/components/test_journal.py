@@ -11,9 +11,10 @@ import pytest
 
 from engine.catalog import ServiceName
 from engine.components import changes
-from engine.components.journal import PAGE, ComponentJournal, all_cards
+from engine.components.journal import ComponentJournal, all_cards
 from engine.components.lifecycle import ComponentState, Moved
 from engine.errors import IllegalMove, NotNow, TemporaryFailure
+from storage.cards import PAGE
 from storage.events import CardChange, Event, NewEvent
 from storage.follow import Bell
 from tests.fakes.clock import VirtualClock
