@@ -130,7 +130,7 @@ class Aws:
         except TimeoutError as error:
             seconds = self._deadline.total_seconds()
             reason = f"AWS did not answer {what} within {seconds:g} s."
-            raise TemporaryFailure(reason, "It is tried again.", retry_after=_SOON) from error
+            raise TemporaryFailure(reason, "See what AWS says of it if this lasts.", retry_after=_SOON) from error
         except ResponseParserError as error:
             reason = f"The answer to {what} is not one of AWS's: {str(error)[:200].rstrip('.')}."
             raise TemporaryFailure(reason, "Check the endpoint in the settings.", retry_after=_SOON) from error
@@ -141,7 +141,7 @@ class Aws:
             raise PermanentFailure(f"{what} cannot be asked: {told}.", "Correct it in the settings.") from error
         except (HTTPClientError, SdkConnectionError, OSError) as error:
             reason = f"AWS cannot be reached for {what}: {str(error).rstrip('.')}."
-            raise TemporaryFailure(reason, "It is tried again.", retry_after=_SOON) from error
+            raise TemporaryFailure(reason, "See what AWS says of it if this lasts.", retry_after=_SOON) from error
         except BotoCoreError as error:
             raise PermanentFailure(f"{what} did not work: {str(error).rstrip('.')}.", GIVE_CREDENTIALS) from error
 

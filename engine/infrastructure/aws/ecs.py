@@ -158,7 +158,7 @@ class EcsManager:
         if refused:
             told = ", ".join(f"{one.get('arn')}: {one.get('detail') or one.get('reason')}" for one in refused)
             reason = f"ECS does not protect tasks of {service.name} that have to stay: {told}."
-            raise TemporaryFailure(reason, "It is tried again.", retry_after=_SOON)
+            raise TemporaryFailure(reason, "See what AWS says of it if this lasts.", retry_after=_SOON)
 
     async def _gone(self, place: Placement, service: VersionService, tasks: Sequence[Task]) -> None:
         """ECS ends them by itself; those left after the stop timeout are told so once more."""
@@ -239,7 +239,7 @@ def _free_group(place: Placement, fleet: Fleet, weights: Mapping[str, int]) -> s
     if not free and all(service.active for service in fleet.services):
         raise PermanentFailure(reason, "Stop one of these versions first.")
     if not free:
-        raise TemporaryFailure(reason, "One is being deleted; it is tried again.", retry_after=_SOON)
+        raise TemporaryFailure(reason, "One is being deleted; wait until it is gone.", retry_after=_SOON)
     return min(free, key=lambda group: weights.get(group, 0))
 
 

@@ -77,7 +77,7 @@ class LambdaManager:
         published = await self._ask(place, "PublishVersion", Description=mark, **pinned)
         if published.get("Description") != mark:
             reason = f"Another publication of {place.on(LambdaTarget).function} came between."
-            raise TemporaryFailure(reason, "It is tried again.", retry_after=_SOON)
+            raise TemporaryFailure(reason, "See what AWS says of it if this lasts.", retry_after=_SOON)
 
     async def _check_code(self, place: Placement, version: Version) -> None:
         try:

@@ -127,7 +127,7 @@ class GatewayRouter:
         if verdict.standing is not Standing.TAKEN:
             raise TemporaryFailure(
                 f"{_route(place)} is not in effect. {verdict.words}",
-                "Look at the status of the route and at its gateway's controller; it is tried again.",
+                "Look at the status of the route and at its gateway's controller.",
             )
 
     async def _write(

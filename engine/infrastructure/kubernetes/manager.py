@@ -129,7 +129,7 @@ class KubernetesManager:
         return TemporaryFailure(
             f"Kubernetes has not made the pods of {deployments.deployment_ref(place, version)}"
             + (f": {said.rstrip('.')}." if said else " yet."),
-            "Look at the events of its ReplicaSet; it is tried again.",
+            "Look at the events of its ReplicaSet.",
             retry_after=timedelta(seconds=2),
         )
 

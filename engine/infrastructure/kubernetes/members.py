@@ -82,7 +82,7 @@ async def settle(
     if not await until(clusters.api(place), _slices(place, choice), followed, within=SETTLE):
         raise TemporaryFailure(
             f"The endpoints of {place.service} in {place.environment} do not follow its pods yet.",
-            "Check that the controller manager of the cluster works; it is tried again.",
+            "Check that the controller manager of the cluster works.",
         )
 
 
