@@ -12,14 +12,15 @@ def effective_weights(told: Mapping[Version, int], ready: Collection[Version]) -
     """The percent each version really gets, summing to 100, or empty when nobody can answer.
 
     The share of a version without a ready instance goes to the others in proportion. A version told 0 gets
-    nothing, whoever else fails: 0 is how a version is kept from callers. Rounding is by largest remainder.
+    nothing, whoever else fails: 0 is how a version is kept from callers. Rounding is by largest remainder, then by
+    name.
     """
     shares = {version: weight for version, weight in told.items() if weight > 0 and version in ready}
     total = sum(shares.values())
     if not total:
         return {}
     floors = {version: weight * 100 // total for version, weight in shares.items()}
-    by_remainder = sorted(shares, key=lambda version: -(shares[version] * 100 % total))
+    by_remainder = sorted(shares, key=lambda version: (-(shares[version] * 100 % total), version))
     for version in by_remainder[: 100 - sum(floors.values())]:
         floors[version] += 1
     return floors
