@@ -1,8 +1,9 @@
 """Asks a metrics source for many expressions at one time, in batches that learn from failures.
 
 A query that the source refuses is halved at once until the offender is found; the offender is asked alone from
-then on. A batch that is too slow is halved for the next time, and grows again when it answers. How many share a
-query where all is well is learned too (`Width`).
+then on. A batch that is too slow is halved for the next time, and grows again when it answers. A term whose
+expressions the source cannot answer together is taken apart until their groups are reloaded. How many share a query
+where all is well is learned too (`Width`).
 """
 
 import asyncio
@@ -26,7 +27,6 @@ _AT_ONCE: Final = 4
 _QUICK: Final = 0.1  # seconds
 _GIVE_UP_AFTER: Final = 3  # failed queries, after which the rest of a round is not asked
 _PLANS: Final = 1000
-_FREE: Final = 1000  # expressions in a query, from where on their number does not matter
 _REST: Final = 20  # answers, after which a batch that was too slow may grow
 
 
@@ -39,6 +39,7 @@ class Asker:
         self._width = Width()
         self._widths: dict[str, _Narrow] = {}
         self._alone: set[str] = set()
+        self._apart: set[str] = set()
         # The same expressions come together at every turn of their groups.
         self._plans: dict[tuple[str, ...], list[Batch]] = {}
 
@@ -59,6 +60,7 @@ class Asker:
         """Trust these expressions again, as after their group was reloaded."""
         for text in texts:
             self._alone.discard(text)
+            self._apart.discard(text)
             self._widths.pop(text, None)
         self._plans.clear()
 
@@ -68,7 +70,8 @@ class Asker:
             if len(self._plans) >= _PLANS:
                 self._plans.clear()
             widths = {**self._shares(), **dict.fromkeys(self._alone, 1)}
-            self._plans[key] = list(batches(expressions, widths, self._width.size))
+            apart = self._apart | self._alone
+            self._plans[key] = list(batches(expressions, widths, self._width.size, apart=apart))
         return self._plans[key]
 
     def _shares(self) -> Mapping[str, int]:
@@ -118,15 +121,15 @@ class Asker:
     async def _ask_apart(self, batch: Batch, term: Term, round_: "_Round") -> bool:
         """Ask the batch again, the expressions of this term as they are written."""
         round_.mixed.append(term)
-        apart = dict.fromkeys((one.text for one in term.expressions), USUAL)
-        found = [await self._ask(one, round_) for one in batches(batch.expressions, apart, self._width.size)]
-        return any(found)
+        apart = self._apart.union(*({one.text for one in mixed.expressions} for mixed in round_.mixed))
+        anew = batches(batch.expressions, self._shares(), self._width.size, apart=apart)
+        return any([await self._ask(one, round_) for one in anew])
 
     def _learn(self, round_: "_Round") -> None:
-        before, narrow = self._width.size, self._shares()
+        before, narrow, apart = self._width.size, self._shares(), len(self._apart)
         self._learn_width(round_)
         self._learn_widths(round_)
-        if round_.offenders or before != self._width.size or narrow != self._shares():
+        if round_.offenders or before != self._width.size or narrow != self._shares() or apart != len(self._apart):
             self._plans.clear()
 
     def _learn_width(self, round_: "_Round") -> None:
@@ -141,21 +144,21 @@ class Asker:
         # When nothing else answered either, it is the source that is slow, not the batch.
         if round_.succeeded or len(round_.slow) == 1:
             for batch in round_.slow:
-                self._narrow(batch.expressions, max(len(batch.expressions) // 2, 1))
-        # One term that is refused as a whole is taken apart into its expressions.
-        for batch in round_.too_much:
-            if len(batch.terms) == 1:
-                self._narrow(batch.expressions, USUAL)
-        for term in round_.mixed:
-            self._narrow(term.expressions, USUAL)
+                self._narrow(batch)
+        refused = [batch.terms[0] for batch in round_.too_much if len(batch.terms) == 1]
+        self._apart.update(one.text for term in (*refused, *round_.mixed) for one in term.expressions)
 
-    def _narrow(self, expressions: Sequence[Expression], width: int) -> None:
-        self._widths |= dict.fromkeys((one.text for one in expressions), _Narrow(width))
+    def _narrow(self, batch: Batch) -> None:
+        texts = [one.text for one in batch.expressions]
+        if len(batch.terms) == 1 and len(texts) > 1:
+            self._apart.update(texts)
+        width = max(len(batch.terms) // 2, 1) if len(batch.terms) > 1 else max(min(len(texts), USUAL) // 2, 1)
+        self._widths |= dict.fromkeys(texts, _Narrow(width))
 
     def _widen(self, batch: Batch) -> None:
         for text in [one.text for one in batch.expressions if one.text in self._widths]:
             wider = self._widths[text].answered()
-            if wider.width >= _FREE:
+            if wider.width >= self._width.size:
                 del self._widths[text]
             else:
                 self._widths[text] = wider
@@ -163,7 +166,7 @@ class Asker:
 
 @dataclass(frozen=True, slots=True)
 class _Narrow:
-    """How many may share a query with an expression that was in a slow one, and for how many answers more."""
+    """How many terms may share a query with an expression that was in a slow one, and for how many answers more."""
 
     width: int
     rest: int = _REST

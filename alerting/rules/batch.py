@@ -7,7 +7,7 @@ The `or`s form a balanced tree: in a chain each one copies everything before it,
 Prometheus more and more for each expression, while a tree of 200 costs no more for each than one of 25 (measured).
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate
 from typing import Final
@@ -141,15 +141,22 @@ def _samples(answer: Vector | Scalar) -> tuple[Sample, ...]:
     return answer.samples
 
 
-def batches(expressions: Sequence[Expression], widths: Mapping[str, int], usual: int = USUAL) -> Iterator[Batch]:
-    """Group expressions, each asked once: `usual` terms share a query.
+def batches(
+    expressions: Sequence[Expression],
+    widths: Mapping[str, int],
+    usual: int = USUAL,
+    *,
+    apart: Collection[str] = frozenset(),
+) -> Iterator[Batch]:
+    """Group expressions, each asked once: `usual` terms share a query, or fewer with a text that `widths` names.
 
-    `widths` says how many expressions at most may share a query with a text; such a one is asked as it is written.
+    Those of `apart` are asked as they are written, whatever they are alike to.
     """
     different = {expression.text: expression for expression in expressions}
-    narrow = sorted((one for one in different.values() if one.text in widths), key=lambda one: widths[one.text])
-    yield from _filled([(alone(one), min(widths[one.text], usual)) for one in narrow])
-    yield from _filled([(term, usual) for term in terms([one for one in different.values() if one.text not in widths])])
+    alike = terms([one for one in different.values() if one.text not in apart])
+    all_ = [*(alone(one) for one in different.values() if one.text in apart), *alike]
+    widest = [(term, min(usual, *(widths.get(one.text, usual) for one in term.expressions))) for term in all_]
+    yield from _filled(sorted(widest, key=lambda one: one[1]))
 
 
 def _filled(widest: Sequence[tuple[Term, int]]) -> Iterator[Batch]:

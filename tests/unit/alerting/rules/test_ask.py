@@ -170,7 +170,7 @@ class Plain(FakeMetrics):
         return Vector(())
 
 
-async def test_a_term_that_is_refused_as_a_whole_is_taken_apart_for_a_while() -> None:
+async def test_a_term_that_is_refused_as_a_whole_is_taken_apart() -> None:
     metrics = Plain({})
     one, texts = asker(metrics), [f"up{{job='{n}'}}" for n in range(30)]
     for _ in range(2):
@@ -199,4 +199,27 @@ async def test_what_the_source_does_not_tell_apart_is_asked_as_it_is_written() -
         metrics.queries.clear()
         answers = await ask(one, texts)
         assert answers == dict.fromkeys(texts, vector(({}, 1.0)).samples)
-    assert [query.count("label_replace") for query in metrics.queries] == [10, 2]
+    assert [query.count("label_replace") for query in metrics.queries] == [12]
+
+
+class Heavy(FakeMetrics):
+    """Too slow for more than twenty terms at a time."""
+
+    async def instant(
+        self, expr: str, at: datetime | None = None, timeout: timedelta = timedelta(seconds=30)
+    ) -> Vector:
+        self.queries.append(expr)
+        if expr.count("label_replace") > 20:
+            raise QueryTimeout("too slow")
+        return Vector(())
+
+
+async def test_what_is_too_slow_is_halved_by_terms_so_that_a_slow_source_is_not_asked_ever_more() -> None:
+    metrics = Heavy({})
+    one = asker(metrics)
+    texts = [f"m{kind}{{job='{job}'}}" for kind in range(40) for job in range(20)]
+    for _ in range(5):
+        metrics.queries.clear()
+        answers = await ask(one, texts)
+        assert len(metrics.queries) <= 8
+    assert answers == dict.fromkeys(texts, ())

@@ -109,8 +109,8 @@ def test_asks_those_that_are_alike_in_one_term_and_tells_them_apart() -> None:
         }
 
 
-def test_one_that_had_to_be_narrowed_is_asked_as_it_is_written() -> None:
-    both = list(batches([parse_expression(text) for text in ALIKE], {ALIKE[0]: 1}))
+def test_one_that_is_to_be_apart_is_asked_as_it_is_written() -> None:
+    both = list(batches([parse_expression(text) for text in ALIKE], {ALIKE[0]: 1}, apart={ALIKE[0]}))
     assert both[0].query == ALIKE[0]
     assert sum(len(batch.expressions) for batch in both) == 3
 
