@@ -8,6 +8,7 @@ from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any, Final
 
 from bot.inputs.cli_alerting import at_server, server_of
+from bot.inputs.cli_places import at_place
 
 if TYPE_CHECKING:
     from bot.inputs.deployment_commands import Told
@@ -25,9 +26,7 @@ def add_deployment_commands(commands: Any) -> None:
     deploy.add_argument("--strategy", help="the strategy, to be sure that it is the one that is set")
     deploy.add_argument("--override", default="", metavar="REASON", help="why in spite of what stands in the way")
     back = _command(commands, "rollback", _roll_back, "go back to what ran before")
-    back.add_argument("service")
-    back.add_argument("in_", choices=["in"], metavar="in")
-    back.add_argument("environment")
+    at_place(back)
     back.add_argument("--to", default="", metavar="REVISION", help="to this revision or version, as history shows it")
     decisions = (
         ("approve", _approve, "agree to a plan, or to the step that waits"),

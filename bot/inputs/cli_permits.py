@@ -8,6 +8,7 @@ from collections.abc import Coroutine
 from typing import Any
 
 from bot.inputs.cli_alerting import at_server, server_of
+from bot.inputs.cli_places import at_place
 
 
 def add_permit_commands(commands: Any) -> None:
@@ -38,9 +39,7 @@ def add_permit_commands(commands: Any) -> None:
 def _command(commands: Any, name: str, run: Any, text: str, *, place: bool = False) -> argparse.ArgumentParser:
     parser: argparse.ArgumentParser = commands.add_parser(name, help=text)
     if place:
-        parser.add_argument("service")
-        parser.add_argument("in_", choices=["in"], metavar="in")
-        parser.add_argument("environment")
+        at_place(parser)
     parser.add_argument("--json", action="store_true", help="answer in JSON")
     at_server(parser)
     parser.set_defaults(run=run)

@@ -174,9 +174,7 @@ async def test_a_server_that_is_started_anew_is_waited_for(
         assert await watching == 0
 
 
-@pytest.mark.parametrize(
-    "line", ["deploy shop v1 staging", "rollback shop staging", "approve", "deploy shop v1 at staging"]
-)
+@pytest.mark.parametrize("line", ["deploy shop v1 staging", "rollback shop", "approve", "deploy shop v1 at staging"])
 def test_a_line_that_is_no_command(line: str) -> None:
     with pytest.raises(SystemExit):
         main(line.split())

@@ -122,6 +122,8 @@ async def test_going_on_by_hand(house: House, capsys: pytest.CaptureFixture[str]
     [
         "deploy shop v1 to staging --override because",
         "rollback shop in staging --to 3",
+        "rollback shop staging",
+        "history shop staging --json",
         "promote d-1",
         "finish d-1",
         "resume d-1",
