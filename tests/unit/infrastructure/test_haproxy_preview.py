@@ -46,9 +46,7 @@ async def previewed(folder: Path) -> AsyncIterator[tuple[Stage, int]]:
         target = replace(haproxy.target, preview_backend=NEXT)
         stage.place = replace(stage.place, target=replace(stage.place.on(LocalTarget), haproxy=target))
         yield stage, port
-        for app in stage.apps:
-            app.answers.set()
-            app.server.close()
+        await stage.close()
 
 
 async def answers(port: int, headers: Mapping[str, str]) -> str:

@@ -53,13 +53,30 @@ class Stage:
         self.place = Placement(*names, target, CHECK, StrategySpec("all", "rolling"))
         self.shifter = HaproxyShifter(folder / "told")
         self.apps: list[App] = []
+        self._serving: set[asyncio.Task[None] | None] = set()
+
+    async def close(self) -> None:
+        """End the instances and their connections."""
+        for app in self.apps:
+            app.answers.set()
+            app.server.close()
+        serving = [task for task in self._serving if task is not None]
+        for task in serving:
+            task.cancel()
+        await asyncio.gather(*serving, return_exceptions=True)
 
     async def app(self, version: str, ordinal: int = 1) -> Instance:
         async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            with suppress(OSError, asyncio.IncompleteReadError):
-                while head := await reader.readuntil(b"\r\n\r\n"):
-                    await self._answer(app, head, writer)
-            writer.close()
+            self._serving.add(serving := asyncio.current_task())
+            try:
+                with suppress(OSError, asyncio.IncompleteReadError):
+                    while head := await reader.readuntil(b"\r\n\r\n"):
+                        await self._answer(app, head, writer)
+            finally:
+                writer.close()
+                with suppress(OSError):
+                    await writer.wait_closed()
+                self._serving.discard(serving)
 
         server = await asyncio.start_server(serve, "127.0.0.1", 0)
         app = App(_instance(version, ordinal, server.sockets[0].getsockname()[1]), server)
@@ -131,9 +148,7 @@ async def stage(tmp_path: Path) -> AsyncIterator[Stage]:
     async with running_haproxy(tmp_path / "router") as haproxy:
         made = Stage(haproxy, tmp_path)
         yield made
-        for app in made.apps:
-            app.answers.set()
-            app.server.close()
+        await made.close()
 
 
 async def test_ten_shifts_under_load_lose_no_request(stage: Stage):
