@@ -83,6 +83,13 @@ class AlertStore:
         held = self._held.get(fingerprint)
         return held is not None and held.ends_at is None and held.first.source == source
 
+    def end_of(self, fingerprint: str, now: datetime) -> datetime | None:
+        """When the alert ended, `now` when it is not known; None while it fires."""
+        held = self._held.get(fingerprint)
+        if held is None:
+            return now
+        return held.ends_at if held.ends_at is not None and held.ends_at <= now else None
+
     def all(self) -> list[ReceivedAlert]:
         """Every alert known, those that are over for a while too."""
         return [held.alert for held in self._held.values()]

@@ -139,10 +139,8 @@ class Watch:
     async def _over(self, now: datetime) -> list[AlertChange]:
         """What fires in an open incident and nowhere else any more."""
         told = [alert for one in await self._journal.open_incidents() for alert in one.firing]
-        known = {alert.fingerprint: self._store.get(alert.fingerprint) for alert in told}
-        ends = {mark: one.ends_at if one else now for mark, one in known.items() if one is None or one.resolved(now)}
-        over = [replace(alert, ended_at=ends[alert.fingerprint]) for alert in told if alert.fingerprint in ends]
-        return [AlertChange("resolved", alert) for alert in over]
+        ends = [(alert, self._store.end_of(alert.fingerprint, now)) for alert in told]
+        return [AlertChange("resolved", replace(alert, ended_at=end)) for alert, end in ends if end is not None]
 
     async def _tell(self, transitions: Iterable[Transition]) -> None:
         every = pace.pace(self._journal.open_count)
