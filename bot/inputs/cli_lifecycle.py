@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 from bot.inputs.cli_alerting import at_server, server_of
 from bot.inputs.cli_deployments import told_of, until_stopped
+from bot.inputs.cli_places import PLACE, UNNAMED, place_in
 
 if TYPE_CHECKING:
     from bot.inputs.lifecycle_commands import Where
 
-PLACE: Final = "SERVICE [in] ENVIRONMENT"
 CHANGES: Final = (
     ("stop", "stop all of its instances there"),
     ("start", "bring back what was stopped"),
@@ -70,8 +70,7 @@ def _change(options: argparse.Namespace) -> int:
 def _place(options: argparse.Namespace, words: Sequence[str]) -> Where:
     from bot.inputs.lifecycle_commands import Where  # noqa: PLC0415
 
-    match words:
-        case [service, "in", environment] | [service, environment]:
-            return Where(service, environment)
-        case _:
-            raise SystemExit(options.wrong("name a service and an environment, such as: shop in production"))
+    found = place_in(words)
+    if found is None:
+        raise SystemExit(options.wrong(UNNAMED))
+    return Where(*found)

@@ -3,9 +3,21 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from typing import Any, Final
 
 PLACE: Final = "SERVICE [in] ENVIRONMENT"
+
+UNNAMED: Final = "name a service and an environment, such as: shop in production"
+
+
+def place_in(words: Sequence[str]) -> tuple[str, str] | None:
+    """The service and the environment that the words name; None when they name no place."""
+    match words:
+        case [service, "in", environment] | [service, environment]:
+            return service, environment
+        case _:
+            return None
 
 
 def at_place(parser: argparse.ArgumentParser) -> None:
@@ -16,8 +28,7 @@ def at_place(parser: argparse.ArgumentParser) -> None:
 
 class _Place(argparse.Action):
     def __call__(self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, values: Any, *_: Any) -> None:
-        match values:
-            case [service, "in", environment] | [service, environment]:
-                namespace.service, namespace.environment = service, environment
-            case _:
-                parser.error("name a service and an environment, such as: shop in production")
+        found = place_in(values)
+        if found is None:
+            parser.error(UNNAMED)
+        namespace.service, namespace.environment = found
